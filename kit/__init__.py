@@ -1,0 +1,42 @@
+"""Train, tune, score and submit run-length-mask competitions.
+
+What a notebook needs is reachable from here and loaded on first use: `kit.score_csv(...)`, `kit.pack(...)`, `kit.train(...)`.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+__version__ = "0.1.0"
+
+# name -> module that holds it
+_NAMES = {
+    "KitError": "kit.errors",
+    "Competition": "kit.competition",
+    "Masks": "kit.masks",
+    "read_csv": "kit.masks",
+    "find_objects": "kit.objects",
+    "score_csv": "kit.score",
+    "check_csv": "kit.submission",
+    "write_csv": "kit.submission",
+    "write_practice": "kit.practice",
+    "run_demo": "kit.demo",
+    "pack": "kit.tf.records",
+    "batches": "kit.tf.batches",
+    "unet": "kit.tf.unet",
+    "train": "kit.tf.training",
+    "tune": "kit.tf.inference",
+    "predict": "kit.tf.inference",
+}
+
+__all__ = ["__version__", *_NAMES]
+
+
+def __getattr__(name: str):
+    if name in _NAMES:
+        return getattr(importlib.import_module(_NAMES[name]), name)
+    raise AttributeError(f"module 'kit' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

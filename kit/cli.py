@@ -1,0 +1,207 @@
+"""The command line: each verb a thin shell over one function with the same arguments."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+import sys
+import types
+import typing
+from pathlib import Path
+
+from . import __version__
+from .errors import KitError
+from .settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings
+
+# Modules of the extra `train`; where one is missing the error names the extra.
+_TRAIN = {"tensorflow", "keras", "segmentation_models", "tensorflow_datasets", "sklearn"}
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message):  # one line, like every other error
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def _shape(text: str) -> tuple[int, int]:
+    height, _, width = text.lower().partition("x")
+    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width) and int(height) * int(width) < 2**31):
+        raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH in px, such as 768x768")
+    return int(height), int(width)
+
+
+def _converter(annotation):
+    """A function from an option's text to the value of a settings field."""
+    if typing.get_origin(annotation) is tuple:
+
+        def convert(text):
+            return tuple(int(part) for part in text.split(","))
+
+        convert.__name__ = "list of whole numbers"
+        return convert
+    if isinstance(annotation, types.UnionType):  # X | None
+        (inner,) = [part for part in typing.get_args(annotation) if part is not type(None)]
+
+        def convert_optional(text):
+            return None if text == "none" else inner(text)
+
+        convert_optional.__name__ = inner.__name__
+        return convert_optional
+    return annotation
+
+
+def _show(value) -> str:
+    return "none" if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
+    """One option a field of the settings `cls`, with its meaning and default."""
+    hints = typing.get_type_hints(cls)
+    for field in dataclasses.fields(cls):
+        choices = field.metadata["choices"]
+        text = field.metadata["help"] + (f": {', '.join(map(str, choices))}" if choices else "")
+        parser.add_argument(
+            f"--{field.name.replace('_', '-')}",
+            type=_converter(hints[field.name]),
+            default=field.default,
+            metavar="X",
+            help=f"{text} (default {_show(field.default)})".replace("%", "%%"),
+        )
+
+
+def _settings(options, cls) -> dict:
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls)}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs."""
+    parser = _Parser(prog="kit", description="Train, tune, score and submit run-length-mask competitions.")
+    parser.add_argument("--version", action="version", version=f"kit {__version__}")
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+
+    def add(name, text, run, settings=None):
+        verb = verbs.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        verb.set_defaults(run=run)
+        if settings:
+            _add_settings(verb, settings)
+        return verb
+
+    verb = add("demo", "a practice competition and the whole road on it, in minutes", _demo)
+    verb.add_argument("--out", default="demo", help="folder to make (default demo; one that an earlier demo made is replaced)")
+    verb.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
+    verb = add("practice", "write a competition folder from synthetic scenes", _practice, PracticeSettings)
+    verb.add_argument("out", metavar="OUT", help="folder to make")
+    verb = add("pack", "pack a competition's training images into records, in folds of whole scenes", _pack, PackSettings)
+    verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition")
+    verb.add_argument("records", metavar="RECORDS", help="folder to make")
+    verb = add("train", "train a U-Net on all folds but one", _train, TrainSettings)
+    verb.add_argument("records", metavar="RECORDS", help="folder made by kit pack")
+    verb.add_argument("model", metavar="MODEL", help="folder to make")
+    verb = add("tune", "choose threshold and cuts on the holdout's maps", _tune, TuneSettings)
+    verb.add_argument("model", metavar="MODEL", help="folder made by kit train")
+    verb.add_argument("--records", help="folder of the records, if they moved since the training")
+    verb = add("predict", "predict the test images and write a checked submission CSV", _predict)
+    verb.add_argument("model", metavar="MODEL", help="folder made by kit train")
+    verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition")
+    verb.add_argument("out", metavar="OUT.csv", help="the submission to write")
+    verb = add("score", "object F2 of a prediction against the truth", _score)
+    verb.add_argument("truth", metavar="TRUTH.csv")
+    verb.add_argument("prediction", metavar="PREDICTION.csv")
+    verb.add_argument("--json", action="store_true", help="one JSON object on standard output and nothing else")
+    verb.add_argument("--per-image", metavar="OUT.csv", help="also write counts and F2 of every image")
+    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default 768x768)")
+    verb = add("check", "would Kaggle take this submission", _check)
+    verb.add_argument("prediction", metavar="PREDICTION.csv")
+    verb.add_argument("sample", metavar="SAMPLE.csv", help="the sample submission, whose ids count")
+    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default 768x768)")
+    return parser
+
+
+def _demo(options):
+    from .demo import run_demo
+
+    run_demo(options.out, seed=options.seed)
+
+
+def _practice(options):
+    from .practice import write_practice
+
+    print(f"kit practice: wrote {write_practice(options.out, **_settings(options, PracticeSettings))}")
+
+
+def _pack(options):
+    from .tf.records import pack
+
+    manifest = pack(options.competition, options.records, **_settings(options, PackSettings))
+    print(manifest["table"])
+    for item in manifest["skipped"]:
+        print(f"left out: {item['image']}: {item['reason']}")
+
+
+def _train(options):
+    from .tf.training import train
+
+    train(options.records, options.model, **_settings(options, TrainSettings))
+
+
+def _tune(options):
+    from .tf.inference import tune
+    from .tuning import describe
+
+    print(describe(tune(options.model, records=options.records, **_settings(options, TuneSettings))))
+
+
+def _predict(options):
+    from .tf.inference import predict
+
+    found = predict(options.model, options.competition, options.out)
+    print(f"kit predict: wrote {options.out}: {len(found)} images, {len(found.labels)} masks, checked")
+
+
+def _score(options):
+    from .score import format_summary, score_csv, to_json
+
+    summary = score_csv(options.truth, options.prediction, shape=options.shape, per_image=options.per_image)
+    print(to_json(summary) if options.json else format_summary(summary))
+
+
+def _check(options):
+    from .submission import check_csv
+
+    problems, report = check_csv(options.prediction, options.sample, shape=options.shape)
+    print(report)
+    return 1 if problems else 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one verb; returns the exit status. Whatever a user can cause is one line on standard error."""
+    options = make_parser().parse_args(arguments)
+    sys.stdout.reconfigure(line_buffering=True)  # a log file shows each line when it is said
+    try:
+        return options.run(options) or 0
+    except KitError as error:
+        message = str(error)
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _TRAIN:
+            raise
+        message = f"this verb needs {error.name}; install it: pip install 'runlength-kit[train]'"
+    except KeyboardInterrupt:
+        print(f"kit {options.verb}: interrupted", file=sys.stderr)
+        return 130
+    except MemoryError:
+        message = "out of memory; close other programs, or use a smaller --batch where there is one"
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output is gone: nothing left to say
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        from .writing import explain
+
+        message = explain(error, Path(error.filename)) if isinstance(error.filename, str) else str(error)
+    print(f"kit {options.verb}: {message}", file=sys.stderr)
+    return 2
+
+
+def run() -> None:
+    """The console script."""
+    sys.exit(main())

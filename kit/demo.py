@@ -1,0 +1,130 @@
+"""The whole road on a practice competition: scenes, records, training, tuning, a checked submission, a score and a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from . import figures, masks, objects, score, submission, tuning
+from .competition import AIRBUS, read_json
+from .errors import KitError
+from .masks import Masks
+from .practice import write_practice
+from .settings import TuneSettings
+from .writing import write_json
+
+MADE = ("competition", "records", "model", "submission.csv", "contact-sheet.png", "summary.json")
+
+# Sized for two CPU cores and six minutes. Half of the tiles are empty (the competition: three in four), so that few tiles hold many ships.
+PRACTICE = {"images": 600, "test_images": 24, "empty_share": 0.5}
+PACK = {"folds": 3}
+TRAIN = {"epochs": 2, "steps": 100, "batch": 8}
+
+
+def run_demo(out="demo", *, seed: int = 0) -> dict:
+    """Runs the whole road in the folder `out` and returns summary.json's fields.
+
+    The cuts are tuned on one half of the holdout's scenes and scored on the other; the submission's are tuned on all of it. A folder that
+    an earlier demo made is replaced, any other that is not empty raises KitError.
+    """
+    from .tf import inference, records, training
+
+    begun = time.monotonic()
+    out = Path(out)
+    _clear(out)
+
+    def say(number, text):
+        print(f"\n[{number}/5] {text}", flush=True)
+
+    competition, packed, model = out / "competition", out / "records", out / "model"
+    say(1, f"a practice competition: {PRACTICE['images']} training tiles from synthetic scenes, {PRACTICE['empty_share']:.0%} without a ship")
+    write_practice(competition, seed=seed, **PRACTICE)
+    say(2, "records, in folds of whole scenes")
+    print(records.pack(competition, packed, seed=seed, **PACK)["table"])
+    say(3, "a U-Net, trained on all folds but fold 0")
+    training.train(packed, model, seed=seed, **TRAIN)
+    say(4, "threshold and cuts, tuned on the maps of fold 0")
+    settings = TuneSettings(empty_share=PRACTICE["empty_share"], seed=seed)
+    print(tuning.describe(inference.tune(model, **dataclasses.asdict(settings))))
+    say(5, "the submission, and the score on the half of the holdout that the tuner did not see")
+    inference.predict(model, competition, out / "submission.csv")
+    problems, report = submission.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
+    print(report)
+    truth, scenes = inference.read_truth(records.open_records(packed), [0])
+    truth, prediction = _predict_unseen_half(model / "maps", truth, scenes, settings)
+    counts = score.count(truth, prediction)
+    summary = score.summarize(counts)
+    result = {
+        "images": summary["images"],
+        "ships": summary["ships"],
+        "ship_images": int((counts.ships > 0).sum()),
+        **{name: summary[name] for name in ("f2", "f2_ships", "f2_empty", "f2_blank")},
+    }
+    draw_sheet(competition, truth, prediction, out / "contact-sheet.png")
+    result["minutes"] = round((time.monotonic() - begun) / 60, 2)
+    write_json(out / "summary.json", result)
+    print("\n" + describe(result, out))
+    if problems:
+        raise KitError(f"{out / 'submission.csv'}: does not pass its own check; please report this")
+    return result
+
+
+def _clear(out: Path) -> None:
+    if not out.exists():
+        out.mkdir(parents=True)
+        return
+    if not out.is_dir():
+        raise KitError(f"{out}: is a file; give another folder with --out")
+    if not any(out.iterdir()):
+        return
+    marker = out / "competition" / "practice.json"
+    if not marker.is_file() or set(item.name for item in out.iterdir()) - set(MADE):
+        raise KitError(f"{out}: is not empty and holds more than an earlier demo; give another folder with --out")
+    read_json(marker, "written by kit practice")
+    for name in MADE:
+        path = out / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _predict_unseen_half(maps: Path, truth: Masks, scenes: np.ndarray, settings: TuneSettings) -> tuple[Masks, Masks]:
+    """Truth and prediction of the second half of the scenes, with the cuts that the first half chooses."""
+    first = tuning.halve(scenes, settings.seed)
+    seen = masks.select(truth, np.flatnonzero(first))
+    values = tuning.score_grid(maps, seen)
+    cuts = tuning.GRID[tuning.choose(values, masks.count_objects(seen) == 0, settings.empty_share)]
+    unseen = masks.select(truth, np.flatnonzero(~first))
+    images = (tuning.read_map(maps, name, shape) for name, shape in zip(unseen.ids, unseen.shapes))
+    return unseen, objects.find_objects(unseen.ids, images, cuts)
+
+
+def draw_sheet(competition: Path, truth: Masks, prediction: Masks, path) -> None:
+    """The contact sheet: five ship tiles from the best to the worst by F2, and the empty tile with the lowest F2."""
+    values, ships = score.f2(score.count(truth, prediction)), masks.count_objects(truth) > 0
+    ranked = np.flatnonzero(ships)[np.argsort(-values[ships], kind="stable")]
+    empty = np.flatnonzero(~ships)[np.argsort(values[~ships], kind="stable")][:1]
+    chosen = np.concatenate([ranked[np.linspace(0, len(ranked) - 1, 5).round().astype(int)], empty])
+    images = [np.array(Image.open(competition / AIRBUS.train_images / name)) for name in truth.ids[chosen]]
+    notes = [f"F2 {values[place]:.2f}" + ("" if ships[place] else " (no ship)") for place in chosen]
+    figures.draw_contact_sheet(images, masks.select(truth, chosen), masks.select(prediction, chosen), notes, path)
+
+
+def describe(result: dict, out: Path) -> str:
+    """The closing table."""
+    return "\n".join(
+        [
+            f"scored half of the holdout: {result['images']} tiles, {result['ship_images']} with {result['ships']} ships",
+            f"  object F2           {result['f2']:.3f}",
+            f"  blank submission    {result['f2_blank']:.3f}",
+            f"  F2 on ship tiles    {result['f2_ships']:.3f}",
+            f"  F2 on empty tiles   {result['f2_empty']:.3f}",
+            f"in {result['minutes']:.1f} minutes; look at {out / 'contact-sheet.png'}, submit {out / 'submission.csv'}",
+        ]
+    )

@@ -1,0 +1,22 @@
+"""Compiling to machine code: numba's `njit` with a cache on disk where one can be written, without one elsewhere."""
+
+from __future__ import annotations
+
+import functools
+import sys
+
+import numba
+
+
+@functools.cache
+def _say_uncached() -> None:
+    print("kit: no folder for numba's cache is writable; functions are compiled anew (seconds) at every start", file=sys.stderr)
+
+
+def compiled(function):
+    """`function` compiled by numba on its first call; it releases the GIL, so worker threads run side by side."""
+    try:
+        return numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # numba finds no place for its cache (a read-only install and home)
+        _say_uncached()
+        return numba.njit(nogil=True)(function)

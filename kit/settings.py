@@ -1,0 +1,83 @@
+"""What each verb can be told: frozen data classes, from which the command line is made and which are saved beside what they made.
+
+They stand here, apart from the functions that use them, so that `kit VERB --help` loads neither TensorFlow nor numba nor pandas.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+from .errors import KitError
+
+
+def setting(default, help, *, low=None, high=None, choices=None):
+    """A field with its meaning and unit, and the closed range or the choices that it accepts."""
+    return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Base of all settings: checks every value against its field's range."""
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value, meta = getattr(self, field.name), field.metadata
+            name = f"--{field.name.replace('_', '-')} {value}"
+            if meta["choices"] is not None and value not in meta["choices"]:
+                raise KitError(f"{name}: choose one of {', '.join(map(str, meta['choices']))}")
+            if value is None or isinstance(value, str):
+                continue
+            if meta["low"] is not None and not value >= meta["low"]:
+                raise KitError(f"{name}: must be at least {meta['low']}")
+            if meta["high"] is not None and not value <= meta["high"]:
+                raise KitError(f"{name}: must be at most {meta['high']}")
+
+
+@dataclass(frozen=True)
+class PracticeSettings(Settings):
+    """`kit practice`: a synthetic competition."""
+
+    images: int = setting(600, "tiles in train_v2, the truncated one included", low=1)
+    test_images: int = setting(40, "tiles in test_v2", low=1)
+    empty_share: float = setting(0.75, "share of tiles without a ship", low=0, high=1)
+    quality: int = setting(75, "JPEG quality, 1 to 95", low=1, high=95)
+    seed: int = setting(0, "seed of everything random", low=0)
+
+
+@dataclass(frozen=True)
+class PackSettings(Settings):
+    """`kit pack`: records in folds of whole scenes."""
+
+    folds: int = setting(5, "folds; every scene lies in one of them", low=2)
+    seed: int = setting(0, "seed of the folds and of the order in the shards", low=0)
+    shard_mb: int = setting(128, "size of a shard that is aimed at, MB", low=1)
+
+
+@dataclass(frozen=True)
+class TrainSettings(Settings):
+    """`kit train`: a U-Net on all folds but one."""
+
+    fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
+    encoder: str = setting("resnet18", "encoder of the U-Net", choices=("resnet18", "resnet34", "efficientnetb0", "seresnext50"))
+    encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
+    decoder: tuple[int, ...] = setting((128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first")
+    epochs: int = setting(20, "epochs", low=1)
+    steps: int | None = setting(None, "steps an epoch; none: as many as show each training image once", low=1)
+    batch: int = setting(8, "crops a step", low=1)
+    crop: int = setting(256, "side of the training crops, px", low=32)
+    ship_share: float = setting(0.75, "share of crops around an object; the others lie anywhere in any image", low=0, high=1)
+    learning_rate: float = setting(1e-3, "peak learning rate of Adam; cosine to zero after a short warm-up", low=0)
+    warmup: float = setting(0.05, "share of all steps in which the learning rate rises to its peak", low=0, high=1)
+    clip: float = setting(1.0, "largest global norm of a step's gradient", low=0)
+    best_by: str = setting("val_object_f2", "column of history.csv by which best.weights.h5 is chosen (largest)")
+    max_hours: float | None = setting(None, "hours after which training stops, saves and ends with status 0", low=0)
+    seed: int = setting(0, "seed of weights, order, crops and flips", low=0)
+
+
+@dataclass(frozen=True)
+class TuneSettings(Settings):
+    """`kit tune`: threshold and cuts from the holdout's maps."""
+
+    empty_share: float = setting(0.765, "share of empty images that F2 is re-weighted to (Airbus's private board: 0.765)", low=0, high=1)
+    seed: int = setting(0, "seed of the halves of scenes and of the bootstrap", low=0)

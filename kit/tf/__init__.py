@@ -1,0 +1,45 @@
+"""The only part of the kit that imports TensorFlow; here stands the process state that must precede its first op.
+
+Importing this package loads TensorFlow quietly, asks segmentation-models for Keras 3's names (SM_FRAMEWORK=tf.keras) and sets one
+inter-op thread, with which training on a CPU gave the same bytes in every run at no cost in time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import warnings
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Nothing on standard error: TensorFlow's libraries write there while they load, before any level holds."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _prepare() -> None:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 3: fatal errors only
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ["SM_FRAMEWORK"] = "tf.keras"
+    if "segmentation_models" in sys.modules and sys.modules["segmentation_models"].framework() != "tf.keras":
+        print("kit: segmentation_models was imported before the kit with another framework; import kit.tf first", file=sys.stderr)
+    with _quiet():
+        import tensorflow as tf
+    tf.get_logger().setLevel("ERROR")
+    try:
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+    except RuntimeError:
+        print("kit: TensorFlow ran before the kit was imported: its threads stay as they are, equal bytes are not certain", file=sys.stderr)
+
+
+_prepare()

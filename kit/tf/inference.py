@@ -1,0 +1,169 @@
+"""From a trained model to probability maps, tuned cuts and a submission."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .. import competition as rules
+from .. import images, masks, objects, progress, submission, tuning
+from ..competition import Competition
+from ..errors import KitError
+from ..masks import Masks
+from ..settings import TuneSettings
+from ..writing import write_json
+from .batches import scan
+from .records import Records, open_records
+from .unet import unet
+
+BATCH = 2  # whole images a step: more are not faster on a CPU and need more memory
+
+
+def load_model(folder) -> tuple[keras.Model, dict]:
+    """The network of a model folder with its best weights, and config.json; KitError where something is missing or does not fit."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise KitError(f"{folder}: no such model folder; make it: kit train RECORDS {folder}")
+    config = rules.read_json(folder / "config.json", "a model folder is made by kit train")
+    weights = folder / "best.weights.h5"
+    if not weights.is_file():
+        raise KitError(f"{weights}: missing; train again")
+    try:
+        network = unet(config["encoder"], decoder=tuple(config["decoder"]))
+    except (KeyError, TypeError) as error:
+        raise KitError(f"{folder / 'config.json'}: not the settings of a training ({error!r})") from None
+    load_weights(network, weights, config["encoder"])
+    return network, config
+
+
+def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
+    """Loads an .h5 file; KitError where it is damaged or belongs to another network."""
+    try:
+        network.load_weights(str(path))
+    except (ValueError, OSError, KeyError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise KitError(
+            f"{path}: not the weights of a U-Net with encoder {encoder} (another encoder, or a damaged file): {first[:160]}"
+        ) from None
+
+
+def forward(network: keras.Model):
+    """The network as a compiled function: uint8 (batch, height, width, 3) -> probabilities, inference statistics."""
+    return tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
+
+
+def holdout_maps(network: keras.Model, records: Records, folds: list[int]) -> Iterator[tuple[str, np.ndarray]]:
+    """(image id, uint8 map) of every image of the folds."""
+    run = forward(network)
+    with progress.bar(records.count(folds), "maps") as bar:
+        for ids, batch, _ in scan(records, folds, BATCH):
+            for name, image in zip(ids.numpy(), run(batch).numpy()):
+                yield name.decode(), objects.to_uint8(image)
+                bar.update()
+
+
+def read_truth(records: Records, folds: list[int]) -> tuple[Masks, np.ndarray]:
+    """Masks of the folds, in the order in which `scan` gives the images, and the scene of each (int64, -1 unknown)."""
+    ids, shapes, counts, labels, sizes, start, length, scenes = [], [], [], [], [], [], [], []
+    for record in tf.data.TFRecordDataset(records.shards(folds)).as_numpy_iterator():
+        fields = tf.train.Example.FromString(record).features.feature
+        owner = np.array(fields["runs/object"].int64_list.value, np.int64)
+        number = fields["objects"].int64_list.value[0]
+        ids.append(fields["image_id"].bytes_list.value[0].decode())
+        shapes.append((fields["height"].int64_list.value[0], fields["width"].int64_list.value[0]))
+        scenes.append(fields["scene"].int64_list.value[0])
+        counts.append(number)
+        labels.extend(fields["labels"].int64_list.value)
+        sizes.extend(np.bincount(owner, minlength=number))
+        start.extend(fields["runs/start"].int64_list.value)
+        length.extend(fields["runs/length"].int64_list.value)
+    offsets = [np.concatenate([[0], np.cumsum(np.array(values, np.int64))]) for values in (counts, sizes)]
+    arrays = [np.array(values, np.int32) for values in (shapes, labels, start, length)]
+    table = Masks(np.array(ids, object), arrays[0].reshape(-1, 2), offsets[0], arrays[1], offsets[1], arrays[2], arrays[3])
+    return table, np.array(scenes, np.int64)
+
+
+def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
+    """Writes the holdout's maps of a model folder to its `maps/` (PNG, named by image id); returns that folder, the folds, the records."""
+    network, config = load_model(model)
+    source = open_records(records if records is not None else config["records"])
+    if config["fold"] is None:
+        raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
+    folds = [config["fold"]]
+    folder, temporary = Path(model) / "maps", Path(model) / f".maps.{os.getpid()}.tmp"
+    temporary.mkdir()
+    try:
+        for name, image in holdout_maps(network, source, folds):
+            tuning.write_map(temporary, name, image)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder, folds, source
+
+
+def tune(model, *, records=None, **settings) -> dict:
+    """Computes the holdout's maps of a model folder, chooses threshold and cuts on them and writes tuning.json; returns its fields.
+
+    records: where they are now, if not where training found them. Keyword arguments are the fields of TuneSettings.
+    """
+    chosen = TuneSettings(**settings)
+    folder, folds, source = compute_maps(model, records)
+    truth, scenes = read_truth(source, folds)
+    result = tuning.tune_maps(folder, truth, scenes, chosen)
+    write_json(Path(model) / "tuning.json", result)
+    return result
+
+
+def read_cuts(model) -> objects.Cuts | None:
+    """The cuts of a model folder's tuning.json, None where it was not tuned; KitError where the file is damaged."""
+    path = Path(model) / "tuning.json"
+    if not path.exists():
+        return None
+    return tuning.cuts_from_json(rules.read_json(path, "written by kit tune"), path)
+
+
+def predict(model, competition_folder, out, *, competition: Competition | None = None) -> Masks:
+    """Predicts the test images of a competition folder, with tuning.json's cuts where there are any, and writes a checked CSV.
+
+    Returns the masks. KitError: anything missing, an image that cannot be decoded, one whose size is not the competition's.
+    """
+    folder = rules.find_folder(competition_folder)
+    network, config = load_model(model)
+    competition = rules.from_json(config["competition"]) if competition is None else competition
+    sample = rules.find_file(folder, competition.sample_csv, "the sample submission, whose ids are predicted")
+    ids = masks.read_ids(sample, competition)
+    paths = [rules.image_path(folder, competition.test_images, name) for name in ids]
+    for path in paths:  # before any time is spent
+        shape = images.inspect(path)
+        if shape != competition.shape:
+            raise KitError(
+                f"{path}: is {shape[1]} x {shape[0]} px, the competition's images are {competition.width} x {competition.height}"
+            )
+    cuts = read_cuts(model)
+    if cuts is None:
+        cuts = objects.Cuts()
+        print(f"kit predict: {model} was not tuned, so threshold 128 and no cuts; kit tune {model} chooses better ones")
+    else:
+        print(f"kit predict: {Path(model) / 'tuning.json'}: {', '.join(f'{k} {v}' for k, v in dataclasses.asdict(cuts).items())}")
+
+    def read(path):
+        return tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+
+    data = tf.data.Dataset.from_tensor_slices([str(path) for path in paths]).map(read, tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
+    run, found = forward(network), []
+    with progress.bar(len(ids), "predict") as bar:
+        for batch in data:
+            maps = objects.to_uint8(run(batch).numpy())
+            found.append(objects.find_objects(ids[bar.n : bar.n + len(maps)], maps, cuts))
+            bar.update(len(maps))
+    result = masks.concatenate(found)
+    submission.write_csv(result, out, competition, sample=sample)
+    return result

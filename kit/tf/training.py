@@ -1,0 +1,203 @@
+"""Training: one explicit step, and after every epoch the score on the whole holdout."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import importlib.metadata
+import os
+import platform
+import shutil
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from .. import masks, objects, progress, score
+from ..errors import KitError
+from ..settings import TrainSettings
+from ..writing import explain, replacing, write_json, write_text
+from .batches import batches, scan
+from .inference import BATCH, forward, read_truth
+from .losses import dice_and_cross_entropy
+from .records import Records, open_records
+from .schedule import cosine
+from .unet import unet
+
+COLUMNS = (
+    "epoch",
+    "step",
+    "seconds",
+    "learning_rate",
+    "loss",
+    "val_loss",
+    "val_pixel_iou",
+    "val_pixel_f2",
+    "val_object_f2",
+    "val_object_f2_ships",
+    "val_object_f2_empty",
+    "val_object_f2_blank",
+)
+
+
+def train(records, model, **settings) -> list[dict]:
+    """Trains a U-Net on all folds of `records` but one, into the new folder `model`; returns the rows of history.csv.
+
+    Keyword arguments are the fields of TrainSettings. Stops early, saved, at max_hours. Raises KitError for unusable input and for a loss
+    that is not a number.
+    """
+    chosen = TrainSettings(**settings)
+    begun = time.monotonic()
+    source = open_records(records)
+    training_folds, holdout = _split(source, chosen.fold)
+    if chosen.best_by not in COLUMNS:
+        raise KitError(f"--best-by {chosen.best_by}: choose a column of history.csv: {', '.join(COLUMNS)}")
+    out = Path(model)
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise KitError(f"{out}: exists already; remove it or choose another folder for the model")
+
+    keras.utils.set_random_seed(chosen.seed)  # Keras draws initial weights and dropout from its own generator
+    network = unet(chosen.encoder, decoder=chosen.decoder, weights=chosen.encoder_weights)
+    data = batches(source, training_folds, batch=chosen.batch, crop=chosen.crop, ship_share=chosen.ship_share, seed=chosen.seed)
+    steps = chosen.steps or max(1, source.count(training_folds) // chosen.batch)
+    out.mkdir(parents=True, exist_ok=True)
+    config = {"records": str(source.folder.resolve()), "competition": source.manifest["competition"], **dataclasses.asdict(chosen)}
+    write_json(out / "config.json", config)
+    write_text(out / "environment.txt", describe_environment())
+
+    optimizer = keras.optimizers.Adam(chosen.learning_rate, global_clipnorm=chosen.clip)
+    optimizer.build(network.trainable_variables)
+    step = _make_step(network, optimizer)
+    score_holdout = _make_scoring(network, source, holdout) if holdout else None
+    history: list[dict] = []
+    best = -np.inf
+    feed = iter(data)
+    for epoch in range(1, chosen.epochs + 1):
+        epoch_begun, losses = time.monotonic(), []
+        stopped = False
+        with progress.bar(steps, f"epoch {epoch}/{chosen.epochs}", " steps") as bar:
+            for number in range((epoch - 1) * steps, epoch * steps):
+                optimizer.learning_rate = cosine(number, chosen.epochs * steps, chosen.learning_rate, chosen.warmup)
+                losses.append(float(step(*next(feed))))
+                if not np.isfinite(losses[-1]):
+                    raise KitError(f"{out}: the loss of step {number + 1} is {losses[-1]}; try a lower --learning-rate")
+                bar.set_postfix(
+                    loss=f"{np.mean(losses[-50:]):.3f}", images_s=f"{chosen.batch * len(losses) / (time.monotonic() - epoch_begun):.1f}"
+                )
+                bar.update()
+                stopped = chosen.max_hours is not None and time.monotonic() - begun > chosen.max_hours * 3600
+                if stopped:
+                    break
+        _save(network, out / "last.weights.h5")
+        if stopped:
+            if not history:
+                shutil.copyfile(out / "last.weights.h5", out / "best.weights.h5")
+            print(f"kit train: stopped after {chosen.max_hours} hours in epoch {epoch}; best and last weights are in {out}")
+            break
+        row = {"epoch": epoch, "step": epoch * steps, "learning_rate": float(optimizer.learning_rate), "loss": float(np.mean(losses))}
+        row |= score_holdout() if score_holdout else {}
+        row["seconds"] = round(time.monotonic() - epoch_begun, 2)
+        history.append({name: row.get(name) for name in COLUMNS})
+        if score_holdout is None or (row[chosen.best_by] is not None and row[chosen.best_by] > best):
+            best = row.get(chosen.best_by, best)
+            shutil.copyfile(out / "last.weights.h5", out / ".best.tmp.weights.h5")
+            os.replace(out / ".best.tmp.weights.h5", out / "best.weights.h5")
+        _append(out / "history.csv", history[-1])
+        print(_describe(history[-1], chosen.epochs))
+    return history
+
+
+def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
+    """Folds to train on and to hold out."""
+    if fold is None:
+        return source.folds, []
+    if fold not in source.folds:
+        raise KitError(f"--fold {fold}: {source.folder} has folds {', '.join(map(str, source.folds))}")
+    if source.folds == [fold]:
+        raise KitError(f"--fold {fold}: {source.folder} has no other fold to train on")
+    return [number for number in source.folds if number != fold], [fold]
+
+
+def _make_step(network: keras.Model, optimizer: keras.optimizers.Optimizer):
+    """One step as a compiled function: uint8 images and masks -> the mean loss; changes weights, statistics and optimizer."""
+
+    @tf.function
+    def step(images, truth):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean(dice_and_cross_entropy(truth, network(images, training=True)))
+        optimizer.apply_gradients(zip(tape.gradient(loss, network.trainable_variables), network.trainable_variables))
+        return loss
+
+    return step
+
+
+def _make_scoring(network: keras.Model, source: Records, holdout: list[int]):
+    """A function without arguments: the holdout's columns of history.csv, from whole images at threshold 128 without cuts."""
+    run = forward(network)
+    truth, _ = read_truth(source, holdout)
+
+    def score_holdout() -> dict:
+        losses, found = [], []
+        with progress.bar(len(truth), "holdout", leave=False) as bar:
+            for ids, images, real in scan(source, holdout, BATCH):
+                probabilities = run(images)
+                losses.extend(dice_and_cross_entropy(real, probabilities).numpy())
+                names = [name.decode() for name in ids.numpy()]
+                found.append(objects.find_objects(names, objects.to_uint8(probabilities.numpy())))
+                bar.update(len(names))
+        counts = score.count(truth, masks.concatenate(found))
+        summary = score.summarize(counts)
+        return {
+            "val_loss": float(np.mean(losses)),
+            "val_pixel_iou": score.pixel_iou(counts),
+            "val_pixel_f2": score.pixel_f2(counts),
+            "val_object_f2": summary["f2"],
+            "val_object_f2_ships": summary["f2_ships"],
+            "val_object_f2_empty": summary["f2_empty"],
+            "val_object_f2_blank": summary["f2_blank"],
+        }
+
+    return score_holdout
+
+
+def _save(network: keras.Model, path: Path) -> None:
+    with replacing(path) as temporary:
+        network.save_weights(str(temporary.with_name(f".tmp.{path.name}")))  # Keras asks for the ending .weights.h5
+        os.replace(temporary.with_name(f".tmp.{path.name}"), temporary)
+
+
+def _append(path: Path, row: dict) -> None:
+    """Adds one line to history.csv, flushed to the disk, with the header before the first."""
+    try:
+        with open(path, "a", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            if file.tell() == 0:
+                writer.writerow(COLUMNS)
+            writer.writerow(["" if row[name] is None else row[name] for name in COLUMNS])
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise KitError(explain(error, path)) from None
+
+
+def _describe(row: dict, epochs: int) -> str:
+    line = f"epoch {row['epoch']}/{epochs}  {row['seconds']:.0f} s  loss {row['loss']:.3f}"
+    if row["val_object_f2"] is None:
+        return line
+    line += f"  holdout: loss {row['val_loss']:.3f}"
+    for name, word in (("val_pixel_iou", "pixel IoU"), ("val_pixel_f2", "pixel F2"), ("val_object_f2", "object F2")):
+        line += f"  {word} {'-' if row[name] is None else format(row[name], '.3f')}"
+    ships = row["val_object_f2_ships"]
+    return f"{line} (blank {row['val_object_f2_blank']:.3f}, ship images {'-' if ships is None else format(ships, '.3f')})"
+
+
+def describe_environment() -> str:
+    """Versions and threads that the bytes of a training depend on."""
+    names = ("tensorflow", "keras", "segmentation-models", "tensorflow-datasets", "numpy", "numba", "pandas", "scikit-image")
+    lines = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    lines.append(f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    lines.append(f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1")
+    lines.append(f"gpus {len(tf.config.list_physical_devices('GPU'))}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,56 @@
+"""Files that appear complete or not at all: written beside their place, flushed, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from pathlib import Path
+
+from .errors import KitError
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary path beside `path`; after the block it is flushed to the disk and takes the place of `path`.
+
+    An error inside leaves `path` as it was and no temporary file. A missing folder, a full disk and a denied write raise KitError.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        raise KitError(explain(error, path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def explain(error: OSError, path: Path) -> str:
+    """An OSError in words, with the way out."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return f"{path}: the disk that holds {path.parent} is full; free some space and run the same command again"
+    if error.errno == errno.ENOENT and not path.parent.is_dir():
+        return f"{path}: there is no folder {path.parent}; make it first"
+    return f"{path}: cannot be written: {error.strerror or error}"
+
+
+def write_bytes(path, data: bytes) -> None:
+    """`data` as the file `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path, text: str) -> None:
+    """`text` as the UTF-8 file `path`, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path, fields: dict) -> None:
+    """`fields` as an indented JSON file, whole or not at all."""
+    write_text(path, json.dumps(fields, indent=2, allow_nan=False) + "\n")

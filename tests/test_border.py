@@ -1,0 +1,58 @@
+"""The one border: only kit/tf imports TensorFlow, and the light verbs never load it."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAVY = {"tensorflow", "keras", "segmentation_models", "tensorflow_datasets"}
+
+
+def imported_modules(path: Path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (name.name for name in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module
+
+
+LIGHT = [path for path in sorted((ROOT / "kit").rglob("*.py")) if path.parent.name != "tf"]
+
+
+@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.name)
+def test_no_module_outside_kit_tf_imports_tensorflow(path):
+    assert not HEAVY & {name.split(".")[0] for name in imported_modules(path)}
+
+
+def loaded_after(code: str, cwd) -> set[str]:
+    command = [sys.executable, "-c", f"{code}\nimport sys; print('\\n'.join(sys.modules))"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.split())
+
+
+def call(*arguments):
+    return f"from kit.cli import main\ntry: main({list(arguments)})\nexcept SystemExit: pass"
+
+
+VERBS = ("demo", "practice", "pack", "train", "tune", "predict", "score", "check")
+
+
+@pytest.mark.parametrize("code", ["import kit", call("--help"), *(call(verb, "--help") for verb in VERBS)])
+def test_import_and_help_load_neither_numba_nor_pandas_nor_tensorflow(code, tmp_path):
+    assert not ({"numba", "pandas"} | HEAVY) & loaded_after(code, tmp_path)
+
+
+def test_score_and_check_never_load_tensorflow(tmp_path):
+    (tmp_path / "a.csv").write_text("ImageId,EncodedPixels\na.jpg,1 2\n")
+    assert not HEAVY & loaded_after(call("score", "a.csv", "a.csv") + "\n" + call("check", "a.csv", "a.csv"), tmp_path)
+
+
+def test_every_public_name_is_there():
+    import kit
+
+    for name in kit.__all__:
+        assert getattr(kit, name) is not None
