@@ -96,7 +96,7 @@ def _clear(out: Path) -> None:
 
 def _predict_unseen_half(maps: Path, truth: Masks, scenes: np.ndarray, settings: TuneSettings) -> tuple[Masks, Masks]:
     """Truth and prediction of the second half of the scenes, with the cuts that the first half chooses."""
-    first = tuning.halve(scenes, settings.seed)
+    first = tuning.halve(scenes, masks.count_objects(truth), settings.seed)
     seen = masks.select(truth, np.flatnonzero(first))
     values = tuning.score_grid(maps, seen)
     cuts = tuning.GRID[tuning.choose(values, masks.count_objects(seen) == 0, settings.empty_share)]

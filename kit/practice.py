@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm.auto import tqdm
 
 from . import masks, synthetic
 from .competition import AIRBUS
 from .errors import KitError
+from .progress import bar
 from .seascape import STRIDE, TILE, Scene, Textures, plan
 from .settings import PracticeSettings
 from .writing import explain
@@ -27,7 +26,7 @@ from .writing import explain
 
 @dataclass(frozen=True)
 class Cut:
-    """The tiles that one scene gives: their offsets in px as (x, y), and for each whether a ship is on it."""
+    """The tiles that one scene gives: their offsets in px as (x, y)."""
 
     scene: Scene
     offsets: tuple[tuple[int, int], ...]
@@ -37,12 +36,12 @@ def write_practice(out, **settings) -> Path:
     """Writes a competition folder of synthetic tiles to `out` and returns its path; settings: the fields of PracticeSettings.
 
     The folder holds train_v2/ and test_v2/ (JPEG, RGB, 768x768), the training and sample CSV, truth/tiles.csv (`ImageId,scene,x,y`, the
-    offsets in px), truth/test_ship_segmentations_v2.csv and practice.json. Tiles of a scene lie multiples of 256 px apart and overlap; each is
-    encoded on its own, so that shared ground is alike but not equal. Test scenes are not train scenes. From 2 train tiles on, one
-    train JPEG lacks its last third, as one of the competition's does; its rows are intact. The same settings give the same bytes,
-    whatever the number of cores. `out` appears when it is whole. KitError where `out` is there and not an empty folder.
+    offsets in px), truth/test_ship_segmentations_v2.csv and practice.json (the settings). Tiles of a scene lie multiples of 256 px apart
+    and overlap; each is encoded on its own, so that shared ground is alike but not equal. Test scenes are not train scenes. From 2
+    train tiles on, one train JPEG lacks its last third, as one of the competition's does; its rows are intact. The same settings give
+    the same bytes, whatever the number of cores. `out` appears when it is whole. KitError where `out` is there and not an empty folder.
     """
-    settings = PracticeSettings(**settings)
+    chosen = PracticeSettings(**settings)
     out = Path(out).absolute()
     if out.exists() and not (out.is_dir() and not any(out.iterdir())):
         raise KitError(f"{out}: is there already; remove it first or give another folder")
@@ -51,7 +50,7 @@ def write_practice(out, **settings) -> Path:
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir()
-        _write_folder(temporary, settings)
+        _write_folder(temporary, chosen)
         if out.exists():
             out.rmdir()
         temporary.rename(out)
@@ -78,10 +77,10 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
             jobs.append((folder / part, cut, ids[place : place + len(cut.offsets)]))
             place += len(cut.offsets)
     found = {}
-    with tqdm(total=total, desc="practice", unit="tile", disable=None) as bar:
-        for tiles in _in_order(lambda job: write_scene(*job, textures, settings), jobs):
+    with bar(total, "practice", " tiles") as steps:
+        for tiles in _in_order(lambda job: write_scene(job[0], job[1], job[2], textures, settings), jobs):
             found.update(tiles)
-            bar.update(len(tiles))
+            steps.update(len(tiles))
 
     rows = [f"{name},{cut.scene.index},{x},{y}" for _, cut, names in jobs for name, (x, y) in zip(names, cut.offsets)]
     (folder / "truth" / "tiles.csv").write_text("\n".join(["ImageId,scene,x,y", *sorted(rows)]) + "\n")
@@ -99,7 +98,7 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
 
 def _distinct(rng, count: int) -> list[int]:
     """Different numbers below 16^9, in random order."""
-    found = {}
+    found: dict[int, None] = {}
     while len(found) < count:
         found[int(rng.integers(16**9))] = None
     return list(found)
@@ -118,8 +117,8 @@ def choose_tiles(settings: PracticeSettings, count: int, textures: Textures, fir
         rng = scene.stream(5)
         labels = scene.labels()
         sites = [(x, y) for y in range(0, labels.shape[0] - TILE + 1, STRIDE) for x in range(0, labels.shape[1] - TILE + 1, STRIDE)]
-        wanted = min(len(sites), int(rng.choice((1, 2, 3, 4, 5, 6, 8), p=(0.1, 0.16, 0.2, 0.2, 0.14, 0.1, 0.1))))
-        taken = []
+        wanted = min(len(sites), int(rng.choice((1, 2, 3, 4, 5, 6, 8), p=(0.07, 0.12, 0.18, 0.2, 0.18, 0.13, 0.12))))
+        taken: list[tuple[int, int]] = []
         for x, y in rng.permutation(sites).tolist():
             blank = not labels[y : y + TILE, x : x + TILE].any()
             if len(taken) < wanted and quota[blank]:
@@ -135,7 +134,7 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _in_order(work, jobs) -> Iterator:
+def _in_order(work: Callable, jobs: list) -> Iterator:
     """Results of work(job), in the order of the jobs, from as many threads as cores; NumPy and the JPEG encoder release the GIL."""
     pool = ThreadPoolExecutor(min(8, count_cores()))  # a large scene takes some 150 MB while it is drawn
     with contextlib.ExitStack() as stack:
@@ -159,8 +158,7 @@ def write_scene(folder: Path, cut: Cut, names: list[str], textures: Textures, se
 def add_noise(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """A sensor's noise of -1, 0 or 1 on every value of a uint8 picture, new for every tile."""
     noise = np.frombuffer(rng.bytes(tile.size), np.uint8).reshape(tile.shape)
-    up = np.where(tile < 255, tile + (noise & 1), tile)
-    return np.where(up > 0, up - ((noise >> 1) & 1), up).astype(np.uint8)
+    return np.clip(tile, 1, 254) + (noise & 1) - ((noise >> 1) & 1)
 
 
 def _write_truth(path: Path, tiles: list) -> None:

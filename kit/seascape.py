@@ -22,7 +22,7 @@ SEAS = 14  # kinds of water
 
 @dataclass(frozen=True)
 class Box:
-    """A rotated rectangle: center (px), angle of its long side from the x axis (radians), length and width (px)."""
+    """A rotated rectangle: center, px; angle of its length from the x axis, radians (a ship's bow points there); length and width, px."""
 
     x: float
     y: float
@@ -31,7 +31,10 @@ class Box:
     width: float
 
     def frame(self, shape, margin=2.0, back=0.0):
-        """(rows, columns, u, v): the slices around the box, grown by `margin` px, by `back` px behind, and its pixels' own coordinates."""
+        """(rows, columns, u, v): slices of a picture of `shape` around the box, and there the distances from its center along and across.
+
+        The box is grown by `margin` px, and by `back` px behind; the slices are empty where it lies outside the picture.
+        """
         c, s = math.cos(self.angle), math.sin(self.angle)
         u0, u1, r = -self.length / 2 - margin - back, self.length / 2 + margin, self.width / 2 + margin
         xs = [self.x + u * c - v * s for u in (u0, u1) for v in (-r, r)]
@@ -46,7 +49,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Scene:
-    """What is where in a scene: its size in px, and in drawing order its docks (land made by people) and ships."""
+    """What is where in a scene: its size in px, its docks (land made by people) and its ships."""
 
     seed: int
     index: int
@@ -96,8 +99,11 @@ class Textures:
         self.rough = field(k**-0.6 * np.exp(-((k / 0.33) ** 4)))
 
 
-def crop(field, rng, shape, step=1, shift=(0, 0)):
-    """A random part of a periodic field, turned over at random; every `step`-th pixel; `shift` px down and across from where it was."""
+def crop(field: np.ndarray, rng: np.random.Generator, shape: tuple[int, int], step: int = 1, shift=(0, 0)) -> np.ndarray:
+    """A random part of a periodic field, mirrored at random, as a new array: `shape` px, of which every `step`-th is taken.
+
+    The same random numbers give the same part at any step, and with a `shift` in px one that lies so much further down and across.
+    """
     turned = field[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
     top, left = (rng.integers(0, PERIOD, 2) - shift) % PERIOD
     out = np.empty((-(-shape[0] // step), -(-shape[1] // step)), np.float32)
@@ -117,13 +123,13 @@ def crop(field, rng, shape, step=1, shift=(0, 0)):
     return out
 
 
-def ramp(low, high, value):
+def ramp(low: float, high: float, value: np.ndarray) -> np.ndarray:
     """0 up to `low`, 1 from `high` on, smooth between."""
     t = np.clip((value - low) / np.float32(high - low), 0, 1)
     return t * t * (3 - 2 * t)
 
 
-def ground(scene, textures, step=1):
+def ground(scene: Scene, textures: Textures, step: int = 1) -> np.ndarray | None:
     """Height of natural land over the sea, px-like units, every `step`-th pixel; None in open water."""
     rng = scene.stream(2)
     if scene.kind != "coast":
@@ -141,7 +147,7 @@ def ground(scene, textures, step=1):
     return (x - w / 2) * c + (y - h / 2) * s - np.float32(rng.uniform(-0.3, 0.8) * reach) + size * bumps
 
 
-def dock_height(scene, step=1):
+def dock_height(scene: Scene, step: int = 1) -> np.ndarray | None:
     """Distance inside the docks, px, negative over water; None where there is none."""
     if not scene.docks:
         return None
@@ -154,7 +160,7 @@ def dock_height(scene, step=1):
     return out
 
 
-def clouds(scene, textures, step=1, shift=(0, 0)):
+def clouds(scene: Scene, textures: Textures, step: int = 1, shift=(0, 0)) -> np.ndarray | None:
     """Opacity of clouds 0..1, every `step`-th pixel; None under a clear sky."""
     rng = scene.stream(3)
     if rng.random() > 0.3:
@@ -167,7 +173,7 @@ def clouds(scene, textures, step=1, shift=(0, 0)):
 def plan(seed: int, index: int, textures: Textures) -> Scene:
     """What is where in scene `index`; those of even index have ships (where there is room), the others none."""
     rng = np.random.default_rng((seed, 2, index))
-    ny, nx = rng.choice(4, 2, p=(0.28, 0.4, 0.22, 0.1))
+    ny, nx = rng.choice(4, 2, p=(0.2, 0.4, 0.27, 0.13))
     shape = int(TILE + STRIDE * ny), int(TILE + STRIDE * nx)
     kind = str(rng.choice(("open", "coast", "harbor"), p=(0.6, 0.22, 0.18)))
     bare = Scene(seed, index, shape, kind, int(rng.integers(SEAS)), _docks(rng, shape) if kind == "harbor" else (), (), ())
@@ -203,71 +209,88 @@ def _docks(rng, shape):
 
 def _hull(rng):
     """Length and width of a ship, px: its area is log-normal, a long ship is slim."""
-    area = float(np.clip(np.exp(rng.normal(math.log(260), 1.4)), 5, 20000))
+    area = float(np.clip(np.exp(rng.normal(math.log(280), 1.55)), 5, 20000))
     slim = float(np.clip(rng.normal(2.6 + 0.45 * max(0.0, math.log(area / 60)), 0.55), 1.6, 7.5))
     return math.sqrt(area * slim), math.sqrt(area / slim)
 
 
 def _ships(scene, textures, rng):
     """Ships on free water: (boxes, moving). Moored ones lie along docks, some side by side; a group at anchor shares its heading."""
-    step = 8
-    taken = np.zeros((-(-scene.shape[0] // step), -(-scene.shape[1] // step)), bool)  # a dock counts less: ships touch docks
-    for field, level in ((ground(scene, textures, step), -5), (clouds(scene, textures, step), 0.4)):
-        if field is not None:
-            taken |= field > level
-    docks = dock_height(scene, step)
+    room = _Room(scene, textures)
     wanted = 1 + int(rng.choice(len(SHIPS_AN_IMAGE), p=SHIPS_AN_IMAGE / SHIPS_AN_IMAGE.sum()))
-    focus = rng.uniform(0, 1, 2) * scene.shape
-    heading, anchored, spread = rng.uniform(0, 2 * math.pi), rng.random() < 0.4, rng.uniform(90, 260)
-    ships, moving = [], []
-
-    def fits(ship, gap, depth):
-        rows, columns, u, v = Box(ship.x / step, ship.y / step, ship.angle, ship.length / step, ship.width / step).frame(taken.shape, gap)
-        near = (np.abs(u) <= ship.length / 2 / step + gap) & (np.abs(v) <= ship.width / 2 / step + gap)
-        if not near.any() or (taken[rows, columns] & near).any():
-            return False
-        return docks is None or docks[rows, columns][near].max() < depth
-
+    focus, spread = rng.uniform(0, 1, 2) * scene.shape, rng.uniform(90, 260)
+    heading, anchored = rng.uniform(0, 2 * math.pi), rng.random() < 0.4
+    ships: list[Box] = []
+    moving: list[bool] = []
     for _ in range(40 * wanted):
         if len(ships) == wanted:
             break
         length, width = _hull(rng)
         moored = bool(scene.docks) and rng.random() < 0.7
         if moored:
-            dock = scene.docks[rng.integers(len(scene.docks))]
-            c, s, side = math.cos(dock.angle), math.sin(dock.angle), rng.choice((-1, 1))
-            u = rng.uniform(-1, 1) * max(0.0, min(dock.length, 2400) - length) / 2
-            v = side * (dock.width / 2 + width / 2 + rng.uniform(0.5, 3))
-            ship = Box(dock.x + u * c - v * s, dock.y + u * s + v * c, dock.angle + math.pi * rng.integers(2), length, width)
+            ship, side = _moor(scene.docks[rng.integers(len(scene.docks))], length, width, rng)
         else:
             y, x = rng.normal(focus, spread) if wanted > 1 else rng.uniform(0, 1, 2) * scene.shape
             ship = Box(x, y, heading + rng.normal(0, 0.12) if anchored else rng.uniform(0, 2 * math.pi), length, width)
-        if not (0 <= ship.x < scene.shape[1] and 0 <= ship.y < scene.shape[0]):
+            side = int(rng.choice((-1, 1)))
+        if not room.has(ship, 0.1 if moored else 0.9, 4 if moored else -8):
             continue
-        if not (fits(ship, 0.1, 4) if moored else fits(ship, 0.9, -8)):
-            continue
-        crew = [ship]
-        if len(ships) + 1 < wanted and rng.random() < (0.35 if moored or anchored else 0.08):  # a second one beside it, touching
-            beside, side = float(width * rng.uniform(0.7, 1.1)), float(side) if moored else float(rng.choice((-1, 1)))
-            base = dock.angle if moored else ship.angle
-            off = side * (width + beside) / 2
-            along = rng.normal(0, 0.08) * length
-            crew.append(
-                Box(
-                    ship.x + along * math.cos(base) - off * math.sin(base),
-                    ship.y + along * math.sin(base) + off * math.cos(base),
-                    ship.angle,
-                    float(length * rng.uniform(0.75, 1.1)),
-                    beside,
-                )
-            )
-            if not (0 <= crew[1].x < scene.shape[1] and 0 <= crew[1].y < scene.shape[0]) or not fits(crew[1], 0.1, 4):
-                crew.pop()
-        moves = not moored and not anchored and len(crew) == 1 and rng.random() < 0.6
-        for ship in crew:
+        group = [ship]
+        if len(ships) + 1 < wanted and rng.random() < (0.35 if moored or anchored else 0.08):
+            second = _beside(ship, side, rng)
+            if room.has(second, 0.1, 4):
+                group.append(second)
+        moves = not moored and not anchored and len(group) == 1 and rng.random() < 0.6
+        for ship in group:
+            room.take(ship)
             ships.append(ship)
             moving.append(moves)
-        for ship in crew:
-            rows, columns, u, v = Box(ship.x / step, ship.y / step, ship.angle, ship.length / step, ship.width / step).frame(taken.shape, 1)
-            taken[rows, columns] |= (np.abs(u) <= ship.length / 2 / step + 0.3) & (np.abs(v) <= ship.width / 2 / step + 0.3)
     return tuple(ships), tuple(moving)
+
+
+def _moor(dock, length, width, rng):
+    """A ship along a side of a dock, and on which of its own sides (-1, 1) the water is."""
+    side, turned = int(rng.choice((-1, 1))), int(rng.integers(2))
+    u = rng.uniform(-1, 1) * max(0.0, min(dock.length, 2400) - length) / 2
+    v = side * (dock.width / 2 + width / 2 + rng.uniform(0.5, 3))
+    c, s = math.cos(dock.angle), math.sin(dock.angle)
+    ship = Box(dock.x + u * c - v * s, dock.y + u * s + v * c, dock.angle + math.pi * turned, length, width)
+    return ship, -side if turned else side
+
+
+def _beside(ship, side, rng):
+    """A second ship of much the same size, touching a ship at its side -1 or 1."""
+    width = ship.width * rng.uniform(0.7, 1.1)
+    u, v = rng.normal(0, 0.08) * ship.length, side * (ship.width + width) / 2
+    c, s = math.cos(ship.angle), math.sin(ship.angle)
+    return Box(ship.x + u * c - v * s, ship.y + u * s + v * c, ship.angle, ship.length * rng.uniform(0.75, 1.1), width)
+
+
+class _Room:
+    """Where a scene has room for a ship, on a grid of 8 px."""
+
+    def __init__(self, scene, textures, step=8):
+        self.shape, self.step = scene.shape, step
+        self.taken = np.zeros((-(-scene.shape[0] // step), -(-scene.shape[1] // step)), bool)
+        for field, level in ((ground(scene, textures, step), -5), (clouds(scene, textures, step), 0.4)):
+            if field is not None:
+                self.taken |= field > level
+        self.docks = dock_height(scene, step)  # apart, for ships touch docks but not each other
+
+    def _cells(self, ship, gap):
+        step = self.step
+        rows, columns, u, v = Box(ship.x / step, ship.y / step, ship.angle, ship.length / step, ship.width / step).frame(self.taken.shape)
+        return (rows, columns), (np.abs(u) <= ship.length / 2 / step + gap) & (np.abs(v) <= ship.width / 2 / step + gap)
+
+    def has(self, ship, gap, depth):
+        """Whether a ship and `gap` cells around it are free, its center in the scene, and it reaches less than `depth` px into docks."""
+        part, near = self._cells(ship, gap)
+        inside = 0 <= ship.x < self.shape[1] and 0 <= ship.y < self.shape[0]
+        if not inside or not near.any() or (self.taken[part] & near).any():
+            return False
+        return self.docks is None or bool(self.docks[part][near].max() < depth)
+
+    def take(self, ship):
+        """Marks a ship's place as taken."""
+        part, near = self._cells(ship, 0.3)
+        self.taken[part] |= near

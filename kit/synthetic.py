@@ -72,14 +72,11 @@ def draw(scene: Scene, textures: Textures) -> np.ndarray:
         if moves:
             draw_wake(picture, ship, rng, textures)
     _rocks(picture, scene, free, rng, textures)
-    land = None if natural is None else _inside(natural > -2)
-    if land:
-        above = natural[land]
-        blend(picture[:, *land], _land(above.shape, textures, rng, above), np.clip(above * np.float32(0.5) + 0.5, 0, 1))
-    docks = None if depth is None else _inside(depth > -1)
-    if docks:
-        above = depth[docks]
-        blend(picture[:, *docks], _quay(scene, textures, rng, above), np.clip(above + 0.5, 0, 1))
+    if natural is not None and (part := _inside(natural > -2)):
+        above = natural[part]
+        blend(picture[:, *part], _land(above.shape, textures, rng, above), np.clip(above * np.float32(0.5) + 0.5, 0, 1))
+    if depth is not None and (part := _inside(depth > -14)):
+        blend(picture[:, *part], *_quay(scene, textures, rng, depth[part]))
     sun = rng.uniform(0, 2 * math.pi)
     for ship in scene.ships:
         draw_shadow(picture, ship, sun)
@@ -112,9 +109,8 @@ def _sea(scene, textures, rng):
         wave += np.float32(0.25) * (wave * np.abs(wave))  # crests flash: a skewed brightness
     caps = None
     if state == 2 and rng.random() < 0.6:
-        caps = ramp(
-            calm := rng.uniform(4.2, 5.8), calm + 1.8, wave + np.float32(rng.uniform(0.7, 1.1)) * crop(textures.rough, rng, scene.shape)
-        )
+        low = rng.uniform(4.2, 5.8)
+        caps = ramp(low, low + 1.8, wave + np.float32(rng.uniform(0.7, 1.1)) * crop(textures.rough, rng, scene.shape))
     wave *= gain
     picture = np.empty((3, *scene.shape), np.float32)
     tone = np.clip(drift * np.float32(0.3) + np.float32(0.5), 0, 1)
@@ -184,18 +180,17 @@ def _land(shape, textures, rng, height):
         u, v, block, _, _ = _blocks(shape, rng, rng.uniform(18, 90, 2), rng.uniform(0, math.pi), mix * np.float32(14))
         tilled = ramp(0.1, 0.3, where)
         blend(layer, _palette(rng, FIELDS, 9)[:, block], tilled * np.float32(0.7))
-        blend(layer, green * np.float32(0.7), tilled * ((u < 0.05) | (v < 0.05)) * np.float32(0.6))  # hedges
+        blend(layer, green * np.float32(0.7), tilled * ((u < 0.05) | (v < 0.05)) * np.float32(rng.uniform(0, 0.6)))  # hedges
     light = np.zeros(shape, np.float32)
     light[2:, 2:] = mix[2:, 2:] - mix[:-2, :-2]
-    layer += light * np.float32(rng.uniform(40, 110)) + rough * np.float32(rng.uniform(3, 9)) + detail * np.float32(3)
+    layer += light * np.float32(rng.uniform(50, 150)) + rough * np.float32(rng.uniform(6, 15)) + detail * np.float32(rng.uniform(3, 8))
     if rng.random() < 0.55:
         town = -where + np.float32(0.35) * detail > rng.uniform(-0.3, 0.8)
         blend(layer, (112, 108, 101), town * np.float32(0.7))
         cell = rng.uniform(6, 14) * np.array((1, rng.uniform(1, 1.6)))
         _houses(layer, rng, town, ROOFS, cell, rng.uniform(0, math.pi), (0.66, 1.0), rng.integers(4, 10, 2), mix * np.float32(12))
-    line = np.abs(where - np.float32(rng.uniform(-0.6, 0.6)))  # a road follows a contour
-    slope = np.float32(0.006)
-    blend(layer, (150, 146, 138), np.clip(1.6 - line / slope, 0, 1) * np.float32(0.7))
+    road = np.abs(where - np.float32(rng.uniform(-0.6, 0.6))) / np.float32(0.006)  # it follows a contour of a smooth field
+    blend(layer, (150, 146, 138), np.clip(1.6 - road, 0, 1) * np.float32(0.7))
     if height is not None:
         sand = np.clip(1 - np.abs(height - np.float32(3)) / np.float32(rng.uniform(3, 14)), 0, 1)
         blend(layer, (174, 160, 130), sand * np.float32(rng.uniform(0.15, 0.9)))
@@ -204,9 +199,9 @@ def _land(shape, textures, rng, height):
 
 
 def _quay(scene, textures, rng, depth):
-    """Docks in color: concrete with yards, stacks of containers and sheds; behind the apron a town or open ground."""
+    """Docks in color, and their opacity: concrete, yards, stacks of containers, sheds; behind the apron a town or open ground."""
     shape, turn = depth.shape, scene.docks[0].angle
-    rough, stain, where = crop(textures.rough, rng, shape), crop(textures.fractal[0], rng, shape), crop(textures.fractal[3], rng, shape)
+    rough, stain = crop(textures.rough, rng, shape), crop(textures.fractal[0], rng, shape)
     base = CONCRETES[rng.integers(len(CONCRETES))]
     layer = base[:, None, None] + stain * np.float32(6) + rough * np.float32(4)
     cell = rng.uniform(60, 220), rng.uniform(40, 110)
@@ -219,16 +214,18 @@ def _quay(scene, textures, rng, depth):
     if rng.random() < 0.7:
         _houses(layer, rng, inside & (kinds == 1), BOXES, (13, 5), turn, (0.8, 1.0), (6, 7))
     _houses(layer, rng, inside & (kinds == 2), ROOFS, (rng.uniform(30, 80), rng.uniform(20, 44)), turn, (0.5, 0.9), None)
-    if rng.random() < 0.4:
-        crane = (np.abs(u - 0.5) * cell[0] < 1.6) & (np.abs(depth - 6) < 22)  # booms reach over the edge
-        blend(layer, (54, 58, 66), crane & (yard % 3 == 0))
     blend(layer, base * np.float32(1.15), (np.abs(depth - np.float32(3)) < 2.5) * np.float32(0.6))
+    alpha = np.clip(depth + np.float32(0.5), 0, 1)
+    if rng.random() < 0.4:  # cranes, their booms over the water
+        crane = (np.abs(u - 0.5) * cell[0] < 1.5) & (np.abs(depth - 4) < 16) & (yard % 3 == 0)
+        blend(layer, (54, 58, 66), crane)
+        alpha = np.maximum(alpha, crane)
     soften(layer)
     apron = rng.uniform(40, 330)
     inland = ramp(apron, apron + 3, depth)
     if inland.any():
         blend(layer, _land(shape, textures, rng, None), inland)
-    return layer
+    return layer, alpha
 
 
 def _inside(mask):
@@ -248,7 +245,7 @@ def _rocks(picture, scene, free, rng, textures):
         bumps = crop(textures.fractal[0], rng, u.shape)
         bumps = (bumps - bumps.mean()) / (bumps.std() + np.float32(1e-3))
         height = np.float32(size) * (
-            np.float32(0.6) - np.hypot(u * np.float32(rng.uniform(0.8, 1.8)), v) / np.float32(size) + np.float32(0.55) * bumps
+            np.float32(0.6) - np.hypot(u * np.float32(rng.uniform(0.8, 1.8)), v) / np.float32(size) + np.float32(0.75) * bumps
         )
         height -= np.float32(5) * np.clip(np.hypot(u, v) - np.float32(2 * size), 0, None)  # nothing at the patch's border
         patch, rough = picture[:, rows, columns], crop(textures.rough, rng, u.shape)

@@ -46,14 +46,9 @@ def tune_maps(folder: Path, truth: Masks, scenes: np.ndarray, settings: TuneSett
 
     folder: maps of the images of `truth`; scenes: int64 (images,), -1 unknown.
     """
-    values = score_grid(folder, truth)
-    empty = table.count_objects(truth) == 0
-    first = halve(scenes, settings.seed)
-    nested = np.where(
-        first,
-        values[choose(values[:, ~first], empty[~first], settings.empty_share)],
-        values[choose(values[:, first], empty[first], settings.empty_share)],
-    )
+    values, counts = score_grid(folder, truth), table.count_objects(truth)
+    empty = counts == 0
+    nested = score_nested(values, empty, halve(scenes, counts, settings.seed), settings.empty_share)
     weigh = _weighing(settings.empty_share, empty)
     low, high = score.interval(lambda index: weigh(nested, index), folds.group(scenes), seed=settings.seed)
     everything = np.arange(len(truth))
@@ -91,6 +86,14 @@ def score_grid(folder: Path, truth: Masks) -> np.ndarray:
     return values
 
 
+def score_nested(values: np.ndarray, empty: np.ndarray, first: np.ndarray, empty_share: float) -> np.ndarray:
+    """F2 of every image at the point that the other half chooses; first: True for the images of one half."""
+    result = np.empty(values.shape[1])
+    for half in (first, ~first):
+        result[half] = values[choose(values[:, ~half], empty[~half], empty_share)][half]
+    return result
+
+
 def choose(values: np.ndarray, empty: np.ndarray, empty_share: float) -> int:
     """The point (position in GRID) with the largest re-weighted F2, smoothed over its neighbors so that a lone peak does not win."""
     weigh = _weighing(empty_share, empty)
@@ -103,11 +106,22 @@ def choose(values: np.ndarray, empty: np.ndarray, empty_share: float) -> int:
     return int(np.argmax(np.mean(around, axis=0)))
 
 
-def halve(scenes: np.ndarray, seed: int) -> np.ndarray:
-    """True for the images of the first of two halves of the scenes."""
+def halve(scenes: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
+    """True for the images of the first of two halves of the scenes, alike in images with objects; counts: objects of each image.
+
+    Scenes are drawn in pairs of like content, one for each half. Raises KitError where there is only one scene.
+    """
     groups = folds.group(scenes)
-    chosen = np.random.default_rng(seed).permutation(groups.max(initial=-1) + 1) % 2 == 0
-    return chosen[groups]
+    number = groups.max(initial=-1) + 1
+    if number < 2:
+        raise KitError("the holdout has a single scene; tuning needs two, to choose on one and score on the other")
+    rng = np.random.default_rng(seed)
+    held, size = np.bincount(groups, np.asarray(counts) > 0), np.bincount(groups)
+    order = np.lexsort((rng.random(number), size, held))
+    first = np.zeros(number, bool)
+    for pair in range(0, number, 2):
+        first[order[min(pair + rng.integers(2), number - 1)]] = True
+    return first[groups]
 
 
 def _weighing(empty_share: float, empty: np.ndarray):

@@ -25,7 +25,7 @@ def scenes(textures):
 def corners(box):
     along = np.array([math.cos(box.angle), math.sin(box.angle)]) * box.length / 2
     aside = np.array([-math.sin(box.angle), math.cos(box.angle)]) * box.width / 2
-    return np.array([along + aside, along - aside, -along - aside, -along + aside]) + (box.x, box.y)
+    return np.array([along + aside, along - aside, -along - aside, aside - along]) + np.array([box.x, box.y])
 
 
 def test_scene_is_a_function_of_seed_and_index():
@@ -37,6 +37,12 @@ def test_scene_is_a_function_of_seed_and_index():
     for other in ((2, 4), (1, 6)):
         picture_of_other, _ = synthetic.scene(*other)
         assert picture_of_other.shape != picture.shape or (picture_of_other != picture).mean() > 0.5
+
+
+def test_streams_differ_by_seed_index_and_purpose(scenes):
+    others = [scenes[0], dataclasses.replace(scenes[0], seed=9), dataclasses.replace(scenes[0], index=9)]
+    assert len({scene.stream(purpose).random() for scene in others for purpose in (1, 2)}) == 6
+    assert scenes[0].stream(1).random() == scenes[0].stream(1).random()
 
 
 def test_even_scenes_have_ships_and_odd_ones_none(scenes):
@@ -87,13 +93,17 @@ def test_hull_fills_its_rectangle_to_a_pixel(ship, textures, scenes):
 def test_most_ships_stand_out(scenes, textures):
     contrasts = []
     for scene in scenes[:24:2]:
-        picture, labels = synthetic.draw(scene, textures).astype(float), scene.labels()
+        picture, labels = synthetic.draw(scene, textures), scene.labels()
         for number in range(1, labels.max() + 1):
             ship = labels == number
             if ship.sum() > 30:
-                ring = scipy.ndimage.binary_dilation(ship, iterations=6) & ~scipy.ndimage.binary_dilation(labels > 0, iterations=3)
-                contrasts.append(np.abs(np.median(picture[ship], 0) - np.median(picture[ring], 0)).max())
-    assert len(contrasts) > 10 and np.mean(np.array(contrasts) > 15) > 0.8
+                rows, columns, _, _ = scene.ships[number - 1].frame(labels.shape, margin=8)
+                part = rows, columns
+                ring = scipy.ndimage.binary_dilation(ship[part], iterations=6) & ~scipy.ndimage.binary_dilation(
+                    labels[part] > 0, iterations=3
+                )
+                contrasts.append(np.abs(np.median(picture[part][ship[part]], 0) - np.median(picture[part][ring], 0)).max())
+    assert len(contrasts) > 10 and np.mean(np.array(contrasts) > 24) > 0.75
 
 
 def test_ships_lie_on_water(scenes, textures):

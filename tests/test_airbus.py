@@ -1,0 +1,41 @@
+"""The road on a few real images and a few steps."""
+
+import json
+
+import pytest
+
+from kit import masks, submission
+
+
+@pytest.fixture
+def few(airbus, tmp_path):
+    """A competition folder of links to 40 real training and 4 real test images, their rows selected."""
+    out = tmp_path / "competition"
+    table = masks.read_csv(airbus / "train_ship_segmentations_v2.csv")
+    table = masks.select(table, range(40))
+    for folder in ("train_v2", "test_v2"):
+        (out / folder).mkdir(parents=True)
+    for name in table.ids:
+        (out / "train_v2" / name).symlink_to(airbus / "train_v2" / name)
+    submission.write_csv(table, out / "train_ship_segmentations_v2.csv")
+    lines = (airbus / "sample_submission_v2.csv").read_text().splitlines()[:5]
+    (out / "sample_submission_v2.csv").write_text("\n".join(lines) + "\n")
+    for line in lines[1:]:
+        name = line.split(",")[0]
+        (out / "test_v2" / name).symlink_to(airbus / "test_v2" / name)
+    return out
+
+
+def test_real_images_become_a_checked_submission(few, tmp_path):
+    from kit.tf.inference import predict, tune
+    from kit.tf.records import pack
+    from kit.tf.training import train
+
+    manifest = pack(few, tmp_path / "records", folds=4)
+    assert manifest["skipped"] == [] and sum(shard["count"] for shard in manifest["shards"]) == 40
+    (row,) = train(tmp_path / "records", tmp_path / "model", epochs=1, steps=3, batch=2, crop=128, decoder=(16, 8, 8, 8, 4))
+    assert 0 <= row["val_object_f2"] <= 1
+    tune(tmp_path / "model")
+    assert json.loads((tmp_path / "model" / "tuning.json").read_text())["empty_share"] == 0.765
+    predict(tmp_path / "model", few, tmp_path / "out.csv")
+    assert submission.check_csv(tmp_path / "out.csv", few / "sample_submission_v2.csv")[0] == []

@@ -1,0 +1,169 @@
+"""The command line: wrong input gets exactly one line on standard error and status 2."""
+
+import json
+import shutil
+import sys
+
+import pytest
+
+from kit.cli import main
+
+from .conftest import write_csv
+
+
+def fails(capsys, *arguments) -> str:
+    """Runs `kit` here; asserts status 2 and one line on standard error, which it returns."""
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert status == 2 and len(lines) == 1 and lines[0].startswith("kit"), (status, captured)
+    return lines[0]
+
+
+@pytest.fixture
+def competition(practice, tmp_path):
+    """A competition folder of the test's own."""
+    return shutil.copytree(practice, tmp_path / "competition")
+
+
+TRUTH = "train_ship_segmentations_v2.csv"
+
+
+def test_no_folder(capsys, tmp_path):
+    assert "no such folder" in fails(capsys, "pack", tmp_path / "nowhere", tmp_path / "records")
+
+
+def test_no_csv(capsys, competition, tmp_path):
+    (competition / TRUTH).unlink()
+    assert f"holds no {TRUTH}" in fails(capsys, "pack", competition, tmp_path / "records")
+
+
+def test_a_missing_column(capsys, competition, tmp_path):
+    write_csv(competition / TRUTH, "a.jpg,1 2", header="ImageId,Pixels")
+    assert "column EncodedPixels is missing" in fails(capsys, "pack", competition, tmp_path / "records")
+
+
+def test_a_run_that_is_no_integer(capsys, competition, tmp_path):
+    write_csv(competition / TRUTH, "a.jpg,1 two")
+    line = fails(capsys, "pack", competition, tmp_path / "records")
+    assert f"{TRUTH} row 2 (a.jpg): not a whole number: 'two'" in line
+
+
+def test_an_empty_folder(capsys, competition, tmp_path):
+    for path in (competition / "train_v2").iterdir():
+        path.unlink()
+    assert "the folder is empty" in fails(capsys, "pack", competition, tmp_path / "records")
+    (tmp_path / "void").mkdir()
+    assert "holds no folder train_v2" in fails(capsys, "pack", tmp_path / "void", tmp_path / "records")
+
+
+def test_a_truncated_test_image(capsys, model, competition, tmp_path):
+    path = sorted((competition / "test_v2").iterdir())[0]
+    path.write_bytes(path.read_bytes()[:4000])
+    assert f"{path.name}: cannot be decoded" in fails(capsys, "predict", model, competition, tmp_path / "out.csv")
+
+
+def test_an_image_of_another_size(capsys, competition, tmp_path):
+    from PIL import Image
+
+    path = sorted((competition / "train_v2").iterdir())[0]
+    Image.new("RGB", (100, 90)).save(path)
+    assert f"{path.name}: is 100 px wide and 90 high" in fails(capsys, "pack", competition, tmp_path / "records")
+
+
+def test_weights_of_another_encoder(capsys, model, practice, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "model")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"encoder": "resnet34"}))
+    assert "another encoder" in fails(capsys, "predict", copy, practice, tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("module", ["tensorflow", "segmentation_models", "tensorflow_datasets", "sklearn"])
+@pytest.mark.parametrize("verb", ["pack", "train"])
+def test_an_extra_that_is_not_installed(kit_cli, practice, tmp_path, module, verb):
+    if (verb, module) in {("pack", "segmentation_models"), ("train", "sklearn"), ("train", "tensorflow_datasets")}:
+        pytest.skip("this verb does without it")
+    block = tmp_path / "site"
+    (block / module).mkdir(parents=True)
+    (block / module / "__init__.py").write_text(f"raise ModuleNotFoundError(\"No module named '{module}'\", name='{module}')")
+    import os
+
+    environment = os.environ | {"PYTHONPATH": f"{block}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    source = practice
+    if verb == "train":
+        source = tmp_path / "records"
+        assert kit_cli("pack", practice, source, "--folds", 2)[0] == 0
+    status, _, errors = kit_cli(verb, source, tmp_path / "out", environment=environment)
+    assert status == 2 and len(errors.splitlines()) == 1, errors
+    assert f"this verb needs {module}; install it: pip install 'runlength-kit[train]'" in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["score", "a.csv"],
+        ["score", "a.csv", "b.csv", "--shape", "10"],
+        ["score", "a.csv", "b.csv", "--shape", "99999999x99999999"],
+        ["practice", "out", "--images", "many"],
+        ["practice", "out", "--images", "0"],
+        ["practice", "out", "--empty-share", "nan"],
+        ["train", "nowhere", "out"],
+        ["train", "nowhere", "out", "--encoder", "vgg16"],
+        ["tune", "nowhere"],
+        ["predict", "nowhere", "nowhere", "out.csv"],
+        ["check", "nowhere.csv", "nowhere.csv"],
+    ],
+    ids=" ".join,
+)
+def test_a_wrong_call(capsys, monkeypatch, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    fails(capsys, *arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_score_refuses_malformed_rows_and_check_lists_them(capsys, tmp_path):
+    truth, bad = write_csv(tmp_path / "t.csv", "a.jpg,1 2"), write_csv(tmp_path / "p.csv", "a.jpg,1 2 3")
+    assert "p.csv row 2 (a.jpg): odd count of numbers" in fails(capsys, "score", truth, bad)
+    assert main(["check", str(bad), str(truth)]) == 1
+    assert "1 x odd count of numbers" in capsys.readouterr().out
+    assert main(["check", str(truth), str(truth)]) == 0
+
+
+def test_score_json_is_one_object_and_nothing_else(kit_cli, tmp_path):
+    truth = write_csv(tmp_path / "t.csv", "a.jpg,1 2", "b.jpg,")
+    status, output, errors = kit_cli("score", truth, truth, "--json")
+    assert status == 0 and errors == "" and json.loads(output)["f2"] == 1
+
+
+def test_the_road_leaves_no_chatter(kit_cli, practice, tmp_path):
+    """What a user reads of pack, train, tune and predict is ours: no line of TensorFlow, Keras or segmentation-models."""
+    said = ""
+    for arguments in (
+        ("pack", practice, "records", "--folds", 2),
+        ("train", "records", "model", "--epochs", 1, "--steps", 1, "--batch", 1, "--crop", 64, "--decoder", "8,8,8,8,8"),
+        ("tune", "model"),
+        ("predict", "model", practice, "out.csv"),
+        ("check", "out.csv", practice / "sample_submission_v2.csv"),
+    ):
+        status, output, errors = kit_cli(*arguments)
+        assert status == 0, errors
+        said += output + errors
+    for word in ("tensorflow", "keras", "onednn", "cuda", "warning", "absl", "segmentation", "/site-packages/"):
+        assert word not in said.lower(), said
+
+
+def test_help_says_default_and_unit_of_every_option(capsys):
+    with pytest.raises(SystemExit):
+        main(["train", "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--crop X side of the training crops, px (default 256)" in text and "--max-hours X hours after which" in text
+
+
+def test_python_m_kit_is_the_same(kit_cli):
+    status, output, _ = kit_cli("--version")
+    assert status == 0 and output.startswith("kit ") and sys.version_info >= (3, 11)

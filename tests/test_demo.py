@@ -1,0 +1,63 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kit import demo
+from kit.errors import KitError
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """The demo's road with sizes for a test; the full one is `make demo`."""
+    monkeypatch.setattr(demo, "PRACTICE", {"images": 48, "test_images": 4, "empty_share": 0.5})
+    monkeypatch.setattr(demo, "PACK", {"folds": 2})
+    monkeypatch.setattr(demo, "TRAIN", {"epochs": 2, "steps": 2, "batch": 2, "crop": 64, "decoder": (8, 8, 8, 8, 8)})
+
+
+def test_the_whole_road_and_again(small, tmp_path, capsys):
+    out = tmp_path / "demo"
+    result = demo.run_demo(out, seed=1)
+    text = capsys.readouterr().out
+    assert set(demo.MADE) == {path.name for path in out.iterdir()}
+    assert json.loads((out / "summary.json").read_text()) == result
+    assert {"images", "ships", "ship_images", "f2", "f2_ships", "f2_empty", "f2_blank", "minutes"} == set(result)
+    assert result["f2"] == pytest.approx(
+        result["f2_blank"] * result["f2_empty"] + (1 - result["f2_blank"]) * result["f2_ships"]
+    ) and 0 < result["ship_images"] < result["images"]
+    assert "fine. 4 images" in text and f"{result['f2_blank']:.3f}" in text
+    with open(out / "submission.csv", newline="") as file:
+        assert len({row["ImageId"] for row in csv.DictReader(file)}) == 4
+    sheet = np.array(Image.open(out / "contact-sheet.png").convert("RGB"))
+    assert sheet.shape[0] > 800 and sheet.shape[1] > 1200 and sheet.std() > 20
+    again = demo.run_demo(out, seed=1)
+    assert {**again, "minutes": 0} == {**result, "minutes": 0}
+
+
+def test_a_folder_of_the_user_is_never_replaced(tmp_path):
+    (tmp_path / "thesis.txt").write_text("all of it")
+    with pytest.raises(KitError, match="holds more than an earlier demo"):
+        demo.run_demo(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "all of it"
+
+
+def test_the_scored_half_is_not_the_tuned_half(small, tmp_path, monkeypatch):
+    seen = {}
+    original = demo.tuning.score_grid
+
+    def spy(folder, truth):
+        seen["tuned"] = set(truth.ids)
+        return original(folder, truth)
+
+    monkeypatch.setattr(demo.tuning, "score_grid", spy)
+    original_count = demo.score.count
+
+    def spy_count(truth, prediction):
+        seen["scored"] = set(truth.ids)
+        return original_count(truth, prediction)
+
+    monkeypatch.setattr(demo.score, "count", spy_count)
+    demo.run_demo(tmp_path / "demo")
+    assert seen["tuned"] and seen["scored"] and not seen["tuned"] & seen["scored"]

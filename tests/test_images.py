@@ -1,0 +1,47 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from kit import images
+from kit.errors import KitError
+
+
+@pytest.fixture
+def jpeg(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.jpg")
+    return tmp_path / "a.jpg"
+
+
+def test_a_whole_image_gives_its_size(jpeg):
+    assert images.inspect(jpeg) == (64, 96)
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+
+
+def gray(path):
+    Image.open(path).convert("L").save(path)
+
+
+def cmyk(path):
+    Image.open(path).convert("CMYK").save(path)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (cut, "cannot be decoded"),
+        (lambda path: path.write_bytes(b""), "the file is empty"),
+        (lambda path: path.write_text("no image"), "is no JPEG or PNG"),
+        (gray, "its colors are L"),
+        (cmyk, "its colors are CMYK"),
+        (lambda path: path.unlink(), "no such file"),
+    ],
+)
+def test_a_bad_image_is_named_with_its_reason(jpeg, spoil, words):
+    spoil(jpeg)
+    with pytest.raises(KitError, match=words) as error:
+        images.inspect(jpeg)
+    assert "a.jpg" in str(error.value)

@@ -1,0 +1,86 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kit import masks, score, submission
+from kit.errors import KitError
+from kit.objects import Cuts
+from kit.tf.inference import load_model, predict, read_cuts, read_truth, tune
+from kit.tf.records import open_records
+
+
+@pytest.fixture(scope="module")
+def tuned(model, tmp_path_factory):
+    """A copy of the model folder, tuned."""
+    copy = shutil.copytree(model, tmp_path_factory.mktemp("tuned") / "model")
+    tune(copy, empty_share=0.5)
+    return copy
+
+
+def test_tuning_writes_the_fields_of_the_format(tuned, records):
+    result = json.loads((tuned / "tuning.json").read_text())
+    assert {"threshold", "empty_share", "f2", "f2_low", "f2_high", "f2_plain", "f2_blank"} <= set(result)
+    assert result["f2_low"] <= result["f2"] <= result["f2_high"] and result["empty_share"] == 0.5
+    truth, _ = read_truth(open_records(records), [0])
+    assert sorted(path.name for path in (tuned / "maps").iterdir()) == sorted(f"{name}.png" for name in truth.ids)
+
+
+def test_truth_of_the_records_is_the_csv(records, practice):
+    truth, scenes = read_truth(open_records(records), [0, 1])
+    given = masks.select_ids(masks.read_csv(practice / "train_ship_segmentations_v2.csv"), truth.ids)
+    assert truth == given and (scenes >= 0).all()
+    assert score.summarize(score.count(given, truth))["f2"] == 1
+
+
+def test_prediction_uses_the_tuned_cuts_and_passes_the_check(tuned, practice, tmp_path, capsys):
+    predict(tuned, practice, tmp_path / "out.csv")
+    assert "tuning.json: threshold" in capsys.readouterr().out
+    assert submission.check_csv(tmp_path / "out.csv", practice / "sample_submission_v2.csv")[0] == []
+
+
+def test_an_untuned_model_says_so_and_uses_threshold_128(model, practice, tmp_path, capsys):
+    copy = shutil.copytree(model, tmp_path / "model")
+    (copy / "tuning.json").unlink(missing_ok=True)
+    found = predict(copy, practice, tmp_path / "out.csv")
+    assert "not tuned, so threshold 128 and no cuts" in capsys.readouterr().out and read_cuts(copy) is None
+    network, _ = load_model(copy)
+    for image, name in enumerate(found.ids):
+        pixels = np.array(Image.open(practice / "test_v2" / name))[None]
+        inside = network(pixels, training=False).numpy()[0]
+        dense = masks.decode(found, image) > 0
+        decided = abs(inside - 127.5 / 255) > 1e-3  # a JPEG decoder may round otherwise
+        assert np.array_equal(dense[decided], (inside > 127.5 / 255)[decided])
+
+
+def test_moved_records_are_named_by_an_option(tuned, records, tmp_path):
+    copy = shutil.copytree(tuned, tmp_path / "model")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"records": str(tmp_path / "gone")}))
+    with pytest.raises(KitError, match="gone: no such folder of records"):
+        tune(copy)
+    assert tune(copy, records=records, empty_share=0.5)["threshold"] == read_cuts(tuned).threshold
+
+
+def test_a_truncated_test_image_is_an_error_before_any_time_is_spent(tuned, practice, tmp_path):
+    copy = shutil.copytree(practice, tmp_path / "competition")
+    path = sorted((copy / "test_v2").iterdir())[-1]
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(KitError, match=f"{path.name}: cannot be decoded"):
+        predict(tuned, copy, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_weights_of_another_encoder_are_an_error(tuned, practice, tmp_path):
+    copy = shutil.copytree(tuned, tmp_path / "model")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | {"encoder": "resnet34"}))
+    with pytest.raises(KitError, match="not the weights of a U-Net with encoder resnet34"):
+        predict(copy, practice, tmp_path / "out.csv")
+
+
+def test_cuts_come_back_as_tuned(tuned):
+    fields = json.loads((tuned / "tuning.json").read_text())
+    assert read_cuts(tuned) == Cuts(fields["threshold"], fields["min_area"], fields["min_confidence"])
