@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import io
 import os
 import signal
 import sys
@@ -177,7 +178,8 @@ def _check(options):
 def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit status. Whatever a user can cause is one line on standard error."""
     options = make_parser().parse_args(arguments)
-    sys.stdout.reconfigure(line_buffering=True)  # a log file shows each line when it is said
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a log file shows each line when it is said
     try:
         return options.run(options) or 0
     except KitError as error:

@@ -21,9 +21,9 @@ from .writing import write_json
 MADE = ("competition", "records", "model", "submission.csv", "contact-sheet.png", "summary.json")
 
 # Sized for two CPU cores and six minutes. Half of the tiles are empty (the competition: three in four), so that few tiles hold many ships.
-PRACTICE = {"images": 600, "test_images": 24, "empty_share": 0.5}
-PACK = {"folds": 3}
-TRAIN = {"epochs": 2, "steps": 100, "batch": 8}
+PRACTICE: dict = {"images": 600, "test_images": 24, "empty_share": 0.5}
+PACK: dict = {"folds": 3}
+TRAIN: dict = {"epochs": 2, "steps": 100, "batch": 8}
 
 
 def run_demo(out="demo", *, seed: int = 0) -> dict:
@@ -42,7 +42,10 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
         print(f"\n[{number}/5] {text}", flush=True)
 
     competition, packed, model = out / "competition", out / "records", out / "model"
-    say(1, f"a practice competition: {PRACTICE['images']} training tiles from synthetic scenes, {PRACTICE['empty_share']:.0%} without a ship")
+    say(
+        1,
+        f"a practice competition: {PRACTICE['images']} training tiles from synthetic scenes, {PRACTICE['empty_share']:.0%} without a ship",
+    )
     write_practice(competition, seed=seed, **PRACTICE)
     say(2, "records, in folds of whole scenes")
     print(records.pack(competition, packed, seed=seed, **PACK)["table"])
@@ -83,7 +86,7 @@ def _clear(out: Path) -> None:
     if not any(out.iterdir()):
         return
     marker = out / "competition" / "practice.json"
-    if not marker.is_file() or set(item.name for item in out.iterdir()) - set(MADE):
+    if not marker.is_file() or {item.name for item in out.iterdir()} - set(MADE):
         raise KitError(f"{out}: is not empty and holds more than an earlier demo; give another folder with --out")
     read_json(marker, "written by kit practice")
     for name in MADE:

@@ -37,7 +37,15 @@ def _draw(axes, image: np.ndarray, window) -> None:
 def _outline(axes, masks: Masks, image: int, color: str, style: str = "-") -> None:
     labels = np.pad(table.decode(masks, image), 1)  # the border closes outlines at the tile's edge
     for value in range(1, labels.max(initial=0) + 1):
-        axes.contour(np.arange(-1, labels.shape[1] - 1), np.arange(-1, labels.shape[0] - 1), labels == value, [0.5], colors=color, linewidths=1.2, linestyles=style)
+        axes.contour(
+            np.arange(-1, labels.shape[1] - 1),
+            np.arange(-1, labels.shape[0] - 1),
+            labels == value,
+            [0.5],
+            colors=color,
+            linewidths=1.2,
+            linestyles=style,
+        )
 
 
 def _write_ious(axes, truth: Masks, prediction: Masks, image: int, window) -> None:
@@ -49,7 +57,9 @@ def _write_ious(axes, truth: Masks, prediction: Masks, image: int, window) -> No
         y = y if place == "bottom" else box[2] + size * 0.015
         if left <= x <= left + size and top <= y <= top + size:
             x = np.clip(x, left + size * 0.08, left + size * 0.92)
-            axes.text(x, y, f"{iou:.2f}", color="white", fontsize=8, ha="center", va=place, bbox={"facecolor": "#000000A0", "lw": 0, "pad": 1})
+            axes.text(
+                x, y, f"{iou:.2f}", color="white", fontsize=8, ha="center", va=place, bbox={"facecolor": "#000000A0", "lw": 0, "pad": 1}
+            )
 
 
 def frame_objects(masks: Masks, image: int, smallest: int = 192) -> tuple[int, int, int]:

@@ -245,7 +245,7 @@ def inspect_csv(path, competition: Competition = AIRBUS) -> tuple[Masks, list[Pr
     start, length, runs, problem, where = rle.parse(texts, np.full(len(texts), height * width))
     problems = [
         Problem(rle.PROBLEMS[int(problem[row])], row + 2, ids[row], rle.explain(texts[row], int(problem[row]), int(where[row])))
-        for row in np.flatnonzero(problem)
+        for row in np.flatnonzero(problem).tolist()
     ]
     problems += [Problem("no image id", row + 2, "", "the image id is blank") for row, name in enumerate(ids) if not name.strip()]
     codes, names = pd.factorize(np.array(ids, object))
@@ -278,7 +278,7 @@ def overlaps(masks: Masks) -> list[tuple[int, int]]:
     end = base + start + masks.length[order]
     reach = np.maximum.accumulate(end) if len(end) else end
     hits = np.flatnonzero(base[1:] + start[1:] < reach[:-1]) + 1
-    pairs = {}
+    pairs: dict[tuple[int, int], None] = {}
     for hit in hits:  # rare: the run that reaches farthest before this one
         before = hit - 1 - int(np.argmax(end[:hit][::-1] == reach[hit - 1]))
         pairs[int(owner[before]), int(owner[hit])] = None

@@ -25,7 +25,7 @@ def to_uint8(probabilities: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(np.asarray(probabilities, np.float32), 0, 1) * 255).astype(np.uint8)
 
 
-def find_objects(ids, maps, cuts: Cuts = Cuts()) -> Masks:  # noqa: B008 (frozen)
+def find_objects(ids, maps, cuts: Cuts = Cuts()) -> Masks:
     """Objects of probability maps: uint8 images (height, width), one an id. Components are 4-connected."""
     parts = []
     for name, image in zip(ids, maps, strict=True):

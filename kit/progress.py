@@ -23,4 +23,12 @@ def bar(total: int, text: str, unit: str = " images", leave: bool = True):
     """A tqdm of `total` steps, to be used in a `with` block and moved by `update(n)`."""
     if sys.stderr.isatty() or "ipykernel" in sys.modules:
         return tqdm(total=total, desc=text, unit=unit, leave=leave)
-    return _Lines(total=total, desc=text, unit=unit, leave=False, mininterval=LOG_SECONDS, maxinterval=LOG_SECONDS, bar_format="{desc}: {n_fmt}/{total_fmt}{unit}, {rate_fmt}{postfix}, {remaining} left")
+    return _Lines(
+        total=total,
+        desc=text,
+        unit=unit,
+        leave=False,
+        mininterval=LOG_SECONDS,
+        maxinterval=LOG_SECONDS,
+        bar_format="{desc}: {n_fmt}/{total_fmt}{unit}, {rate_fmt}{postfix}, {remaining} left",
+    )

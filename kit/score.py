@@ -107,7 +107,7 @@ def count(truth: Masks, prediction: Masks) -> Counts:
 
 
 def f2_by_threshold(counts: Counts) -> np.ndarray:
-    """F2 = 5 TP / (5 TP + 4 FN + FP) of each image at each threshold, float64 (images, 10); 1 where there is nothing and nothing was found."""
+    """F2 = 5 TP / (5 TP + 4 FN + FP) of each image at each threshold, float64 (images, 10); 1 where nothing is and nothing was found."""
     bottom = 5 * counts.tp + 4 * counts.fn + counts.fp
     return np.where(bottom == 0, 1.0, 5 * counts.tp / np.maximum(bottom, 1))
 
@@ -119,7 +119,7 @@ def f2(counts: Counts) -> np.ndarray:
 
 def f2_blank(counts: Counts) -> float:
     """What the submission without any object scores on this truth: the share of empty images."""
-    return _mean(counts.ships == 0)
+    return float(np.mean(counts.ships == 0))
 
 
 def f2_weighted(values: np.ndarray, empty: np.ndarray, empty_share: float) -> float:
@@ -143,7 +143,7 @@ def pixel_f2(counts: Counts) -> float | None:
 
 
 def interval(statistic, groups: np.ndarray, *, draws: int = 1000, level: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Percentile bootstrap interval of statistic(index), index being positions of images; whole `groups` (scenes) are drawn with replacement.
+    """Percentile bootstrap interval of statistic(index), index: positions of images; whole `groups` (scenes) are drawn with replacement.
 
     Images of one scene are not independent, so resampling single images would give too narrow an interval.
     """

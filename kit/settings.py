@@ -62,6 +62,8 @@ class TrainSettings(Settings):
     encoder: str = setting("resnet18", "encoder of the U-Net", choices=("resnet18", "resnet34", "efficientnetb0", "seresnext50"))
     encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
     decoder: tuple[int, ...] = setting((128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first")
+    scale: int = setting(1, "the network sees images shrunk by this factor, its map is enlarged again; 2 costs a quarter", low=1, high=8)
+    momentum: float = setting(0.9, "momentum of the batch norms' statistics; raise it for long trainings", low=0, high=1)
     epochs: int = setting(20, "epochs", low=1)
     steps: int | None = setting(None, "steps an epoch; none: as many as show each training image once", low=1)
     batch: int = setting(8, "crops a step", low=1)

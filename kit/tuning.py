@@ -11,6 +11,7 @@ from PIL import Image
 
 from . import folds, objects, score
 from . import masks as table
+from .competition import image_path
 from .errors import KitError
 from .masks import Masks
 from .objects import Cuts
@@ -23,12 +24,14 @@ CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9)  # mean probability of a component
 
 def write_map(folder: Path, name: str, image: np.ndarray) -> None:
     """A uint8 map (height, width) as FOLDER/{ImageId}.png."""
-    Image.fromarray(image).save(folder / f"{name}.png", compress_level=1)  # 6, the default, takes five times as long for 10% less
+    Image.fromarray(image).save(
+        image_path(folder, ".", f"{name}.png"), compress_level=1
+    )  # 6, the default, takes five times as long for 10% less
 
 
 def read_map(folder: Path, name: str, shape) -> np.ndarray:
     """The uint8 map (height, width) of an image; KitError where it is missing, damaged, or of another size than `shape`."""
-    path = folder / f"{name}.png"
+    path = image_path(folder, ".", f"{name}.png")
     try:
         with Image.open(path, formats=("PNG",)) as image:
             found = np.array(image)
@@ -147,9 +150,10 @@ def cuts_from_json(fields: dict, path) -> Cuts:
 
 
 def describe(result: dict) -> str:
-    """tuning.json in two lines for people."""
+    """tuning.json in three lines for people."""
     return (
         f"threshold {result['threshold']}, min_area {result['min_area']} px, min_confidence {result['min_confidence']}\n"
-        f"object F2 at {result['empty_share']:.1%} empty images: {result['f2']:.3f} (95% interval {result['f2_low']:.3f} to {result['f2_high']:.3f}, "
-        f"cuts chosen on one half of the scenes and scored on the other); threshold 128 alone {result['f2_plain']:.3f}, blank {result['f2_blank']:.3f}"
+        f"object F2 at {result['empty_share']:.1%} empty images: {result['f2']:.3f} (95% interval {result['f2_low']:.3f} to "
+        f"{result['f2_high']:.3f}; cuts chosen on one half of the scenes, scored on the other)\n"
+        f"threshold 128 alone {result['f2_plain']:.3f}, blank submission {result['f2_blank']:.3f}"
     )

@@ -24,9 +24,10 @@ def test_the_whole_road_and_again(small, tmp_path, capsys):
     assert set(demo.MADE) == {path.name for path in out.iterdir()}
     assert json.loads((out / "summary.json").read_text()) == result
     assert {"images", "ships", "ship_images", "f2", "f2_ships", "f2_empty", "f2_blank", "minutes"} == set(result)
-    assert result["f2"] == pytest.approx(
-        result["f2_blank"] * result["f2_empty"] + (1 - result["f2_blank"]) * result["f2_ships"]
-    ) and 0 < result["ship_images"] < result["images"]
+    assert (
+        result["f2"] == pytest.approx(result["f2_blank"] * result["f2_empty"] + (1 - result["f2_blank"]) * result["f2_ships"])
+        and 0 < result["ship_images"] < result["images"]
+    )
     assert "fine. 4 images" in text and f"{result['f2_blank']:.3f}" in text
     with open(out / "submission.csv", newline="") as file:
         assert len({row["ImageId"] for row in csv.DictReader(file)}) == 4

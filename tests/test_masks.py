@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays, array_shapes
+from hypothesis.extra.numpy import array_shapes, arrays
 
 from kit import masks
 from kit.competition import Competition
@@ -11,7 +11,9 @@ from kit.errors import KitError
 from .conftest import write_csv
 from .test_rle import encode_by_hand
 
-labels = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9).flatmap(lambda shape: arrays(np.int32, shape, elements=st.integers(0, 3)))
+labels = array_shapes(min_dims=2, max_dims=2, min_side=1, max_side=9).flatmap(
+    lambda shape: arrays(np.int32, shape, elements=st.integers(0, 3))
+)
 SMALL = Competition(height=10, width=8)
 
 
@@ -35,7 +37,7 @@ def test_labels_to_runs_and_back(image):
 def test_boxes_select_and_concatenate_agree_with_dense_masks(images):
     names = [f"{place}.jpg" for place in range(len(images))]
     table = masks.from_labels(names, images)
-    for place, image in enumerate(images):
+    for place in range(len(images)):
         one = masks.select(table, [place])
         dense = masks.decode(one, 0)
         assert np.array_equal(dense, masks.decode(table, place))
@@ -94,7 +96,8 @@ def test_wrong_rows_are_named_with_file_row_image_and_reason(tmp_path, rows, wor
 
 
 @pytest.mark.parametrize(
-    ("header", "words"), [("ImageId,Pixels", "EncodedPixels is missing"), ("ImageId,EncodedPixels,EncodedPixels", "EncodedPixels is there twice")]
+    ("header", "words"),
+    [("ImageId,Pixels", "EncodedPixels is missing"), ("ImageId,EncodedPixels,EncodedPixels", "EncodedPixels is there twice")],
 )
 def test_wrong_columns_are_named(tmp_path, header, words):
     with pytest.raises(KitError, match=words):

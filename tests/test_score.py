@@ -80,7 +80,9 @@ def test_touching_ships_stay_two():
 
 def test_overlap_is_an_error():
     image = masks.from_labels(["a"], [np.array([[1, 1, 2]])])
-    bad = masks.Masks(image.ids, image.shapes, image.objects, image.labels, image.runs, np.array([0, 1], np.int32), np.array([2, 2], np.int32))
+    bad = masks.Masks(
+        image.ids, image.shapes, image.objects, image.labels, image.runs, np.array([0, 1], np.int32), np.array([2, 2], np.int32)
+    )
     with pytest.raises(KitError, match="prediction, image a: two objects overlap"):
         score.count(masks.from_labels(["a"], [np.array([[1, 1, 2]])]), bad)
 
@@ -105,7 +107,9 @@ def test_a_mean_over_nothing_is_null(tmp_path):
     assert score.score_csv(path, path)["f2_empty"] is None
 
 
-@pytest.mark.parametrize(("rows", "words"), [(["a.jpg,1 1"], "1 images of t.csv are missing, the first is b.jpg"), (["a.jpg,", "b.jpg,", "x.jpg,"], "x.jpg")])
+@pytest.mark.parametrize(
+    ("rows", "words"), [(["a.jpg,1 1"], "1 images of t.csv are missing, the first is b.jpg"), (["a.jpg,", "b.jpg,", "x.jpg,"], "x.jpg")]
+)
 def test_other_images_are_an_error(tmp_path, rows, words):
     truth = write_csv(tmp_path / "t.csv", "a.jpg,1 10", "b.jpg,")
     with pytest.raises(KitError, match=words):

@@ -27,7 +27,18 @@ def test_a_legal_submission_passes(tmp_path, sample):
 
 
 def test_every_kind_of_violation_is_listed_with_counts_and_rows(tmp_path, sample):
-    rows = ["a.jpg,1 5", "a.jpg,3 1", "a.jpg,", "b.jpg,9", "x.jpg,1 1", "b.jpg,0 1", "b.jpg,5 1 1 1", "b.jpg,100 2", "b.jpg,y 1", "b.jpg,1 0"]
+    rows = [
+        "a.jpg,1 5",
+        "a.jpg,3 1",
+        "a.jpg,",
+        "b.jpg,9",
+        "x.jpg,1 1",
+        "b.jpg,0 1",
+        "b.jpg,5 1 1 1",
+        "b.jpg,100 2",
+        "b.jpg,y 1",
+        "b.jpg,1 0",
+    ]
     problems, report = check(tmp_path, sample, *rows)
     assert {problem.kind for problem in problems} == {
         "overlapping objects",

@@ -64,7 +64,10 @@ def test_maps_are_read_as_written_and_wrong_ones_refused(tmp_path):
         tuning.read_map(tmp_path, "a.jpg", (5, 7))
 
 
-@pytest.mark.parametrize("fields", [{}, {"threshold": "x"}, {"threshold": 0, "min_area": 0, "min_confidence": 0}, {"threshold": 128, "min_area": 0, "min_confidence": 2}])
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"threshold": "x"}, {"threshold": 0, "min_area": 0, "min_confidence": 0}, {"threshold": 128, "min_area": 0, "min_confidence": 2}],
+)
 def test_damaged_cuts_are_refused(fields):
     with pytest.raises(KitError, match="tune again"):
         tuning.cuts_from_json(fields, "tuning.json")

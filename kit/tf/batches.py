@@ -132,7 +132,7 @@ def _decode_image(data, window):
 
 
 def decode_mask(fields, window):
-    """Mask uint8 (height, width) of a window (top, left, height, width) from a record's column-major runs; only runs near it are expanded."""
+    """Mask uint8 (height, width) of a window (top, left, height, width) from a record's runs; only those near it are expanded."""
     top, left, high, wide = (tf.cast(window[place], tf.int64) for place in range(4))
     start, length, height = fields["runs/start"], fields["runs/length"], fields["height"]
     near = (start // height < left + wide) & ((start + length - 1) // height >= left)

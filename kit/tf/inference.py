@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from ..competition import Competition
 from ..errors import KitError
 from ..masks import Masks
 from ..settings import TuneSettings
-from ..writing import write_json
+from ..writing import write_json, write_text
 from .batches import scan
 from .records import Records, open_records
 from .unet import unet
@@ -36,7 +37,7 @@ def load_model(folder) -> tuple[keras.Model, dict]:
     if not weights.is_file():
         raise KitError(f"{weights}: missing; train again")
     try:
-        network = unet(config["encoder"], decoder=tuple(config["decoder"]))
+        network = unet(config["encoder"], decoder=tuple(config["decoder"]), scale=config["scale"])
     except (KeyError, TypeError) as error:
         raise KitError(f"{folder / 'config.json'}: not the settings of a training ({error!r})") from None
     load_weights(network, weights, config["encoder"])
@@ -71,37 +72,53 @@ def holdout_maps(network: keras.Model, records: Records, folds: list[int]) -> It
 
 def read_truth(records: Records, folds: list[int]) -> tuple[Masks, np.ndarray]:
     """Masks of the folds, in the order in which `scan` gives the images, and the scene of each (int64, -1 unknown)."""
-    ids, shapes, counts, labels, sizes, start, length, scenes = [], [], [], [], [], [], [], []
+    ids: list[str] = []
+    columns: dict[str, list] = {
+        name: [] for name in ("height", "width", "scene", "objects", "labels", "sizes", "runs/start", "runs/length")
+    }
     for record in tf.data.TFRecordDataset(records.shards(folds)).as_numpy_iterator():
         fields = tf.train.Example.FromString(record).features.feature
-        owner = np.array(fields["runs/object"].int64_list.value, np.int64)
-        number = fields["objects"].int64_list.value[0]
         ids.append(fields["image_id"].bytes_list.value[0].decode())
-        shapes.append((fields["height"].int64_list.value[0], fields["width"].int64_list.value[0]))
-        scenes.append(fields["scene"].int64_list.value[0])
-        counts.append(number)
-        labels.extend(fields["labels"].int64_list.value)
-        sizes.extend(np.bincount(owner, minlength=number))
-        start.extend(fields["runs/start"].int64_list.value)
-        length.extend(fields["runs/length"].int64_list.value)
-    offsets = [np.concatenate([[0], np.cumsum(np.array(values, np.int64))]) for values in (counts, sizes)]
-    arrays = [np.array(values, np.int32) for values in (shapes, labels, start, length)]
-    table = Masks(np.array(ids, object), arrays[0].reshape(-1, 2), offsets[0], arrays[1], offsets[1], arrays[2], arrays[3])
-    return table, np.array(scenes, np.int64)
+        for name in columns:
+            if name != "sizes":
+                columns[name].extend(fields[name].int64_list.value)
+        owner = np.array(fields["runs/object"].int64_list.value, np.int64)
+        columns["sizes"].extend(np.bincount(owner, minlength=columns["objects"][-1]))
+    whole = {name: np.array(values, np.int64) for name, values in columns.items()}
+    objects, runs = (np.concatenate([[0], np.cumsum(whole[name])]) for name in ("objects", "sizes"))
+    shapes = np.stack([whole["height"], whole["width"]], axis=1).astype(np.int32)
+    labels, start, length = (whole[name].astype(np.int32) for name in ("labels", "runs/start", "runs/length"))
+    return Masks(np.array(ids, object), shapes, objects, labels, runs, start, length), whole["scene"]
+
+
+def sign_maps(folder: Path, weights: Path) -> None:
+    """Notes in a folder of maps which weights they come from."""
+    write_text(folder / "weights.sha256", hashlib.sha256(weights.read_bytes()).hexdigest() + "\n")
+
+
+def _are_current(folder: Path, weights: Path) -> bool:
+    signature = folder / "weights.sha256"
+    return signature.is_file() and signature.read_text().strip() == hashlib.sha256(weights.read_bytes()).hexdigest()
 
 
 def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
-    """Writes the holdout's maps of a model folder to its `maps/` (PNG, named by image id); returns that folder, the folds, the records."""
+    """The holdout's maps of a model folder in its `maps/` (PNG, named by image id); returns that folder, the folds, the records.
+
+    Training leaves those of the best weights; they are computed again where they are missing or come from other weights.
+    """
     network, config = load_model(model)
     source = open_records(records if records is not None else config["records"])
     if config["fold"] is None:
         raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
     folds = [config["fold"]]
-    folder, temporary = Path(model) / "maps", Path(model) / f".maps.{os.getpid()}.tmp"
+    folder, temporary, weights = Path(model) / "maps", Path(model) / f".maps.{os.getpid()}.tmp", Path(model) / "best.weights.h5"
+    if _are_current(folder, weights):
+        return folder, folds, source
     temporary.mkdir()
     try:
         for name, image in holdout_maps(network, source, folds):
             tuning.write_map(temporary, name, image)
+        sign_maps(temporary, weights)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     finally:

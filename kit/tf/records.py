@@ -137,7 +137,7 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
     temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
         temporary.mkdir(parents=True)
-        manifest = {
+        manifest: dict = {
             "format": 1,
             "competition": rules.to_json(competition),
             "settings": dataclasses.asdict(chosen),

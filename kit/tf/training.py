@@ -15,12 +15,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .. import masks, objects, progress, score
+from .. import masks, objects, progress, score, tuning
 from ..errors import KitError
 from ..settings import TrainSettings
 from ..writing import explain, replacing, write_json, write_text
 from .batches import batches, scan
-from .inference import BATCH, forward, read_truth
+from .inference import BATCH, forward, read_truth, sign_maps
 from .losses import dice_and_cross_entropy
 from .records import Records, open_records
 from .schedule import cosine
@@ -59,7 +59,7 @@ def train(records, model, **settings) -> list[dict]:
         raise KitError(f"{out}: exists already; remove it or choose another folder for the model")
 
     keras.utils.set_random_seed(chosen.seed)  # Keras draws initial weights and dropout from its own generator
-    network = unet(chosen.encoder, decoder=chosen.decoder, weights=chosen.encoder_weights)
+    network = unet(chosen.encoder, decoder=chosen.decoder, scale=chosen.scale, momentum=chosen.momentum, weights=chosen.encoder_weights)
     data = batches(source, training_folds, batch=chosen.batch, crop=chosen.crop, ship_share=chosen.ship_share, seed=chosen.seed)
     steps = chosen.steps or max(1, source.count(training_folds) // chosen.batch)
     out.mkdir(parents=True, exist_ok=True)
@@ -70,7 +70,7 @@ def train(records, model, **settings) -> list[dict]:
     optimizer = keras.optimizers.Adam(chosen.learning_rate, global_clipnorm=chosen.clip)
     optimizer.build(network.trainable_variables)
     step = _make_step(network, optimizer)
-    score_holdout = _make_scoring(network, source, holdout) if holdout else None
+    score_holdout = _make_scoring(network, source, holdout, out / ".maps.tmp") if holdout else None
     history: list[dict] = []
     best = -np.inf
     feed = iter(data)
@@ -93,7 +93,7 @@ def train(records, model, **settings) -> list[dict]:
         _save(network, out / "last.weights.h5")
         if stopped:
             if not history:
-                shutil.copyfile(out / "last.weights.h5", out / "best.weights.h5")
+                _keep_best(out)
             print(f"kit train: stopped after {chosen.max_hours} hours in epoch {epoch}; best and last weights are in {out}")
             break
         row = {"epoch": epoch, "step": epoch * steps, "learning_rate": float(optimizer.learning_rate), "loss": float(np.mean(losses))}
@@ -102,8 +102,8 @@ def train(records, model, **settings) -> list[dict]:
         history.append({name: row.get(name) for name in COLUMNS})
         if score_holdout is None or (row[chosen.best_by] is not None and row[chosen.best_by] > best):
             best = row.get(chosen.best_by, best)
-            shutil.copyfile(out / "last.weights.h5", out / ".best.tmp.weights.h5")
-            os.replace(out / ".best.tmp.weights.h5", out / "best.weights.h5")
+            _keep_best(out)
+        shutil.rmtree(out / ".maps.tmp", ignore_errors=True)
         _append(out / "history.csv", history[-1])
         print(_describe(history[-1], chosen.epochs))
     return history
@@ -133,19 +133,25 @@ def _make_step(network: keras.Model, optimizer: keras.optimizers.Optimizer):
     return step
 
 
-def _make_scoring(network: keras.Model, source: Records, holdout: list[int]):
-    """A function without arguments: the holdout's columns of history.csv, from whole images at threshold 128 without cuts."""
+def _make_scoring(network: keras.Model, source: Records, holdout: list[int], folder: Path):
+    """A function without arguments: the holdout's columns of history.csv, from whole images at threshold 128 without cuts.
+
+    It leaves the maps in `folder`, so that tuning needs no forward pass of its own.
+    """
     run = forward(network)
     truth, _ = read_truth(source, holdout)
 
     def score_holdout() -> dict:
         losses, found = [], []
+        folder.mkdir()
         with progress.bar(len(truth), "holdout", leave=False) as bar:
             for ids, images, real in scan(source, holdout, BATCH):
                 probabilities = run(images)
                 losses.extend(dice_and_cross_entropy(real, probabilities).numpy())
-                names = [name.decode() for name in ids.numpy()]
-                found.append(objects.find_objects(names, objects.to_uint8(probabilities.numpy())))
+                names, maps = [name.decode() for name in ids.numpy()], objects.to_uint8(probabilities.numpy())
+                found.append(objects.find_objects(names, maps))
+                for name, image in zip(names, maps):
+                    tuning.write_map(folder, name, image)
                 bar.update(len(names))
         counts = score.count(truth, masks.concatenate(found))
         summary = score.summarize(counts)
@@ -160,6 +166,16 @@ def _make_scoring(network: keras.Model, source: Records, holdout: list[int]):
         }
 
     return score_holdout
+
+
+def _keep_best(out: Path) -> None:
+    """Makes the last weights the best ones, and the holdout's maps of this epoch, if there are any, theirs."""
+    with replacing(out / "best.weights.h5") as temporary:
+        shutil.copyfile(out / "last.weights.h5", temporary)
+    if (out / ".maps.tmp").is_dir():
+        sign_maps(out / ".maps.tmp", out / "best.weights.h5")
+        shutil.rmtree(out / "maps", ignore_errors=True)
+        os.replace(out / ".maps.tmp", out / "maps")
 
 
 def _save(network: keras.Model, path: Path) -> None:

@@ -17,9 +17,13 @@ def source(records):
 def fields_of(table, image):
     runs = slice(table.runs[table.objects[image]], table.runs[table.objects[image + 1]])
     height, width = table.shapes[image]
-    owner = np.repeat(np.arange(table.objects[image + 1] - table.objects[image]), np.diff(table.runs[table.objects[image] : table.objects[image + 1] + 1]))
+    owner = np.repeat(
+        np.arange(table.objects[image + 1] - table.objects[image]), np.diff(table.runs[table.objects[image] : table.objects[image + 1] + 1])
+    )
     values = {"runs/start": table.start[runs], "runs/length": table.length[runs], "runs/object": owner, "height": height, "width": width}
-    return {name: tf.constant(value, tf.int64) for name, value in values.items()} | {"objects": tf.constant(owner.max(initial=-1) + 1, tf.int64)}
+    return {name: tf.constant(value, tf.int64) for name, value in values.items()} | {
+        "objects": tf.constant(owner.max(initial=-1) + 1, tf.int64)
+    }
 
 
 @pytest.mark.parametrize("seed", range(20))

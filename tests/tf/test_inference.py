@@ -8,7 +8,7 @@ from PIL import Image
 from kit import masks, score, submission
 from kit.errors import KitError
 from kit.objects import Cuts
-from kit.tf.inference import load_model, predict, read_cuts, read_truth, tune
+from kit.tf.inference import compute_maps, load_model, predict, read_cuts, read_truth, tune
 from kit.tf.records import open_records
 
 
@@ -25,7 +25,20 @@ def test_tuning_writes_the_fields_of_the_format(tuned, records):
     assert {"threshold", "empty_share", "f2", "f2_low", "f2_high", "f2_plain", "f2_blank"} <= set(result)
     assert result["f2_low"] <= result["f2"] <= result["f2_high"] and result["empty_share"] == 0.5
     truth, _ = read_truth(open_records(records), [0])
-    assert sorted(path.name for path in (tuned / "maps").iterdir()) == sorted(f"{name}.png" for name in truth.ids)
+    assert sorted(path.name for path in (tuned / "maps").glob("*.png")) == sorted(f"{name}.png" for name in truth.ids)
+
+
+def test_maps_left_by_the_training_are_those_of_the_best_weights(model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "model")
+    left = {path.name: path.read_bytes() for path in (copy / "maps").iterdir()}
+    shutil.rmtree(copy / "maps")
+    compute_maps(copy)
+    again = {path.name: path.read_bytes() for path in (copy / "maps").iterdir()}
+    assert left == again and len(left) > 5
+    (copy / "maps" / "weights.sha256").write_text("other weights")
+    next((copy / "maps").glob("*.png")).write_bytes(b"stale")
+    compute_maps(copy)
+    assert left == {path.name: path.read_bytes() for path in (copy / "maps").iterdir()}
 
 
 def test_truth_of_the_records_is_the_csv(records, practice):

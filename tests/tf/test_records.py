@@ -56,7 +56,10 @@ def test_original_bytes_and_checksums(practice, records):
     for shard in source.manifest["shards"]:
         data = (records / shard["file"]).read_bytes()
         assert hashlib.sha256(data).hexdigest() == shard["sha256"] and len(data) == shard["bytes"]
-        examples = [tf.train.Example.FromString(raw).features.feature for raw in tf.data.TFRecordDataset(str(records / shard["file"])).as_numpy_iterator()]
+        examples = [
+            tf.train.Example.FromString(raw).features.feature
+            for raw in tf.data.TFRecordDataset(str(records / shard["file"])).as_numpy_iterator()
+        ]
         assert len(examples) == shard["count"]
         for fields in examples:
             name = fields["image_id"].bytes_list.value[0].decode()

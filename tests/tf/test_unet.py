@@ -31,7 +31,9 @@ def test_any_size_comes_back_at_full_size(shape):
 
 
 def test_batch_norms_forget_fast_enough_for_short_trainings():
-    momenta = {layer.momentum for layer in unet("resnet18", decoder=NARROW)._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)}
+    momenta = {
+        layer.momentum for layer in unet("resnet18", decoder=NARROW)._flatten_layers() if isinstance(layer, keras.layers.BatchNormalization)
+    }
     assert momenta == {0.9}
 
 
