@@ -112,7 +112,7 @@ def choose_tiles(settings: PracticeSettings, count: int, textures: Textures, fir
     cuts, index = [], [first + first % 2, first + 1 - first % 2]  # next scene with ships, next without
     while sum(quota):
         kind = 0 if quota[0] and (quota[0] / goal[0] >= quota[1] / goal[1] or not quota[1]) else 1
-        scene = plan(settings.seed, index[kind], textures)
+        scene = plan(settings.seed, index[kind], textures, settings.clutter, settings.ship_area)
         index[kind] += 2
         rng = scene.stream(5)
         labels = scene.labels()

@@ -18,6 +18,11 @@ class _Lines(plain):
             print(msg or str(self), file=self.fp, flush=True)
         return True
 
+    def close(self):
+        if not self.disable:  # the original ends its line, and there is none
+            self.disable = True
+            self._decr_instances(self)
+
 
 def bar(total: int, text: str, unit: str = " images", leave: bool = True):
     """A tqdm of `total` steps, to be used in a `with` block and moved by `update(n)`."""

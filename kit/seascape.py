@@ -59,6 +59,7 @@ class Scene:
     docks: tuple[Box, ...]
     ships: tuple[Box, ...]
     moving: tuple[bool, ...]  # one a ship: whether it draws a wake
+    clutter: float = 1.0  # 0 to 1: how much of land, clouds and rocks there is
 
     def stream(self, purpose: int) -> np.random.Generator:
         """The scene's own random numbers for one purpose; every call starts them anew."""
@@ -163,24 +164,27 @@ def dock_height(scene: Scene, step: int = 1) -> np.ndarray | None:
 def clouds(scene: Scene, textures: Textures, step: int = 1, shift=(0, 0)) -> np.ndarray | None:
     """Opacity of clouds 0..1, every `step`-th pixel; None under a clear sky."""
     rng = scene.stream(3)
-    if rng.random() > 0.3:
+    if rng.random() > 0.3 * scene.clutter:
         return None
     field = crop(textures.fractal[4], rng, scene.shape, step, shift)
     low = rng.uniform(0.3, 1.8)
     return np.float32(rng.choice((0.35, 0.8, 1.0))) * ramp(low, low + rng.uniform(1.2, 2.2), field)
 
 
-def plan(seed: int, index: int, textures: Textures) -> Scene:
-    """What is where in scene `index`; those of even index have ships (where there is room), the others none."""
+def plan(seed: int, index: int, textures: Textures, clutter: float = 1.0, ship_area: float = 280.0) -> Scene:
+    """What is where in scene `index`; those of even index have ships (where there is room), the others none.
+
+    clutter: 0 to 1, how much of land, clouds and rocks there is; ship_area: median of the ships' areas, px.
+    """
     rng = np.random.default_rng((seed, 2, index))
     ny, nx = rng.choice(4, 2, p=(0.2, 0.4, 0.27, 0.13))
     shape = int(TILE + STRIDE * ny), int(TILE + STRIDE * nx)
-    kind = str(rng.choice(("open", "coast", "harbor"), p=(0.6, 0.22, 0.18)))
-    bare = Scene(seed, index, shape, kind, int(rng.integers(SEAS)), _docks(rng, shape) if kind == "harbor" else (), (), ())
+    kind = str(rng.choice(("open", "coast", "harbor"), p=(1 - 0.4 * clutter, 0.22 * clutter, 0.18 * clutter)))
+    bare = Scene(seed, index, shape, kind, int(rng.integers(SEAS)), _docks(rng, shape) if kind == "harbor" else (), (), (), clutter)
     if index % 2:
         return bare
-    ships, moving = _ships(bare, textures, rng)
-    return Scene(seed, index, shape, kind, bare.sea, bare.docks, ships, moving)
+    ships, moving = _ships(bare, textures, rng, ship_area)
+    return Scene(seed, index, shape, kind, bare.sea, bare.docks, ships, moving, clutter)
 
 
 def _docks(rng, shape):
@@ -207,14 +211,15 @@ def _docks(rng, shape):
     return tuple(docks)
 
 
-def _hull(rng):
+def _hull(rng, median):
     """Length and width of a ship, px: its area is log-normal, a long ship is slim."""
-    area = float(np.clip(np.exp(rng.normal(math.log(280), 1.55)), 5, 20000))
+    spread = 1.55 * min(1.0, (math.log(20000 / median)) / math.log(20000 / 280))  # a larger median leaves less room below the largest
+    area = float(np.clip(np.exp(rng.normal(math.log(median), spread)), 5, 20000))
     slim = float(np.clip(rng.normal(2.6 + 0.45 * max(0.0, math.log(area / 60)), 0.55), 1.6, 7.5))
     return math.sqrt(area * slim), math.sqrt(area / slim)
 
 
-def _ships(scene, textures, rng):
+def _ships(scene, textures, rng, ship_area):
     """Ships on free water: (boxes, moving). Moored ones lie along docks, some side by side; a group at anchor shares its heading."""
     room = _Room(scene, textures)
     wanted = 1 + int(rng.choice(len(SHIPS_AN_IMAGE), p=SHIPS_AN_IMAGE / SHIPS_AN_IMAGE.sum()))
@@ -225,7 +230,7 @@ def _ships(scene, textures, rng):
     for _ in range(40 * wanted):
         if len(ships) == wanted:
             break
-        length, width = _hull(rng)
+        length, width = _hull(rng, ship_area)
         moored = bool(scene.docks) and rng.random() < 0.7
         if moored:
             ship, side = _moor(scene.docks[rng.integers(len(scene.docks))], length, width, rng)

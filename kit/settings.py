@@ -6,6 +6,7 @@ They stand here, apart from the functions that use them, so that `kit VERB --hel
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 
 from .errors import KitError
@@ -28,6 +29,8 @@ class Settings:
                 raise KitError(f"{name}: choose one of {', '.join(map(str, meta['choices']))}")
             if value is None or isinstance(value, str):
                 continue
+            if isinstance(value, float) and not math.isfinite(value):
+                raise KitError(f"{name}: must be a finite number")
             if meta["low"] is not None and not value >= meta["low"]:
                 raise KitError(f"{name}: must be at least {meta['low']}")
             if meta["high"] is not None and not value <= meta["high"]:
@@ -41,6 +44,8 @@ class PracticeSettings(Settings):
     images: int = setting(600, "tiles in train_v2, the truncated one included", low=1)
     test_images: int = setting(40, "tiles in test_v2", low=1)
     empty_share: float = setting(0.75, "share of tiles without a ship", low=0, high=1)
+    clutter: float = setting(1.0, "how much land, harbor, cloud and rock there is to mistake for ships; 0 is open water", low=0, high=1)
+    ship_area: float = setting(280.0, "median area of the ships, px; they reach from 2 to 20,000", low=20, high=5000)
     quality: int = setting(75, "JPEG quality, 1 to 95", low=1, high=95)
     seed: int = setting(0, "seed of everything random", low=0)
 
@@ -59,7 +64,7 @@ class TrainSettings(Settings):
     """`kit train`: a U-Net on all folds but one."""
 
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
-    encoder: str = setting("resnet18", "encoder of the U-Net", choices=("resnet18", "resnet34", "efficientnetb0", "seresnext50"))
+    encoder: str = setting("resnet18", "encoder of the U-Net", choices=("resnet18", "resnet34", "efficientnetb0"))
     encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
     decoder: tuple[int, ...] = setting((128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first")
     scale: int = setting(1, "the network sees images shrunk by this factor, its map is enlarged again; 2 costs a quarter", low=1, high=8)
@@ -72,7 +77,9 @@ class TrainSettings(Settings):
     learning_rate: float = setting(1e-3, "peak learning rate of Adam; cosine to zero after a short warm-up", low=0)
     warmup: float = setting(0.05, "share of all steps in which the learning rate rises to its peak", low=0, high=1)
     clip: float = setting(1.0, "largest global norm of a step's gradient", low=0)
-    best_by: str = setting("val_object_f2", "column of history.csv by which best.weights.h5 is chosen (largest)")
+    best_by: str = setting(
+        "val_object_f2", "column of history.csv by which best.weights.h5 is chosen (the largest, of a loss the smallest)"
+    )
     max_hours: float | None = setting(None, "hours after which training stops, saves and ends with status 0", low=0)
     seed: int = setting(0, "seed of weights, order, crops and flips", low=0)
 

@@ -236,7 +236,7 @@ def _inside(mask):
 
 def _rocks(picture, scene, free, rng, textures):
     """What a ship is mistaken for on open water: rocks and islets with foam, and buoys."""
-    for _ in range(int(rng.choice((0, 0, 3, 10)) * rng.random() * (2 if scene.kind == "coast" else 1))):
+    for _ in range(int(scene.clutter * rng.choice((0, 0, 3, 10)) * rng.random() * (2 if scene.kind == "coast" else 1))):
         size = float(np.exp(rng.normal(2.0, 0.75)))
         y, x = rng.uniform(0, scene.shape[0]), rng.uniform(0, scene.shape[1])
         if not free[int(y), int(x)] or any(math.hypot(x - ship.x, y - ship.y) < ship.length / 2 + 4 * size for ship in scene.ships):

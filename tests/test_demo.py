@@ -12,7 +12,7 @@ from kit.errors import KitError
 @pytest.fixture
 def small(monkeypatch):
     """The demo's road with sizes for a test; the full one is `make demo`."""
-    monkeypatch.setattr(demo, "PRACTICE", {"images": 48, "test_images": 4, "empty_share": 0.5})
+    monkeypatch.setattr(demo, "PRACTICE", {"images": 48, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0})
     monkeypatch.setattr(demo, "PACK", {"folds": 2})
     monkeypatch.setattr(demo, "TRAIN", {"epochs": 2, "steps": 2, "batch": 2, "crop": 64, "decoder": (8, 8, 8, 8, 8)})
 

@@ -160,23 +160,22 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
 def _inspect(paths: dict[str, Path], table: Masks, competition: Competition) -> tuple[Masks, list[dict]]:
     """The images that can be packed, sorted by id, and those left out with the reason."""
     known, good, skipped = set(table.ids), [], []
-    bar = progress.bar(len(paths), "inspect")
-    for name, path in paths.items():
-        bar.update()
-        try:
-            if name not in known:
-                raise KitError(f"{path.parent.name}/{name}: the truth has no row for it")
-            shape = images.inspect(path)
-        except KitError as error:
-            skipped.append({"image": name, "reason": str(error)})
-            continue
-        if shape != competition.shape:
-            raise KitError(
-                f"{path}: is {shape[1]} px wide and {shape[0]} high, its runs are for {competition.width} x {competition.height}; "
-                "replace it or remove it together with its rows"
-            )
-        good.append(name)
-    bar.close()
+    with progress.bar(len(paths), "inspect") as bar:
+        for name, path in paths.items():
+            bar.update()
+            try:
+                if name not in known:
+                    raise KitError(f"{path.parent.name}/{name}: the truth has no row for it")
+                shape = images.inspect(path)
+            except KitError as error:
+                skipped.append({"image": name, "reason": str(error)})
+                continue
+            if shape != competition.shape:
+                raise KitError(
+                    f"{path}: is {shape[1]} px wide and {shape[0]} high, its runs are for {competition.width} x {competition.height}; "
+                    "replace it or remove it together with its rows"
+                )
+            good.append(name)
     skipped += [{"image": name, "reason": "the truth names it, the folder lacks it"} for name in sorted(known - set(paths))]
     if len(skipped) > 5 and len(skipped) > 0.01 * (len(skipped) + len(good)):
         first = skipped[0]

@@ -8,6 +8,8 @@ import importlib.metadata
 import os
 import platform
 import shutil
+import signal
+import threading
 import time
 from pathlib import Path
 
@@ -49,7 +51,7 @@ def train(records, model, **settings) -> list[dict]:
     that is not a number.
     """
     chosen = TrainSettings(**settings)
-    begun = time.monotonic()
+    stop = _Stop(chosen.max_hours)
     source = open_records(records)
     training_folds, holdout = _split(source, chosen.fold)
     if chosen.best_by not in COLUMNS:
@@ -72,41 +74,65 @@ def train(records, model, **settings) -> list[dict]:
     step = _make_step(network, optimizer)
     score_holdout = _make_scoring(network, source, holdout, out / ".maps.tmp") if holdout else None
     history: list[dict] = []
-    best = -np.inf
+    best, sign = -np.inf, -1 if chosen.best_by.endswith("loss") else 1
     feed = iter(data)
-    for epoch in range(1, chosen.epochs + 1):
-        epoch_begun, losses = time.monotonic(), []
-        stopped = False
-        with progress.bar(steps, f"epoch {epoch}/{chosen.epochs}", " steps") as bar:
-            for number in range((epoch - 1) * steps, epoch * steps):
-                optimizer.learning_rate = cosine(number, chosen.epochs * steps, chosen.learning_rate, chosen.warmup)
-                losses.append(float(step(*next(feed))))
-                if not np.isfinite(losses[-1]):
-                    raise KitError(f"{out}: the loss of step {number + 1} is {losses[-1]}; try a lower --learning-rate")
-                bar.set_postfix(
-                    loss=f"{np.mean(losses[-50:]):.3f}", images_s=f"{chosen.batch * len(losses) / (time.monotonic() - epoch_begun):.1f}"
-                )
-                bar.update()
-                stopped = chosen.max_hours is not None and time.monotonic() - begun > chosen.max_hours * 3600
-                if stopped:
-                    break
-        _save(network, out / "last.weights.h5")
-        if stopped:
-            if not history:
+    with stop:
+        for epoch in range(1, chosen.epochs + 1):
+            epoch_begun, losses = time.monotonic(), []
+            with progress.bar(steps, f"epoch {epoch}/{chosen.epochs}", " steps") as bar:
+                for number in range((epoch - 1) * steps, epoch * steps):
+                    optimizer.learning_rate = cosine(number, chosen.epochs * steps, chosen.learning_rate, chosen.warmup)
+                    losses.append(float(step(*next(feed))))
+                    if not np.isfinite(losses[-1]):
+                        raise KitError(f"{out}: the loss of step {number + 1} is {losses[-1]}; try a lower --learning-rate")
+                    bar.set_postfix(
+                        loss=f"{np.mean(losses[-50:]):.3f}", images_s=f"{chosen.batch * len(losses) / (time.monotonic() - epoch_begun):.1f}"
+                    )
+                    bar.update()
+                    if stop.reason():
+                        break
+            _save(network, out / "last.weights.h5")
+            if stop.reason():
+                if not history:
+                    _keep_best(out)
+                print(f"kit train: stopped by {stop.reason()} in epoch {epoch}, step {number + 1}; best and last weights are in {out}")
+                break
+            row = {"epoch": epoch, "step": epoch * steps, "learning_rate": float(optimizer.learning_rate), "loss": float(np.mean(losses))}
+            row |= score_holdout() if score_holdout else {}
+            row["seconds"] = round(time.monotonic() - epoch_begun, 2)
+            history.append({name: row.get(name) for name in COLUMNS})
+            value = row.get(chosen.best_by)
+            if value is None or sign * value > best:
+                best = best if value is None else sign * value
                 _keep_best(out)
-            print(f"kit train: stopped after {chosen.max_hours} hours in epoch {epoch}; best and last weights are in {out}")
-            break
-        row = {"epoch": epoch, "step": epoch * steps, "learning_rate": float(optimizer.learning_rate), "loss": float(np.mean(losses))}
-        row |= score_holdout() if score_holdout else {}
-        row["seconds"] = round(time.monotonic() - epoch_begun, 2)
-        history.append({name: row.get(name) for name in COLUMNS})
-        if score_holdout is None or (row[chosen.best_by] is not None and row[chosen.best_by] > best):
-            best = row.get(chosen.best_by, best)
-            _keep_best(out)
-        shutil.rmtree(out / ".maps.tmp", ignore_errors=True)
-        _append(out / "history.csv", history[-1])
-        print(_describe(history[-1], chosen.epochs))
+            shutil.rmtree(out / ".maps.tmp", ignore_errors=True)
+            _append(out / "history.csv", history[-1])
+            print(_describe(history[-1], chosen.epochs))
     return history
+
+
+class _Stop:
+    """Whether training shall end early: its hours are over, or, inside the `with` block, Ctrl-C or SIGTERM came (a second one kills)."""
+
+    def __init__(self, hours: float | None):
+        self.hours, self.end, self.signal, self.former = hours, time.monotonic() + 3600 * (hours or 0), None, {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self.former = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def _note(self, number, _):
+        self.signal = signal.Signals(number).name
+        signal.signal(number, self.former[number])
+
+    def __exit__(self, *_):
+        for number, handler in self.former.items():
+            signal.signal(number, handler)
+
+    def reason(self) -> str | None:
+        if self.hours is not None and time.monotonic() > self.end:
+            return f"--max-hours {self.hours:g}"
+        return self.signal
 
 
 def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:

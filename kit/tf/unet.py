@@ -13,7 +13,7 @@ from ..errors import KitError
 _RAW = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # its first layer is a batch norm
 _IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 # Encoders that are built, trained and restored under Keras 3, with the mean and deviation that their ImageNet weights expect.
-ENCODERS = {"resnet18": _RAW, "resnet34": _RAW, "efficientnetb0": _IMAGENET, "seresnext50": _IMAGENET}
+ENCODERS = {"resnet18": _RAW, "resnet34": _RAW, "efficientnetb0": _IMAGENET}
 MULTIPLE = 32  # px: the encoders halve their input five times
 
 

@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(source):
 
 
 def test_all_eight_turns_move_image_and_mask_together():
-    image = tf.reshape(tf.range(27, dtype=tf.uint8), [3, 3, 3])
+    image = tf.cast(tf.reshape(tf.range(27), [3, 3, 3]), tf.uint8)
     seen = set()
     for seed in range(200):
         turned, mask = _turn(image, image[..., 0], tf.constant([seed, 0]), 3)

@@ -1,5 +1,10 @@
 import csv
 import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -38,9 +43,28 @@ def test_the_same_seed_gives_the_same_weights(records, tmp_path):
 
 def test_max_hours_stops_saved_in_the_first_epoch(records, tmp_path, capsys):
     history = train(records, tmp_path / "model", max_hours=1e-9, **(TINY | {"steps": 50}))
-    assert history == [] and "stopped after" in capsys.readouterr().out
+    assert history == [] and "stopped by --max-hours 1e-09 in epoch 1, step 1" in capsys.readouterr().out
     assert (tmp_path / "model" / "best.weights.h5").is_file() and (tmp_path / "model" / "last.weights.h5").is_file()
     load_model(tmp_path / "model")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_saved_with_status_0(records, tmp_path, number):
+    command = [sys.executable, "-m", "kit", "train", records, tmp_path / "model", "--steps", "10000", "--batch", "1", "--crop", "32"]
+    running = subprocess.Popen([*map(str, command), "--decoder", "8,8,8,8,8"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while running.poll() is None and not handles_sigterm(running.pid):  # from the first epoch on a signal is noted, before it kills
+        time.sleep(0.1)
+    running.send_signal(number)
+    output, errors = running.communicate()
+    assert running.returncode == 0 and errors == "", errors
+    assert f"stopped by {number.name} in epoch 1" in output
+    load_model(tmp_path / "model")
+
+
+def handles_sigterm(pid: int) -> bool:
+    """Whether a process has a handler of its own for SIGTERM."""
+    mask = int(Path(f"/proc/{pid}/status").read_text().split("SigCgt:")[1].split()[0], 16)
+    return bool(mask >> (signal.SIGTERM - 1) & 1)
 
 
 def test_training_on_all_folds_has_no_holdout(records, tmp_path):
@@ -56,6 +80,7 @@ def test_training_on_all_folds_has_no_holdout(records, tmp_path):
         ({"encoder": "vgg16"}, "--encoder vgg16: choose one of"),
         ({"best_by": "accuracy"}, "choose a column"),
         ({"encoder_weights": "nowhere.h5"}, r"nowhere\.h5"),
+        ({"learning_rate": float("inf")}, "--learning-rate inf: must be a finite number"),
         ({"batch": 0}, "--batch 0: must be at least 1"),
     ],
 )
@@ -72,4 +97,4 @@ def test_an_existing_model_is_not_overwritten(records, model):
 
 def test_a_loss_that_is_no_number_stops_with_the_step(records, tmp_path):
     with pytest.raises(KitError, match="the loss of step [0-9]+ is nan"):
-        train(records, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": float("inf")}))
+        train(records, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": 1e30}))
