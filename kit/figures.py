@@ -49,17 +49,26 @@ def _outline(axes, masks: Masks, image: int, color: str, style: str = "-") -> No
 
 
 def _write_ious(axes, truth: Masks, prediction: Masks, image: int, window) -> None:
+    """The IoU above each object, or below it where there is no room or another number stands."""
     top, left, size = window
-    first = truth.objects[image]
+    first, taken = truth.objects[image], []
     for box, iou in zip(table.boxes(truth)[first : truth.objects[image + 1]], best_ious(truth, prediction, image)):
-        y, x = box[0] - size * 0.015, (box[1] + box[3]) / 2
-        place = "bottom" if y > top + size * 0.08 else "top"
-        y = y if place == "bottom" else box[2] + size * 0.015
-        if left <= x <= left + size and top <= y <= top + size:
-            x = np.clip(x, left + size * 0.08, left + size * 0.92)
-            axes.text(
-                x, y, f"{iou:.2f}", color="white", fontsize=8, ha="center", va=place, bbox={"facecolor": "#000000A0", "lw": 0, "pad": 1}
-            )
+        x = np.clip((box[1] + box[3]) / 2, left + size * 0.05, left + size * 0.95)
+        above, below = box[0] - size * 0.035, box[2] + size * 0.035
+        places = [y for y in (above, below) if top + size * 0.02 < y < top + size * 0.98] or [
+            np.clip(above, top + size * 0.03, top + size * 0.97)
+        ]
+        free = [y for y in places if all(abs(x - u) > size * 0.09 or abs(y - v) > size * 0.06 for u, v in taken)]
+        taken.append((x, (free or places)[0]))
+        axes.text(
+            *taken[-1],
+            f"{iou:.2f}",
+            color="white",
+            fontsize=8,
+            ha="center",
+            va="center",
+            bbox={"facecolor": "#000000A0", "lw": 0, "pad": 1},
+        )
 
 
 def frame_objects(masks: Masks, image: int, smallest: int = 192) -> tuple[int, int, int]:
@@ -107,6 +116,7 @@ def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path) -> None:
     _outline(panels[2], prediction, 0, PREDICTION)
     _write_ious(panels[2], truth, prediction, 0, window)
     panels[3].axis("off")
+    panels[3].set_box_aspect(1)
     panels[3].set_title("rows of the submission", fontsize=11)
     rows = [f"{name},{text}" for name, text in table.rows(prediction)]
     text = "ImageId,EncodedPixels\n" + "\n".join("\n".join(row[at : at + 40] for at in range(0, 120, 40)) + "…" for row in rows[:5])

@@ -19,7 +19,7 @@ from .settings import TuneSettings
 
 THRESHOLDS = (77, 102, 128, 153, 179, 204)  # 0.3 to 0.8 of 255
 AREAS = (0, 15, 30, 60, 120, 240)  # px
-CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9)  # mean probability of a component
+CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)  # mean probability of a component
 
 
 def write_map(folder: Path, name: str, image: np.ndarray) -> None:

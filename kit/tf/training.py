@@ -85,9 +85,8 @@ def train(records, model, **settings) -> list[dict]:
                     losses.append(float(step(*next(feed))))
                     if not np.isfinite(losses[-1]):
                         raise KitError(f"{out}: the loss of step {number + 1} is {losses[-1]}; try a lower --learning-rate")
-                    bar.set_postfix(
-                        loss=f"{np.mean(losses[-50:]):.3f}", images_s=f"{chosen.batch * len(losses) / (time.monotonic() - epoch_begun):.1f}"
-                    )
+                    rate = chosen.batch * len(losses) / (time.monotonic() - epoch_begun)
+                    bar.set_postfix(loss=f"{np.mean(losses[-50:]):.3f}", images_s=f"{rate:.1f}", refresh=False)
                     bar.update()
                     if stop.reason():
                         break
