@@ -77,7 +77,7 @@ def batches(
         return _turn(image, mask, seeds[1], crop) if flips else (image, mask)
 
     data = data.enumerate().map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return data.batch(batch, drop_remainder=True).prefetch(2)
+    return _with_threads(data.batch(batch, drop_remainder=True).prefetch(2))
 
 
 def scan(records: Records, folds: list[int], batch: int) -> tf.data.Dataset:
@@ -89,7 +89,14 @@ def scan(records: Records, folds: list[int], batch: int) -> tf.data.Dataset:
         return fields["image_id"], _decode_image(fields["image"], window), decode_mask(fields, window)
 
     data = tf.data.TFRecordDataset(records.shards(folds)).map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return data.batch(batch).prefetch(2)
+    return _with_threads(data.batch(batch).prefetch(2))
+
+
+def _with_threads(data):
+    """The data set with a thread pool of its own, one thread a core: the process has a single inter-op thread (see kit.tf)."""
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 0
+    return data.with_options(options)
 
 
 def _any_object(files: list[str]) -> bool:
