@@ -17,12 +17,13 @@ from .errors import KitError
 from .settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings
 
 # Modules of the extra `train`; where one is missing the error names the extra.
-_TRAIN = {"tensorflow", "keras", "segmentation_models", "tensorflow_datasets", "sklearn"}
+_TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
+_TRAIN |= {"classification_models", "efficientnet", "keras_applications"}  # what segmentation_models needs
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message):  # one line, like every other error
-        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+        self.exit(2, " ".join(f"{self.prog}: {message}; see {self.prog} --help".split()) + "\n")
 
 
 def _shape(text: str) -> tuple[int, int]:
@@ -179,7 +180,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit status. Whatever a user can cause is one line on standard error."""
     options = make_parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True)  # a log file shows each line when it is said
+        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # a log file shows each line when it is said
     try:
         return options.run(options) or 0
     except KitError as error:
@@ -187,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _TRAIN:
             raise
-        message = f"this verb needs {error.name}; install it: pip install 'runlength-kit[train]'"
+        message = f"this verb needs {error.name}; in the kit's folder: pip install '.[train]'"
     except KeyboardInterrupt:
         print(f"kit {options.verb}: interrupted", file=sys.stderr)
         return 130
@@ -200,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
         from .writing import explain
 
         message = explain(error, Path(error.filename)) if isinstance(error.filename, str) else str(error)
-    print(f"kit {options.verb}: {message}", file=sys.stderr)
+    print(f"kit {options.verb}: {' '.join(message.split())}", file=sys.stderr)
     return 2
 
 

@@ -45,9 +45,14 @@ def to_json(competition: Competition) -> dict:
 def from_json(fields: dict) -> Competition:
     """The reverse of `to_json`; unknown or missing fields raise KitError."""
     try:
-        return Competition(**fields)
+        found = Competition(**fields)
     except TypeError as error:
         raise KitError(f"not the fields of a competition: {error}") from None
+    for field in dataclasses.fields(found):
+        value, wanted = getattr(found, field.name), type(field.default)
+        if type(value) is not wanted or (isinstance(value, int) and not 0 < value < 2**15):
+            raise KitError(f"not the fields of a competition: {field.name} is {value!r}")
+    return found
 
 
 def find_folder(path) -> Path:

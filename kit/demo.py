@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import re
 import shutil
 import time
 from pathlib import Path
@@ -11,11 +13,11 @@ import numpy as np
 from PIL import Image
 
 from . import figures, masks, objects, score, submission, tuning
-from .competition import AIRBUS, read_json
+from .competition import AIRBUS
 from .errors import KitError
 from .masks import Masks
 from .practice import write_practice
-from .settings import TuneSettings
+from .settings import PracticeSettings, TuneSettings
 from .writing import write_json
 
 MADE = ("competition", "records", "model", "submission.csv", "contact-sheet.png", "road.png", "summary.json")
@@ -23,9 +25,9 @@ MADE = ("competition", "records", "model", "submission.csv", "contact-sheet.png"
 # Sized for two CPU cores and six minutes, so an easier competition than `kit practice` makes by default: half of the tiles are empty
 # (three in four there), ships are larger, and there is less land and cloud. The network sees the tiles at half size.
 # The last epoch's weights are taken as the best, so that nothing is chosen on the half that is scored.
-PRACTICE: dict = {"images": 900, "test_images": 40, "empty_share": 0.5, "clutter": 0.2, "ship_area": 1000.0}
+PRACTICE: dict = {"images": 900, "test_images": 40, "empty_share": 0.5, "clutter": 0.1, "ship_area": 1500.0}
 PACK: dict = {"folds": 5}
-TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 240, "learning_rate": 3e-3, "best_by": "epoch"}
+TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 210, "learning_rate": 3e-3, "best_by": "epoch"}
 
 
 def run_demo(out="demo", *, seed: int = 0) -> dict:
@@ -34,9 +36,13 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     The cuts are tuned on one half of the holdout's scenes and scored on the other; the submission's are tuned on all of it. A folder that
     an earlier demo made is replaced, any other that is not empty raises KitError.
     """
+    begun = time.monotonic()
+    for name in ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn"):  # before anything is removed
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     from .tf import inference, records, training
 
-    begun = time.monotonic()
+    PracticeSettings(seed=seed, **PRACTICE)  # refuses a bad seed
     out = Path(out)
     _clear(out)
 
@@ -50,7 +56,8 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     say(2, "records, in folds of whole scenes")
     print(records.pack(competition, packed, seed=seed, **PACK)["table"])
     say(3, "a U-Net, trained on all folds but fold 0")
-    training.train(packed, model, seed=seed, **TRAIN)
+    if len(training.train(packed, model, seed=seed, **TRAIN)) < TRAIN["epochs"]:
+        raise KitError("stopped in its training; run the same command again")
     say(4, "threshold and cuts, tuned on the maps of fold 0")
     settings = TuneSettings(empty_share=PRACTICE["empty_share"], seed=seed)
     print(tuning.describe(inference.tune(model, **dataclasses.asdict(settings))))
@@ -85,11 +92,11 @@ def _clear(out: Path) -> None:
         raise KitError(f"{out}: is a file; give another folder with --out")
     if not any(out.iterdir()):
         return
-    marker = out / "competition" / "practice.json"
-    if not marker.is_file() or {item.name for item in out.iterdir()} - set(MADE):
+    found = {item.name for item in out.iterdir()}
+    cut_off = {name for name in found if re.fullmatch(r"\.(competition|records)\.[0-9]+\.tmp", name)}
+    if found - set(MADE) - cut_off or not (cut_off or (out / "competition" / "practice.json").is_file()):
         raise KitError(f"{out}: is not empty and holds more than an earlier demo; give another folder with --out")
-    read_json(marker, "written by kit practice")
-    for name in MADE:
+    for name in [*reversed(MADE), *cut_off]:  # the competition, by which an earlier demo is known, goes last
         path = out / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -117,8 +124,7 @@ def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path)
     chosen = np.concatenate([ranked[np.linspace(0, len(ranked) - 1, 5).round().astype(int)], empty])
     images = [np.array(Image.open(competition / AIRBUS.train_images / name)) for name in truth.ids[chosen]]
     notes = [f"F2 {values[place]:.2f}" + ("" if ships[place] else " (no ship)") for place in chosen]
-    sides = [masks.select(side, chosen) for side in (truth, prediction)]
-    figures.draw_contact_sheet(images, *sides, notes, out / "contact-sheet.png")
+    figures.draw_contact_sheet(images, masks.select(truth, chosen), masks.select(prediction, chosen), notes, out / "contact-sheet.png")
     best = [next((place for place in ranked if ships[place] >= 3), ranked[0])]
     image = np.array(Image.open(competition / AIRBUS.train_images / truth.ids[best[0]]))
     figures.draw_road(image, masks.select(truth, best), masks.select(prediction, best), out / "road.png")

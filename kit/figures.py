@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def _outline(axes, masks: Masks, image: int, color: str, style: str = "-") -> No
 def _write_ious(axes, truth: Masks, prediction: Masks, image: int, window) -> None:
     """The IoU above each object, or below it where there is no room or another number stands."""
     top, left, size = window
-    first, taken = truth.objects[image], []
+    first, taken = truth.objects[image], list[tuple[float, float]]()
     for box, iou in zip(table.boxes(truth)[first : truth.objects[image + 1]], best_ious(truth, prediction, image)):
         x = np.clip((box[1] + box[3]) / 2, left + size * 0.05, left + size * 0.95)
         above, below = box[0] - size * 0.035, box[2] + size * 0.035
@@ -119,7 +120,8 @@ def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path) -> None:
     panels[3].set_box_aspect(1)
     panels[3].set_title("rows of the submission", fontsize=11)
     rows = [f"{name},{text}" for name, text in table.rows(prediction)]
-    text = "ImageId,EncodedPixels\n" + "\n".join("\n".join(row[at : at + 40] for at in range(0, 120, 40)) + "…" for row in rows[:5])
+    cells = ["\n".join(textwrap.wrap(row, 40)[:3]) + ("…" if len(row) > 115 else "") for row in rows[:5]]
+    text = "\n".join(["ImageId,EncodedPixels", *cells])
     panels[3].text(0, 0.98, text, family="monospace", fontsize=9, va="top", transform=panels[3].transAxes, parse_math=False)
     _save(figure, path)
 

@@ -29,6 +29,8 @@ def assign(scenes: np.ndarray, objects: np.ndarray, folds: int, seed: int) -> np
     if groups.max(initial=-1) + 1 < folds:
         raise KitError(f"--folds {folds}: there are only {groups.max(initial=-1) + 1} scenes; ask for fewer folds")
     strata = np.digitize(objects, [1, 2, 3, 6])
+    if np.bincount(strata).max() < folds:  # too few images to stratify
+        strata[:] = 0
     result = np.full(len(groups), -1, np.int64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a stratum with fewer images than folds is no reason to stop

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -18,7 +19,10 @@ def inspect(path: Path) -> tuple[int, int]:
     try:
         if path.stat().st_size == 0:
             raise KitError(f"{name}: the file is empty")
-        with Image.open(path, formats=("JPEG", "PNG")) as image:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = Image.open(path, formats=("JPEG", "PNG"))
+        with image:
             if image.mode != "RGB":
                 raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
             width, height = image.size
@@ -26,7 +30,7 @@ def inspect(path: Path) -> tuple[int, int]:
             image.load()
     except FileNotFoundError:
         raise KitError(f"{name}: no such file") from None
-    except (UnidentifiedImageError, Image.DecompressionBombError):
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise KitError(f"{name}: is no JPEG or PNG of a sensible size") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise KitError(f"{name}: cannot be decoded: {error}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import re
 from collections.abc import Iterable, Sequence
@@ -214,17 +215,30 @@ def _read_cells(path: Path, columns: tuple[str, str]) -> tuple[list[str], list[s
         if header.count(column) != 1:
             word = "missing" if column not in header else "there twice"
             raise KitError(f"{name}: column {column} is {word}; its header is {','.join(header)[:80]!r}")
-    short = re.search(rb"(?m)^[^,\r\n]*\r?$", data)  # pandas fills up a row that is cut before its first comma
-    if short:
-        row = data.count(b"\n", 0, short.start()) + 1
+    row = _find_short_row(data, len(header))
+    if row:
         raise KitError(f"{name} row {row}: has fewer cells than the header; is the file cut?")
     ids, texts = (frame[header.index(column)].iloc[1:].tolist() for column in columns)
     return ids, texts
 
 
+def _find_short_row(data: bytes, width: int) -> int:
+    """Line of the first row with fewer than `width` cells, 0 where there is none; pandas fills such a row up in silence."""
+    if width == 2 and b'"' not in data:
+        short = re.search(rb"(?m)^[^,\r\n]*\r?$", data)
+        return data.count(b"\n", 0, short.start()) + 1 if short else 0
+    rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+    try:
+        return next((rows.line_num for cells in rows if len(cells) < width), 0)
+    except csv.Error as error:
+        raise KitError(f"row {rows.line_num}: not a CSV: {error}") from None
+
+
 def read_ids(path, competition: Competition = AIRBUS) -> list[str]:
-    """The distinct image ids of a CSV in order of first appearance (its runs are not read)."""
+    """The distinct image ids of a CSV in order of first appearance (its runs are not read); KitError where there is none."""
     ids, _ = _read_cells(Path(path), (competition.id_column, competition.runs_column))
+    if not ids:
+        raise KitError(f"{Path(path).name}: holds no row")
     return list(dict.fromkeys(ids))
 
 
@@ -278,11 +292,9 @@ def overlaps(masks: Masks) -> list[tuple[int, int]]:
     end = base + start + masks.length[order]
     reach = np.maximum.accumulate(end) if len(end) else end
     hits = np.flatnonzero(base[1:] + start[1:] < reach[:-1]) + 1
-    pairs: dict[tuple[int, int], None] = {}
-    for hit in hits:  # rare: the run that reaches farthest before this one
-        before = hit - 1 - int(np.argmax(end[:hit][::-1] == reach[hit - 1]))
-        pairs[int(owner[before]), int(owner[hit])] = None
-    return [pair for pair in pairs if pair[0] != pair[1]]
+    farthest = np.maximum.accumulate(np.where(end == reach, np.arange(len(end)), 0))  # the run that reaches farthest so far
+    pairs = np.unique(np.stack([owner[farthest[hits - 1]], owner[hits]]), axis=1)
+    return [(first, second) for first, second in pairs.T.tolist() if first != second]
 
 
 def rows(masks: Masks) -> Iterable[tuple[str, str]]:

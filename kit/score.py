@@ -117,9 +117,9 @@ def f2(counts: Counts) -> np.ndarray:
     return f2_by_threshold(counts).mean(axis=1)
 
 
-def f2_blank(counts: Counts) -> float:
+def f2_blank(counts: Counts) -> float | None:
     """What the submission without any object scores on this truth: the share of empty images."""
-    return float(np.mean(counts.ships == 0))
+    return _mean(counts.ships == 0)
 
 
 def f2_weighted(values: np.ndarray, empty: np.ndarray, empty_share: float) -> float:

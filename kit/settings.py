@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from .errors import KitError
 
+LARGEST_SEED = 2**32 - 1  # what NumPy's and scikit-learn's older generators take
+
 
 def setting(default, help, *, low=None, high=None, choices=None):
     """A field with its meaning and unit, and the closed range or the choices that it accepts."""
@@ -47,7 +49,7 @@ class PracticeSettings(Settings):
     clutter: float = setting(1.0, "how much land, harbor, cloud and rock there is to mistake for ships; 0 is open water", low=0, high=1)
     ship_area: float = setting(280.0, "median area of the ships, px; they reach from 2 to 20,000", low=20, high=5000)
     quality: int = setting(75, "JPEG quality, 1 to 95", low=1, high=95)
-    seed: int = setting(0, "seed of everything random", low=0)
+    seed: int = setting(0, "seed of everything random", low=0, high=LARGEST_SEED)
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,13 @@ class PackSettings(Settings):
     """`kit pack`: records in folds of whole scenes."""
 
     folds: int = setting(5, "folds; every scene lies in one of them", low=2)
-    seed: int = setting(0, "seed of the folds and of the order in the shards", low=0)
+    seed: int = setting(0, "seed of the folds and of the order in the shards", low=0, high=LARGEST_SEED)
     shard_mb: int = setting(128, "size of a shard that is aimed at, MB", low=1)
+
+
+# Columns that can tell the best epoch. The default looks at images with objects only: at threshold 128, before tuning, a network that
+# finds nothing scores the share of empty images, which an early one hardly beats.
+BEST_BY = ("val_object_f2_ships", "val_object_f2", "val_pixel_f2", "val_pixel_iou", "val_loss", "loss", "epoch")
 
 
 @dataclass(frozen=True)
@@ -76,12 +83,19 @@ class TrainSettings(Settings):
     ship_share: float = setting(0.75, "share of crops around an object; the others lie anywhere in any image", low=0, high=1)
     learning_rate: float = setting(1e-3, "peak learning rate of Adam; cosine to zero after a short warm-up", low=0)
     warmup: float = setting(0.05, "share of all steps in which the learning rate rises to its peak", low=0, high=1)
-    clip: float = setting(1.0, "largest global norm of a step's gradient", low=0)
+    clip: float = setting(1.0, "largest global norm of a step's gradient; 0: any", low=0)
     best_by: str = setting(
-        "val_object_f2", "column of history.csv by which best.weights.h5 is chosen (the largest, of a loss the smallest)"
+        "val_object_f2_ships",
+        "column of history.csv by which best.weights.h5 is chosen (the largest, of a loss the smallest)",
+        choices=BEST_BY,
     )
     max_hours: float | None = setting(None, "hours after which training stops, saves and ends with status 0", low=0)
-    seed: int = setting(0, "seed of weights, order, crops and flips", low=0)
+    seed: int = setting(0, "seed of weights, order, crops and flips", low=0, high=LARGEST_SEED)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if len(self.decoder) != 5 or not all(isinstance(filters, int) and filters >= 1 for filters in self.decoder):
+            raise KitError(f"--decoder {','.join(map(str, self.decoder))}: give five whole numbers of at least 1, such as 128,64,32,16,8")
 
 
 @dataclass(frozen=True)
@@ -89,4 +103,4 @@ class TuneSettings(Settings):
     """`kit tune`: threshold and cuts from the holdout's maps."""
 
     empty_share: float = setting(0.765, "share of empty images that F2 is re-weighted to (Airbus's private board: 0.765)", low=0, high=1)
-    seed: int = setting(0, "seed of the halves of scenes and of the bootstrap", low=0)
+    seed: int = setting(0, "seed of the halves of scenes and of the bootstrap", low=0, high=LARGEST_SEED)

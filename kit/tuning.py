@@ -106,7 +106,9 @@ def choose(values: np.ndarray, empty: np.ndarray, empty_share: float) -> int:
     around = [
         padded[tuple(slice(1 + d, 1 + d + n) for d, n in zip(shift, grid.shape))] for shift in itertools.product((-1, 0, 1), repeat=3)
     ]
-    return int(np.argmax(np.mean(around, axis=0)))
+    smooth = np.mean(around, axis=0).ravel()
+    plain = GRID.index(Cuts())
+    return plain if smooth[plain] >= smooth.max() - 1e-12 else int(np.argmax(smooth))  # of equals, the one without cuts
 
 
 def halve(scenes: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
@@ -130,10 +132,10 @@ def halve(scenes: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
 def _weighing(empty_share: float, empty: np.ndarray):
     """statistic(values, index): the re-weighted mean F2, or the plain one where the images are all of one kind."""
 
+    one_kind = empty.all() or not empty.any()
+
     def weigh(values, index):
-        if empty[index].all() or not empty[index].any():
-            return float(values[index].mean())
-        return score.f2_weighted(values[index], empty[index], empty_share)
+        return float(values[index].mean()) if one_kind else score.f2_weighted(values[index], empty[index], empty_share)
 
     return weigh
 
@@ -141,8 +143,10 @@ def _weighing(empty_share: float, empty: np.ndarray):
 def cuts_from_json(fields: dict, path) -> Cuts:
     """The cuts in the fields of tuning.json; KitError naming `path` where they are missing or out of range."""
     try:
-        cuts = Cuts(int(fields["threshold"]), int(fields["min_area"]), float(fields["min_confidence"]))
-    except (KeyError, TypeError, ValueError) as error:
+        cuts = Cuts(fields["threshold"], fields["min_area"], float(fields["min_confidence"]))
+        if type(cuts.threshold) is not int or type(cuts.min_area) is not int:
+            raise ValueError("threshold and min_area are whole numbers")
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise KitError(f"{path}: not the cuts of kit tune ({error!r}); tune again") from None
     if not (1 <= cuts.threshold <= 255 and cuts.min_area >= 0 and 0 <= cuts.min_confidence <= 1):
         raise KitError(f"{path}: cuts out of range ({cuts}); tune again")

@@ -18,6 +18,7 @@ def replacing(path):
     An error inside leaves `path` as it was and no temporary file. A missing folder, a full disk and a denied write raise KitError.
     """
     path = Path(path)
+    check_target(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
     try:
         yield temporary
@@ -31,13 +32,20 @@ def replacing(path):
             temporary.unlink()
 
 
+def check_target(path) -> None:
+    """KitError where `path` cannot become a file: its folder is missing, or it is a folder itself."""
+    path = Path(path)
+    if not path.name or path.is_dir():
+        raise KitError(f"{path}: is a folder; give the path of a file")
+    if not path.parent.is_dir():
+        raise KitError(f"{path}: there is no folder {path.parent}; make it first")
+
+
 def explain(error: OSError, path: Path) -> str:
     """An OSError in words, with the way out."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return f"{path}: the disk that holds {path.parent} is full; free some space and run the same command again"
-    if error.errno == errno.ENOENT and not path.parent.is_dir():
-        return f"{path}: there is no folder {path.parent}; make it first"
-    return f"{path}: cannot be written: {error.strerror or error}"
+    return f"{path}: {error.strerror or error}; is it there, and may it be read and written?"
 
 
 def write_bytes(path, data: bytes) -> None:

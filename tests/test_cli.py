@@ -100,7 +100,7 @@ def test_an_extra_that_is_not_installed(kit_cli, practice, records, tmp_path, ve
     source = practice if verb == "pack" else records
     status, _, errors = kit_cli(verb, source, tmp_path / "out", environment=environment)
     assert status == 2 and len(errors.splitlines()) == 1, errors
-    assert f"this verb needs {module}; install it: pip install 'runlength-kit[train]'" in errors
+    assert f"this verb needs {module}; in the kit's folder: pip install '.[train]'" in errors
 
 
 @pytest.mark.parametrize(
@@ -119,6 +119,9 @@ def test_an_extra_that_is_not_installed(kit_cli, practice, records, tmp_path, ve
         ["tune", "nowhere"],
         ["predict", "nowhere", "nowhere", "out.csv"],
         ["check", "nowhere.csv", "nowhere.csv"],
+        ["score", "a\nb.csv", "c.csv"],
+        ["score", "a", "b", "--x\ny"],
+        ["demo", "--seed", "-1"],
     ],
     ids=" ".join,
 )

@@ -9,6 +9,12 @@ def test_fields_survive_json():
     assert competition.from_json(competition.to_json(other)) == other
 
 
+@pytest.mark.parametrize("fields", [{"height": "768"}, {"width": 0}, {"height": 10**6}, {"truth_csv": None}, {"nothing": 1}])
+def test_fields_of_another_kind_are_refused(fields):
+    with pytest.raises(KitError, match="not the fields of a competition"):
+        competition.from_json(fields)
+
+
 @pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "a/b.jpg", "", "..", "a\\b.jpg", "a\0.jpg"])
 def test_no_id_leaves_the_folder(tmp_path, name):
     with pytest.raises(KitError, match="not a plain file name"):

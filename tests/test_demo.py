@@ -37,6 +37,24 @@ def test_the_whole_road_and_again(small, tmp_path, capsys):
     assert {**again, "minutes": 0} == {**result, "minutes": 0}
 
 
+def test_a_bad_seed_leaves_the_earlier_demo(tmp_path):
+    (tmp_path / "competition").mkdir()
+    (tmp_path / "competition" / "practice.json").write_text("{}")
+    with pytest.raises(KitError, match="--seed -1"):
+        demo.run_demo(tmp_path, seed=-1)
+    assert (tmp_path / "competition" / "practice.json").exists()
+
+
+def test_a_stopped_training_stops_the_demo(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(demo, "TRAIN", demo.TRAIN | {"max_hours": 1e-9})
+    with pytest.raises(KitError, match="stopped in its training"):
+        demo.run_demo(tmp_path / "demo")
+    (tmp_path / "demo" / ".records.123.tmp").mkdir()  # left by a kill
+    with pytest.raises(KitError, match="stopped in its training"):
+        demo.run_demo(tmp_path / "demo")
+    assert not (tmp_path / "demo" / ".records.123.tmp").exists()
+
+
 def test_a_folder_of_the_user_is_never_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(KitError, match="holds more than an earlier demo"):

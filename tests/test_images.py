@@ -1,3 +1,6 @@
+import struct
+import zlib
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -21,6 +24,12 @@ def cut(path):
     path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
 
 
+def bomb(path):
+    """A PNG whose header promises 12,000 x 12,000 px."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)))
+
+
 def gray(path):
     Image.open(path).convert("L").save(path)
 
@@ -35,6 +44,7 @@ def cmyk(path):
         (cut, "cannot be decoded"),
         (lambda path: path.write_bytes(b""), "the file is empty"),
         (lambda path: path.write_text("no image"), "is no JPEG or PNG"),
+        (bomb, "is no JPEG or PNG of a sensible size"),
         (gray, "its colors are L"),
         (cmyk, "its colors are CMYK"),
         (lambda path: path.unlink(), "no such file"),

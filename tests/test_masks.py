@@ -86,6 +86,7 @@ def test_ordinary_variants_of_csv_are_read(tmp_path, data):
         ([",1 5"], ["row 2", "image id is blank"]),
         (["a.jpg"], ["row 2", "fewer cells"]),
         (["a.jpg,1 2,3"], ["not a CSV"]),
+        (['"a.jpg"'], ["row 2", "fewer cells"]),
     ],
 )
 def test_wrong_rows_are_named_with_file_row_image_and_reason(tmp_path, rows, words):
@@ -111,6 +112,16 @@ def test_no_csv_at_all_is_said(tmp_path, data):
         masks.read_csv(tmp_path / "truth.csv", SMALL)
 
 
+def test_a_row_cut_in_a_wide_csv_is_named(tmp_path):
+    with pytest.raises(KitError, match=r"row 3: has fewer cells"):
+        read(tmp_path, "a.jpg,x,1 2", "b.jpg,x", header="ImageId,other,EncodedPixels")
+
+
+def test_a_sample_without_rows_is_an_error(tmp_path):
+    with pytest.raises(KitError, match="holds no row"):
+        masks.read_ids(write_csv(tmp_path / "sample.csv"))
+
+
 def test_every_problem_is_collected(tmp_path):
     path = write_csv(tmp_path / "p.csv", "a.jpg,1 2", "b.jpg,9", "c.jpg,5 2 1 2", "a.jpg,2 2", "d.jpg,")
     table, problems = masks.inspect_csv(path, SMALL)
@@ -133,7 +144,6 @@ def test_overlaps_are_found_whenever_two_objects_share_a_pixel(spans):
 
 def test_real_rows_are_written_back_unchanged(airbus):
     table = masks.read_csv(airbus / "train_ship_segmentations_v2.csv")
-    lines = (airbus / "train_ship_segmentations_v2.csv").read_text().split()
-    ours = [f"{name},{text}" for name, text in masks.rows(table)]
-    assert sorted(" ".join(ours).split()) == sorted(" ".join(lines[1:]).split())
+    lines = (airbus / "train_ship_segmentations_v2.csv").read_text().splitlines()
+    assert sorted(f"{name},{text}" for name, text in masks.rows(table)) == sorted(lines[1:])
     assert len(table) == 971 and len(table.labels) == 3298

@@ -105,6 +105,8 @@ def test_score_of_two_files(tmp_path):
 def test_a_mean_over_nothing_is_null(tmp_path):
     path = write_csv(tmp_path / "t.csv", "a.jpg,1 10")
     assert score.score_csv(path, path)["f2_empty"] is None
+    nothing = score.score_csv(*[write_csv(tmp_path / "none.csv")] * 2)
+    assert nothing["f2"] is None and nothing["f2_blank"] is None and json.loads(score.to_json(nothing))["images"] == 0
 
 
 @pytest.mark.parametrize(

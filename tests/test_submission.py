@@ -95,7 +95,7 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path, monkeypatch):
 
 
 def test_ids_that_need_quotes_survive(tmp_path):
-    names = ['a,"b".jpg', "line.jpg", "é.jpg"]
+    names = ['a,"b".jpg', "two\nlines.jpg", "é.jpg"]
     wanted = masks.from_labels(names, [[[1]], [[0]], [[1]]])
     submission.write_csv(wanted, tmp_path / "out.csv", Competition(height=1, width=1))
     assert masks.read_csv(tmp_path / "out.csv", Competition(height=1, width=1)) == wanted

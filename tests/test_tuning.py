@@ -44,6 +44,10 @@ def test_the_reported_figure_is_nested():
     assert np.array_equal(nested[half], values[tuning.choose(values[:, ~half], empty[~half], 0.5)][half])
 
 
+def test_of_equal_points_the_one_without_cuts_is_chosen():
+    assert tuning.GRID[tuning.choose(np.ones((len(tuning.GRID), 4)), np.array([True, False, True, False]), 0.5)] == Cuts()
+
+
 def test_halves_keep_scenes_whole_and_ships_balanced():
     scenes, objects = np.repeat(np.arange(30), 3), np.tile([1, 0, 0], 30)
     first = tuning.halve(scenes, objects, 0)
@@ -66,7 +70,14 @@ def test_maps_are_read_as_written_and_wrong_ones_refused(tmp_path):
 
 @pytest.mark.parametrize(
     "fields",
-    [{}, {"threshold": "x"}, {"threshold": 0, "min_area": 0, "min_confidence": 0}, {"threshold": 128, "min_area": 0, "min_confidence": 2}],
+    [
+        {},
+        {"threshold": "x"},
+        {"threshold": 0, "min_area": 0, "min_confidence": 0},
+        {"threshold": 128.9, "min_area": 0, "min_confidence": 0},
+        {"threshold": float("inf"), "min_area": 0, "min_confidence": 0},
+        {"threshold": 128, "min_area": 0, "min_confidence": 2},
+    ],
 )
 def test_damaged_cuts_are_refused(fields):
     with pytest.raises(KitError, match="tune again"):

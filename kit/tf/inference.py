@@ -18,9 +18,10 @@ from .. import images, masks, objects, progress, submission, tuning
 from ..competition import Competition
 from ..errors import KitError
 from ..masks import Masks
-from ..settings import TuneSettings
-from ..writing import write_json, write_text
+from ..settings import TrainSettings, TuneSettings
+from ..writing import check_target, write_json, write_text
 from .batches import scan
+from .failures import explained
 from .records import Records, open_records
 from .unet import unet
 
@@ -32,16 +33,25 @@ def load_model(folder) -> tuple[keras.Model, dict]:
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder}: no such model folder; make it: kit train RECORDS {folder}")
-    config = rules.read_json(folder / "config.json", "a model folder is made by kit train")
+    config = _read_config(folder / "config.json")
     weights = folder / "best.weights.h5"
     if not weights.is_file():
         raise KitError(f"{weights}: missing; train again")
-    try:
-        network = unet(config["encoder"], decoder=tuple(config["decoder"]), scale=config["scale"])
-    except (KeyError, TypeError) as error:
-        raise KitError(f"{folder / 'config.json'}: not the settings of a training ({error!r})") from None
+    network = unet(config["encoder"], decoder=config["decoder"], scale=config["scale"])
     load_weights(network, weights, config["encoder"])
     return network, config
+
+
+def _read_config(path: Path) -> dict:
+    """config.json of a model folder; KitError where it is missing or is not what a training writes."""
+    config = rules.read_json(path, "a model folder is made by kit train")
+    names = [field.name for field in dataclasses.fields(TrainSettings)]
+    try:
+        chosen = dataclasses.asdict(TrainSettings(**{name: config[name] for name in names} | {"decoder": tuple(config["decoder"])}))
+        rules.from_json(config["competition"])
+        return {**chosen, "records": str(config["records"]), "competition": config["competition"]}
+    except (KeyError, TypeError, KitError) as error:
+        raise KitError(f"{path}: not the settings of a training ({error!r})") from None
 
 
 def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
@@ -60,14 +70,16 @@ def forward(network: keras.Model):
     return tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
 
 
-def holdout_maps(network: keras.Model, records: Records, folds: list[int]) -> Iterator[tuple[str, np.ndarray]]:
-    """(image id, uint8 map) of every image of the folds."""
+def scan_maps(
+    network: keras.Model, records: Records, folds: list[int], text: str
+) -> Iterator[tuple[list[str], np.ndarray, tf.Tensor, tf.Tensor]]:
+    """Batches of the folds' whole images: ids, uint8 maps (batch, height, width), probabilities and truth of the same shape."""
     run = forward(network)
-    with progress.bar(records.count(folds), "maps") as bar:
-        for ids, batch, _ in scan(records, folds, BATCH):
-            for name, image in zip(ids.numpy(), run(batch).numpy()):
-                yield name.decode(), objects.to_uint8(image)
-                bar.update()
+    with progress.bar(records.count(folds), text, leave=False) as bar:
+        for ids, images, real in scan(records, folds, BATCH):
+            probabilities = run(images)
+            yield [name.decode() for name in ids.numpy()], objects.to_uint8(probabilities.numpy()), probabilities, real
+            bar.update(len(ids))
 
 
 def read_truth(records: Records, folds: list[int]) -> tuple[Masks, np.ndarray]:
@@ -91,14 +103,13 @@ def read_truth(records: Records, folds: list[int]) -> tuple[Masks, np.ndarray]:
     return Masks(np.array(ids, object), shapes, objects, labels, runs, start, length), whole["scene"]
 
 
-def sign_maps(folder: Path, weights: Path) -> None:
-    """Notes in a folder of maps which weights they come from."""
-    write_text(folder / "weights.sha256", hashlib.sha256(weights.read_bytes()).hexdigest() + "\n")
+def sign_maps(folder: Path, weights: Path, records: Records) -> None:
+    """Notes in a folder of maps from which weights and records they come."""
+    write_text(folder / "source.sha256", _sign(weights, records))
 
 
-def _are_current(folder: Path, weights: Path) -> bool:
-    signature = folder / "weights.sha256"
-    return signature.is_file() and signature.read_text().strip() == hashlib.sha256(weights.read_bytes()).hexdigest()
+def _sign(weights: Path, records: Records) -> str:
+    return "".join(hashlib.sha256(path.read_bytes()).hexdigest() + "\n" for path in (weights, records.folder / "manifest.json"))
 
 
 def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
@@ -112,13 +123,16 @@ def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
         raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
     folds = [config["fold"]]
     folder, temporary, weights = Path(model) / "maps", Path(model) / f".maps.{os.getpid()}.tmp", Path(model) / "best.weights.h5"
-    if _are_current(folder, weights):
+    signature = folder / "source.sha256"
+    current = signature.is_file() and signature.read_text() == _sign(weights, source)
+    if current and len(list(folder.glob("*.png"))) == source.count(folds):
         return folder, folds, source
     temporary.mkdir()
     try:
-        for name, image in holdout_maps(network, source, folds):
-            tuning.write_map(temporary, name, image)
-        sign_maps(temporary, weights)
+        for names, maps, _, _ in scan_maps(network, source, folds, "maps"):
+            for name, image in zip(names, maps):
+                tuning.write_map(temporary, name, image)
+        sign_maps(temporary, weights, source)
         shutil.rmtree(folder, ignore_errors=True)
         os.replace(temporary, folder)
     finally:
@@ -126,6 +140,7 @@ def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
     return folder, folds, source
 
 
+@explained
 def tune(model, *, records=None, **settings) -> dict:
     """Computes the holdout's maps of a model folder, chooses threshold and cuts on them and writes tuning.json; returns its fields.
 
@@ -147,18 +162,20 @@ def read_cuts(model) -> objects.Cuts | None:
     return tuning.cuts_from_json(rules.read_json(path, "written by kit tune"), path)
 
 
+@explained
 def predict(model, competition_folder, out, *, competition: Competition | None = None) -> Masks:
     """Predicts the test images of a competition folder, with tuning.json's cuts where there are any, and writes a checked CSV.
 
     Returns the masks. KitError: anything missing, an image that cannot be decoded, one whose size is not the competition's.
     """
+    check_target(out)  # before any time is spent
     folder = rules.find_folder(competition_folder)
     network, config = load_model(model)
     competition = rules.from_json(config["competition"]) if competition is None else competition
     sample = rules.find_file(folder, competition.sample_csv, "the sample submission, whose ids are predicted")
     ids = masks.read_ids(sample, competition)
     paths = [rules.image_path(folder, competition.test_images, name) for name in ids]
-    for path in paths:  # before any time is spent
+    for path in paths:
         shape = images.inspect(path)
         if shape != competition.shape:
             raise KitError(
@@ -175,11 +192,12 @@ def predict(model, competition_folder, out, *, competition: Competition | None =
         return tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
 
     data = tf.data.Dataset.from_tensor_slices([str(path) for path in paths]).map(read, tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
-    run, found = forward(network), []
+    run, found, done = forward(network), [], 0
     with progress.bar(len(ids), "predict") as bar:
         for batch in data:
             maps = objects.to_uint8(run(batch).numpy())
-            found.append(objects.find_objects(ids[bar.n : bar.n + len(maps)], maps, cuts))
+            found.append(objects.find_objects(ids[done : done + len(maps)], maps, cuts))
+            done += len(maps)
             bar.update(len(maps))
     result = masks.concatenate(found)
     submission.write_csv(result, out, competition, sample=sample)

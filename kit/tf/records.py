@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import hashlib
 import io
 import math
@@ -24,6 +25,7 @@ from ..errors import KitError
 from ..masks import Masks
 from ..settings import PackSettings
 from ..writing import explain, write_json, write_text
+from .failures import explained
 
 NAME = "runlength"  # of the data set inside; no byte depends on the folder's name
 
@@ -68,7 +70,7 @@ def open_records(folder) -> Records:
             if path.stat().st_size != shard["bytes"]:
                 raise KitError(f"{path}: has {path.stat().st_size} bytes, the manifest says {shard['bytes']}; pack again")
         records = Records(folder, manifest)
-        _ = records.folds, records.competition, records.count([])
+        _ = records.competition, records.count(records.folds)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise KitError(f"{folder / 'manifest.json'}: not a manifest of kit pack ({error!r}); pack again") from None
     return records
@@ -118,6 +120,7 @@ def encode(table: Masks, image: int, data: bytes, scene: int) -> bytes:
     return tf.train.Example(features=tf.train.Features(feature=fields)).SerializeToString(deterministic=True)
 
 
+@explained
 def pack(competition_folder, records, *, competition: Competition = AIRBUS, **settings) -> dict:
     """Packs the training images of a competition folder, with their masks, into the new folder `records`; returns the manifest.
 
@@ -127,7 +130,7 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
     """
     chosen = PackSettings(**settings)
     source, out = rules.find_folder(competition_folder), Path(records)
-    if out.exists():
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise KitError(f"{out}: exists already; remove it or choose another folder for the records")
     paths = rules.list_images(source, competition.train_images)
     table = masks.read_csv(rules.find_file(source, competition.truth_csv, "the truth: one row a mask"), competition)
@@ -150,8 +153,12 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
         write_json(temporary / "manifest.json", manifest)
         _write_metadata(temporary, manifest["shards"])
         os.replace(temporary, out)
-    except (OSError, tf.errors.OpError) as error:
-        raise KitError(explain(error, out) if isinstance(error, OSError) else f"{out}: cannot be written: {error.message}") from None
+    except OSError as error:
+        inside = error.filename is None or Path(error.filename).is_relative_to(temporary)
+        raise KitError(explain(error, out if inside else Path(error.filename))) from None
+    except tf.errors.OpError as error:
+        full = isinstance(error, tf.errors.OutOfRangeError | tf.errors.ResourceExhaustedError)
+        raise KitError(explain(OSError(errno.ENOSPC, ""), out) if full else f"{out}: cannot be written: {error.message}") from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return manifest | {"table": _tabulate(table, scenes, fold)}
@@ -212,10 +219,15 @@ def _write_shards(
             parts = np.array_split(members, min(len(members), max(1, math.ceil(size / (chosen.shard_mb * 2**20)))))
             for place, part in enumerate(parts):
                 path = folder / f"{NAME}-fold{number}.tfrecord-{place:05d}-of-{len(parts):05d}"
+                expected = 0
                 with tf.io.TFRecordWriter(str(path)) as writer:
                     for image in part:
-                        writer.write(encode(table, image, paths[table.ids[image]].read_bytes(), int(scenes[image])))
+                        record = encode(table, image, paths[table.ids[image]].read_bytes(), int(scenes[image]))
+                        writer.write(record)
+                        expected += len(record) + 16  # TFRecord adds a length and two checksums
                         bar.update()
+                if path.stat().st_size != expected:  # the writer may say nothing on a full disk
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
                 with open(path, "rb") as file:
                     os.fsync(file.fileno())
                     digest = hashlib.file_digest(file, "sha256").hexdigest()

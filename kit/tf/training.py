@@ -21,8 +21,9 @@ from .. import masks, objects, progress, score, tuning
 from ..errors import KitError
 from ..settings import TrainSettings
 from ..writing import explain, replacing, write_json, write_text
-from .batches import batches, scan
-from .inference import BATCH, forward, read_truth, sign_maps
+from .batches import batches
+from .failures import explained
+from .inference import read_truth, scan_maps, sign_maps
 from .losses import dice_and_cross_entropy
 from .records import Records, open_records
 from .schedule import cosine
@@ -44,6 +45,7 @@ COLUMNS = (
 )
 
 
+@explained
 def train(records, model, **settings) -> list[dict]:
     """Trains a U-Net on all folds of `records` but one, into the new folder `model`; returns the rows of history.csv.
 
@@ -54,10 +56,11 @@ def train(records, model, **settings) -> list[dict]:
     stop = _Stop(chosen.max_hours)
     source = open_records(records)
     training_folds, holdout = _split(source, chosen.fold)
-    if chosen.best_by not in COLUMNS:
-        raise KitError(f"--best-by {chosen.best_by}: choose a column of history.csv: {', '.join(COLUMNS)}")
+    if chosen.crop > min(source.competition.shape):
+        raise KitError(f"--crop {chosen.crop}: the images are only {source.competition.height} x {source.competition.width} px")
     out = Path(model)
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    started = {"config.json", "environment.txt", ".maps.tmp"}  # all that a training without weights leaves
+    if out.exists() and (not out.is_dir() or {item.name for item in out.iterdir()} - started):
         raise KitError(f"{out}: exists already; remove it or choose another folder for the model")
 
     keras.utils.set_random_seed(chosen.seed)  # Keras draws initial weights and dropout from its own generator
@@ -69,10 +72,10 @@ def train(records, model, **settings) -> list[dict]:
     write_json(out / "config.json", config)
     write_text(out / "environment.txt", describe_environment())
 
-    optimizer = keras.optimizers.Adam(chosen.learning_rate, global_clipnorm=chosen.clip)
+    optimizer = keras.optimizers.Adam(chosen.learning_rate, global_clipnorm=chosen.clip or None)
     optimizer.build(network.trainable_variables)
     step = _make_step(network, optimizer)
-    score_holdout = _make_scoring(network, source, holdout, out / ".maps.tmp") if holdout else None
+    score_holdout = _make_scoring(network, source, holdout, out / ".maps.tmp", stop) if holdout else None
     history: list[dict] = []
     best, sign = -np.inf, -1 if chosen.best_by.endswith("loss") else 1
     feed = iter(data)
@@ -91,19 +94,23 @@ def train(records, model, **settings) -> list[dict]:
                     if stop.reason():
                         break
             _save(network, out / "last.weights.h5")
+            scores = score_holdout() if score_holdout and not stop.reason() else {}
             if stop.reason():
+                shutil.rmtree(out / ".maps.tmp", ignore_errors=True)  # not of all images
                 if not history:
-                    _keep_best(out)
+                    _keep_best(out, source)
                 print(f"kit train: stopped by {stop.reason()} in epoch {epoch}, step {number + 1}; best and last weights are in {out}")
                 break
             row = {"epoch": epoch, "step": epoch * steps, "learning_rate": float(optimizer.learning_rate), "loss": float(np.mean(losses))}
-            row |= score_holdout() if score_holdout else {}
+            row |= scores
+            if not np.isfinite(row.get("val_loss", 0.0)):
+                raise KitError(f"{out}: the holdout's loss after epoch {epoch} is {row['val_loss']}; try a lower --learning-rate")
             row["seconds"] = round(time.monotonic() - epoch_begun, 2)
             history.append({name: row.get(name) for name in COLUMNS})
             value = row.get(chosen.best_by)
-            if value is None or sign * value > best:
+            if value is None or sign * value > best:  # without such a figure the last epoch counts as the best
                 best = best if value is None else sign * value
-                _keep_best(out)
+                _keep_best(out, source)
             shutil.rmtree(out / ".maps.tmp", ignore_errors=True)
             _append(out / "history.csv", history[-1])
             print(_describe(history[-1], chosen.epochs))
@@ -114,7 +121,9 @@ class _Stop:
     """Whether training shall end early: its hours are over, or, inside the `with` block, Ctrl-C or SIGTERM came (a second one kills)."""
 
     def __init__(self, hours: float | None):
-        self.hours, self.end, self.signal, self.former = hours, time.monotonic() + 3600 * (hours or 0), None, {}
+        self.hours, self.end = hours, time.monotonic() + 3600 * (hours or 0)
+        self.signal: str | None = None
+        self.former: dict = {}
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
@@ -158,26 +167,24 @@ def _make_step(network: keras.Model, optimizer: keras.optimizers.Optimizer):
     return step
 
 
-def _make_scoring(network: keras.Model, source: Records, holdout: list[int], folder: Path):
-    """A function without arguments: the holdout's columns of history.csv, from whole images at threshold 128 without cuts.
+def _make_scoring(network: keras.Model, source: Records, holdout: list[int], folder: Path, stop: _Stop):
+    """A function without arguments: the holdout's columns of history.csv, from whole images at threshold 128 without cuts; None if stopped.
 
     It leaves the maps in `folder`, so that tuning needs no forward pass of its own.
     """
-    run = forward(network)
     truth, _ = read_truth(source, holdout)
 
-    def score_holdout() -> dict:
+    def score_holdout() -> dict | None:
         losses, found = [], []
+        shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        with progress.bar(len(truth), "holdout", leave=False) as bar:
-            for ids, images, real in scan(source, holdout, BATCH):
-                probabilities = run(images)
-                losses.extend(dice_and_cross_entropy(real, probabilities).numpy())
-                names, maps = [name.decode() for name in ids.numpy()], objects.to_uint8(probabilities.numpy())
-                found.append(objects.find_objects(names, maps))
-                for name, image in zip(names, maps):
-                    tuning.write_map(folder, name, image)
-                bar.update(len(names))
+        for names, maps, probabilities, real in scan_maps(network, source, holdout, "holdout"):
+            losses.extend(dice_and_cross_entropy(real, probabilities).numpy())
+            found.append(objects.find_objects(names, maps))
+            for name, image in zip(names, maps):
+                tuning.write_map(folder, name, image)
+            if stop.reason():
+                return None
         counts = score.count(truth, masks.concatenate(found))
         summary = score.summarize(counts)
         return {
@@ -193,20 +200,26 @@ def _make_scoring(network: keras.Model, source: Records, holdout: list[int], fol
     return score_holdout
 
 
-def _keep_best(out: Path) -> None:
+def _keep_best(out: Path, source: Records) -> None:
     """Makes the last weights the best ones, and the holdout's maps of this epoch, if there are any, theirs."""
     with replacing(out / "best.weights.h5") as temporary:
         shutil.copyfile(out / "last.weights.h5", temporary)
     if (out / ".maps.tmp").is_dir():
-        sign_maps(out / ".maps.tmp", out / "best.weights.h5")
+        sign_maps(out / ".maps.tmp", out / "best.weights.h5", source)
         shutil.rmtree(out / "maps", ignore_errors=True)
         os.replace(out / ".maps.tmp", out / "maps")
 
 
 def _save(network: keras.Model, path: Path) -> None:
     with replacing(path) as temporary:
-        network.save_weights(str(temporary.with_name(f".tmp.{path.name}")))  # Keras asks for the ending .weights.h5
-        os.replace(temporary.with_name(f".tmp.{path.name}"), temporary)
+        whole = temporary.with_name(f"{temporary.name}.weights.h5")  # Keras asks for this ending
+        try:
+            network.save_weights(str(whole))
+            os.replace(whole, temporary)
+        except RuntimeError as error:  # HDF5 does not say OSError on a full disk
+            raise KitError(f"{path}: cannot be written, is the disk full? {str(error).splitlines()[0][:120]}") from None
+        finally:
+            whole.unlink(missing_ok=True)
 
 
 def _append(path: Path, row: dict) -> None:

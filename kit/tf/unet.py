@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -72,7 +73,7 @@ class Probability(keras.layers.Layer):
 def unet(
     encoder: str = "resnet18",
     *,
-    decoder: tuple[int, ...] = (256, 128, 64, 32, 16),
+    decoder: tuple[int, ...] = (128, 64, 32, 16, 8),
     scale: int = 1,
     momentum: float = 0.9,
     weights: str | None = None,
@@ -84,6 +85,8 @@ def unet(
     batch norm (segmentation-models' 0.99 needs some 500 steps before inference sees trained statistics); weights: path of an .h5 file with
     the encoder's weights, None for random ones. Raises KitError for an unknown encoder and for a missing or unfitting file.
     """
+    if weights is not None and not Path(weights).is_file():
+        raise KitError(f"{weights}: no such file of encoder weights")
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the framework's name
         import segmentation_models as sm
 
@@ -98,8 +101,6 @@ def unet(
             encoder_weights=weights,
             decoder_filters=tuple(decoder),
         )
-    except FileNotFoundError:
-        raise KitError(f"{weights}: no such file of encoder weights") from None
     except (OSError, ValueError) as error:
         raise KitError(f"{weights}: cannot be loaded as weights of {encoder}: {error}") from None
     for layer in core.layers:

@@ -57,6 +57,40 @@ def test_crops_hold_objects_when_asked_and_image_and_mask_match(source):
         assert real.numpy().any(axis=(1, 2)).all()
 
 
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory):
+    """Records of oblong images, PNG and JPEG, in which every ship is white on black: the image says what its mask must be."""
+    from PIL import Image
+
+    from kit import submission
+    from kit.competition import Competition
+    from kit.tf.records import pack
+
+    folder = tmp_path_factory.mktemp("painted")
+    (folder / "train_v2").mkdir()
+    rng, labels, names = np.random.default_rng(0), [], []
+    for place in range(8):
+        image = np.zeros((160, 224), int)
+        for value in range(1, 4):
+            top, left = rng.integers(0, 140), rng.integers(0, 200)
+            image[top : top + 17, left : left + 23] = value
+        labels.append(image)
+        names.append(f"{place}.{'png' if place % 2 else 'jpg'}")
+        Image.fromarray(np.repeat((image > 0)[..., None] * np.uint8(255), 3, 2)).save(folder / "train_v2" / names[-1])
+    competition = Competition(height=160, width=224)
+    submission.write_csv(masks.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
+    pack(folder, folder / "records", folds=2, competition=competition)
+    return open_records(folder / "records")
+
+
+@pytest.mark.parametrize("flips", [False, True])
+def test_image_and_mask_show_the_same_pixels(painted, flips):
+    for images, real in batches(painted, batch=4, crop=64, ship_share=0.8, flips=flips).take(12):
+        assert np.array_equal(images.numpy()[..., 1] > 127, real.numpy() > 0)
+    for _, images, real in scan(painted, [0, 1], 1):
+        assert images.shape == (1, 160, 224, 3) and np.array_equal(images.numpy()[..., 1] > 127, real.numpy() > 0)
+
+
 def test_a_crop_around_an_object_holds_it_wherever_it_lies():
     labels = np.zeros((50, 70), int)
     labels[0, 69] = 1

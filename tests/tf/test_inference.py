@@ -35,7 +35,7 @@ def test_maps_left_by_the_training_are_those_of_the_best_weights(model, tmp_path
     compute_maps(copy)
     again = {path.name: path.read_bytes() for path in (copy / "maps").iterdir()}
     assert left == again and len(left) > 5
-    (copy / "maps" / "weights.sha256").write_text("other weights")
+    (copy / "maps" / "source.sha256").write_text("other weights")
     next((copy / "maps").glob("*.png")).write_bytes(b"stale")
     compute_maps(copy)
     assert left == {path.name: path.read_bytes() for path in (copy / "maps").iterdir()}
@@ -84,6 +84,37 @@ def test_a_truncated_test_image_is_an_error_before_any_time_is_spent(tuned, prac
     with pytest.raises(KitError, match=f"{path.name}: cannot be decoded"):
         predict(tuned, copy, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_an_output_in_a_missing_folder_is_an_error_before_any_time_is_spent(tuned, practice, tmp_path, monkeypatch):
+    monkeypatch.setattr("kit.tf.inference.load_model", lambda _: pytest.fail("the model was loaded"))
+    with pytest.raises(KitError, match="there is no folder"):
+        predict(tuned, practice, tmp_path / "missing" / "out.csv")
+
+
+def test_prediction_does_not_depend_on_the_progress_bar(tuned, practice, tmp_path, monkeypatch):
+    expected = predict(tuned, practice, tmp_path / "a.csv")
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    assert predict(tuned, practice, tmp_path / "b.csv") == expected
+
+
+@pytest.mark.parametrize("change", [{"decoder": [8]}, {"scale": "x"}, {"competition": {"height": "768"}}, {"fold": None, "seed": -1}])
+def test_a_damaged_config_is_named(tuned, practice, tmp_path, change):
+    copy = shutil.copytree(tuned, tmp_path / "model")
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(KitError, match=r"config\.json: not the settings of a training"):
+        predict(copy, practice, tmp_path / "out.csv")
+
+
+def test_a_flipped_byte_in_a_shard_is_one_line(tuned, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "records")
+    for path in copy.glob("*fold0*"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(bytes(data))
+    with pytest.raises(KitError, match="a shard of the records is damaged"):
+        tune(tuned, records=copy)
 
 
 def test_weights_of_another_encoder_are_an_error(tuned, practice, tmp_path):

@@ -78,7 +78,11 @@ def test_training_on_all_folds_has_no_holdout(records, tmp_path):
     [
         ({"fold": 9}, "--fold 9: .* has folds 0, 1"),
         ({"encoder": "vgg16"}, "--encoder vgg16: choose one of"),
-        ({"best_by": "accuracy"}, "choose a column"),
+        ({"best_by": "accuracy"}, "--best-by accuracy: choose one of"),
+        ({"decoder": (8, 8)}, "--decoder 8,8: give five whole numbers"),
+        ({"seed": 2**32}, "--seed 4294967296: must be at most"),
+        ({"crop": 800}, "--crop 800: the images are only 768 x 768"),
+        ({"encoder_weights": "imagenet"}, "imagenet: no such file"),
         ({"encoder_weights": "nowhere.h5"}, r"nowhere\.h5"),
         ({"learning_rate": float("inf")}, "--learning-rate inf: must be a finite number"),
         ({"batch": 0}, "--batch 0: must be at least 1"),

@@ -1,0 +1,30 @@
+"""TensorFlow's errors in one line: what failed, and the way out."""
+
+from __future__ import annotations
+
+import functools
+
+import tensorflow as tf
+
+from ..errors import KitError
+
+
+def explained(function):
+    """`function`, whose TensorFlow errors become KitErrors."""
+
+    @functools.wraps(function)
+    def run(*arguments, **options):
+        try:
+            return function(*arguments, **options)
+        except tf.errors.ResourceExhaustedError:
+            raise KitError("out of memory on the device; use a smaller --batch or --crop") from None
+        except tf.errors.DataLossError as error:
+            raise KitError(f"a shard of the records is damaged, pack again: {_first_line(error)}") from None
+        except tf.errors.OpError as error:
+            raise KitError(f"TensorFlow could not go on, an image may be damaged: {_first_line(error)}") from None
+
+    return run
+
+
+def _first_line(error: tf.errors.OpError) -> str:
+    return (error.message or type(error).__name__).strip().splitlines()[0][:300]
