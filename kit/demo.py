@@ -27,7 +27,7 @@ MADE = ("competition", "records", "model", "submission.csv", "contact-sheet.png"
 # The last epoch's weights are taken as the best, so that nothing is chosen on the half that is scored.
 PRACTICE: dict = {"images": 900, "test_images": 40, "empty_share": 0.5, "clutter": 0.1, "ship_area": 1500.0}
 PACK: dict = {"folds": 5}
-TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 210, "learning_rate": 3e-3, "best_by": "epoch"}
+TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 160, "learning_rate": 3e-3, "best_by": "epoch"}
 
 
 def run_demo(out="demo", *, seed: int = 0) -> dict:
