@@ -125,7 +125,7 @@ def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path)
     images = [np.array(Image.open(competition / AIRBUS.train_images / name)) for name in truth.ids[chosen]]
     notes = [f"F2 {values[place]:.2f}" + ("" if ships[place] else " (no ship)") for place in chosen]
     figures.draw_contact_sheet(images, masks.select(truth, chosen), masks.select(prediction, chosen), notes, out / "contact-sheet.png")
-    best = [next((place for place in ranked if ships[place] >= 3), ranked[0])]
+    best = [next((place for place in ranked if 2 <= ships[place] <= 4), ranked[0])]
     image = np.array(Image.open(competition / AIRBUS.train_images / truth.ids[best[0]]))
     figures.draw_road(image, masks.select(truth, best), masks.select(prediction, best), out / "road.png")
 

@@ -76,7 +76,9 @@ def painted(tmp_path_factory):
             image[top : top + 17, left : left + 23] = value
         labels.append(image)
         names.append(f"{place}.{'png' if place % 2 else 'jpg'}")
-        Image.fromarray(np.repeat((image > 0)[..., None] * np.uint8(255), 3, 2)).save(folder / "train_v2" / names[-1])
+        Image.fromarray(np.repeat((image > 0)[..., None] * np.uint8(255), 3, 2)).save(
+            folder / "train_v2" / names[-1], quality=98, subsampling=0
+        )
     competition = Competition(height=160, width=224)
     submission.write_csv(masks.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
     pack(folder, folder / "records", folds=2, competition=competition)
