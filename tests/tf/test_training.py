@@ -1,10 +1,6 @@
 import csv
 import json
 import signal
-import subprocess
-import sys
-import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,22 +45,29 @@ def test_max_hours_stops_saved_in_the_first_epoch(records, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_saved_with_status_0(records, tmp_path, number):
-    command = [sys.executable, "-m", "kit", "train", records, tmp_path / "model", "--steps", "10000", "--batch", "1", "--crop", "32"]
-    running = subprocess.Popen([*map(str, command), "--decoder", "8,8,8,8,8"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while running.poll() is None and not handles_sigterm(running.pid):  # from the first epoch on a signal is noted, before it kills
-        time.sleep(0.1)
-    running.send_signal(number)
-    output, errors = running.communicate()
-    assert running.returncode == 0 and errors == "", errors
-    assert f"stopped by {number.name} in epoch 1" in output
+def test_a_signal_stops_saved(records, tmp_path, capsys, monkeypatch, number):
+    def interrupt(step, *_):
+        if step == 2:
+            signal.raise_signal(number)
+        return 1e-3
+
+    before = signal.getsignal(number)
+    monkeypatch.setattr("kit.tf.training.cosine", interrupt)
+    assert train(records, tmp_path / "model", **(TINY | {"steps": 50})) == []
+    assert f"stopped by {number.name} in epoch 1, step 3" in capsys.readouterr().out
     load_model(tmp_path / "model")
+    assert signal.getsignal(number) is before
 
 
-def handles_sigterm(pid: int) -> bool:
-    """Whether a process has a handler of its own for SIGTERM."""
-    mask = int(Path(f"/proc/{pid}/status").read_text().split("SigCgt:")[1].split()[0], 16)
-    return bool(mask >> (signal.SIGTERM - 1) & 1)
+def test_a_signal_while_the_holdout_is_scored_stops_saved(records, tmp_path, capsys, monkeypatch):
+    def interrupt(folder, name, image):
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("kit.tf.training.tuning.write_map", interrupt)
+    assert train(records, tmp_path / "model", **TINY) == []
+    assert "stopped by SIGTERM in epoch 1" in capsys.readouterr().out
+    load_model(tmp_path / "model")
+    assert not (tmp_path / "model" / "maps").exists() and not (tmp_path / "model" / ".maps.tmp").exists()
 
 
 def test_training_on_all_folds_has_no_holdout(records, tmp_path):
