@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
+import types
+import typing
 from dataclasses import dataclass
 
 from .errors import KitError
@@ -19,14 +22,27 @@ def setting(default, help, *, low=None, high=None, choices=None):
     return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
 
 
+def _fits(value, hint) -> bool:
+    """Whether a value is of a field's type; a whole number is also a float."""
+    if isinstance(hint, types.UnionType):
+        return any(_fits(value, part) for part in typing.get_args(hint))
+    if typing.get_origin(hint) is tuple:
+        return isinstance(value, tuple) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
+    wanted = {int: numbers.Integral, float: numbers.Real}.get(hint, hint)
+    return isinstance(value, wanted) and not isinstance(value, bool)
+
+
 @dataclass(frozen=True)
 class Settings:
-    """Base of all settings: checks every value against its field's range."""
+    """Base of all settings: checks every value against its field's type and range."""
 
     def __post_init__(self):
+        hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             value, meta = getattr(self, field.name), field.metadata
             name = f"--{field.name.replace('_', '-')} {value}"
+            if not _fits(value, hints[field.name]):
+                raise KitError(f"{name}: expected {field.type}")
             if meta["choices"] is not None and value not in meta["choices"]:
                 raise KitError(f"{name}: choose one of {', '.join(map(str, meta['choices']))}")
             if value is None or isinstance(value, str):
@@ -94,7 +110,7 @@ class TrainSettings(Settings):
 
     def __post_init__(self):
         super().__post_init__()
-        if len(self.decoder) != 5 or not all(isinstance(filters, int) and filters >= 1 for filters in self.decoder):
+        if len(self.decoder) != 5 or min(self.decoder) < 1:
             raise KitError(f"--decoder {','.join(map(str, self.decoder))}: give five whole numbers of at least 1, such as 128,64,32,16,8")
 
 

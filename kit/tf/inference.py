@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def _read_config(path: Path) -> dict:
 def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
     """Loads an .h5 file; KitError where it is damaged or belongs to another network."""
     try:
-        network.load_weights(str(path))
+        with warnings.catch_warnings():  # Keras warns of groups that it misses, then raises
+            warnings.simplefilter("ignore")
+            network.load_weights(str(path))
     except (ValueError, OSError, KeyError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KitError(

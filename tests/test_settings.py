@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+
+from kit.errors import KitError
+from kit.settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings
+
+
+@pytest.mark.parametrize("cls", [PackSettings, PracticeSettings, TrainSettings, TuneSettings])
+def test_defaults_are_legal(cls):
+    cls()
+
+
+@pytest.mark.parametrize(
+    "values", [{"batch": np.int64(4)}, {"max_hours": 1}, {"max_hours": None}, {"fold": None}, {"decoder": (9, 8, 7, 6, 5)}]
+)
+def test_values_of_the_right_kind_are_taken(values):
+    TrainSettings(**values)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ({"batch": "8"}, "--batch 8: expected int"),
+        ({"batch": 8.0}, "--batch 8.0: expected int"),
+        ({"batch": True}, "--batch True: expected int"),
+        ({"learning_rate": "fast"}, "--learning-rate fast: expected float"),
+        ({"encoder": 18}, "--encoder 18: expected str"),
+        ({"epochs": None}, "--epochs None: expected int"),
+        ({"decoder": [8, 8, 8, 8, 8]}, "--decoder .*: expected tuple"),
+        ({"decoder": ()}, "--decoder : give five whole numbers"),
+        ({"decoder": (8, 8, 8, 8, 0)}, "--decoder 8,8,8,8,0: give five whole numbers"),
+        ({"learning_rate": float("nan")}, "must be a finite number"),
+    ],
+)
+def test_other_values_are_named(values, words):
+    with pytest.raises(KitError, match=words):
+        TrainSettings(**values)
