@@ -40,7 +40,10 @@ def main() -> None:
     def split(image):
         return [np.asfortranarray(image == value, np.uint8) for value in np.unique(image) if value]
 
-    pairs = [(coco.encode(np.dstack(split(a))), coco.encode(np.dstack(split(b)))) for a, b in zip(labels, moved) if b.any()]
+    def encode(image):
+        return coco.encode(np.asfortranarray(np.dstack(split(image))))
+
+    pairs = [(encode(a), encode(b)) for a, b in zip(labels, moved) if b.any()]
     few = [([m > 0 for m in split(a)], [m > 0 for m in split(b)]) for a, b in zip(labels[:20], moved[:20])]
     score.count(truth, prediction)  # compiles
 
