@@ -90,9 +90,9 @@ def _clear(out: Path) -> None:
         return
     if not out.is_dir():
         raise KitError(f"{out}: is a file; give another folder with --out")
-    if not any(out.iterdir()):
-        return
     found = {item.name for item in out.iterdir()}
+    if not found:
+        return
     cut_off = {name for name in found if re.fullmatch(r"\.(competition|records)\.[0-9]+\.tmp", name)}
     if found - set(MADE) - cut_off or not (cut_off or (out / "competition" / "practice.json").is_file()):
         raise KitError(f"{out}: is not empty and holds more than an earlier demo; give another folder with --out")

@@ -215,7 +215,10 @@ def _read_cells(path: Path, columns: tuple[str, str]) -> tuple[list[str], list[s
         if header.count(column) != 1:
             word = "missing" if column not in header else "there twice"
             raise KitError(f"{name}: column {column} is {word}; its header is {','.join(header)[:80]!r}")
-    row = _find_short_row(data, len(header))
+    try:
+        row = _find_short_row(data, len(header))
+    except csv.Error as error:
+        raise KitError(f"{name}: not a CSV: {error}") from None
     if row:
         raise KitError(f"{name} row {row}: has fewer cells than the header; is the file cut?")
     ids, texts = (frame[header.index(column)].iloc[1:].tolist() for column in columns)
@@ -228,10 +231,7 @@ def _find_short_row(data: bytes, width: int) -> int:
         short = re.search(rb"(?m)^[^,\r\n]*\r?$", data)
         return data.count(b"\n", 0, short.start()) + 1 if short else 0
     rows = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
-    try:
-        return next((rows.line_num for cells in rows if len(cells) < width), 0)
-    except csv.Error as error:
-        raise KitError(f"row {rows.line_num}: not a CSV: {error}") from None
+    return next((rows.line_num for cells in rows if len(cells) < width), 0)
 
 
 def read_ids(path, competition: Competition = AIRBUS) -> list[str]:

@@ -6,7 +6,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from .errors import KitError
 from .progress import bar
 from .seascape import STRIDE, TILE, Scene, Textures, plan
 from .settings import PracticeSettings
-from .writing import explain
+from .writing import replacing_folder
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,8 @@ def write_practice(out, **settings) -> Path:
         raise KitError(f"{out}: is there already; remove it first or give another folder")
     if not out.parent.is_dir():
         raise KitError(f"{out}: there is no folder {out.parent}; make it first")
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
-    try:
-        temporary.mkdir()
+    with replacing_folder(out) as temporary:
         _write_folder(temporary, chosen)
-        if out.exists():
-            out.rmdir()
-        temporary.rename(out)
-    except OSError as error:
-        raise KitError(explain(error, out)) from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return out
 
 

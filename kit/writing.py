@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 from pathlib import Path
 
 from .errors import KitError
@@ -30,6 +31,28 @@ def replacing(path):
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """A temporary folder beside `path`; after the block it takes the place of `path`, which must then be absent or an empty folder.
+
+    An error inside leaves `path` as it was and no temporary folder; an OSError becomes a KitError that names `path`, or the file outside
+    of the temporary folder that it is about.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()
+        os.replace(temporary, path)
+    except OSError as error:
+        inside = error.filename is None or Path(error.filename).is_relative_to(temporary)
+        raise KitError(explain(error, path if inside else Path(error.filename))) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def check_target(path) -> None:

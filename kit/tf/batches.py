@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import tensorflow as tf
 
 from ..errors import KitError
@@ -89,6 +91,17 @@ def scan(records: Records, folds: list[int], batch: int) -> tf.data.Dataset:
         return fields["image_id"], _decode_image(fields["image"], window), decode_mask(fields, window)
 
     data = tf.data.TFRecordDataset(records.shards(folds)).map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return _with_threads(data.batch(batch).prefetch(2))
+
+
+def read_files(paths: list[Path], batch: int) -> tf.data.Dataset:
+    """Image files of one size, whole, in their order: uint8 (batch, height, width, 3)."""
+
+    def read(path):
+        return tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
+
+    data = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
+    data = data.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _with_threads(data.batch(batch).prefetch(2))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import shutil
 import warnings
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from ..competition import Competition
 from ..errors import KitError
 from ..masks import Masks
 from ..settings import TrainSettings, TuneSettings
-from ..writing import check_target, write_json, write_text
-from .batches import scan
+from ..writing import check_target, replacing_folder, write_json, write_text
+from .batches import read_files, scan
 from .failures import explained
 from .records import Records, open_records
 from .unet import unet
@@ -73,11 +72,11 @@ def forward(network: keras.Model):
     return tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
 
 
-def scan_maps(
-    network: keras.Model, records: Records, folds: list[int], text: str
-) -> Iterator[tuple[list[str], np.ndarray, tf.Tensor, tf.Tensor]]:
-    """Batches of the folds' whole images: ids, uint8 maps (batch, height, width), probabilities and truth of the same shape."""
-    run = forward(network)
+def scan_maps(run, records: Records, folds: list[int], text: str) -> Iterator[tuple[list[str], np.ndarray, tf.Tensor, tf.Tensor]]:
+    """Batches of the folds' whole images: ids, uint8 maps (batch, height, width), probabilities and truth of the same shape.
+
+    run: the function made by `forward`, once a network: making it anew traces the whole network again.
+    """
     with progress.bar(records.count(folds), text, leave=False) as bar:
         for ids, images, real in scan(records, folds, BATCH):
             probabilities = run(images)
@@ -125,21 +124,17 @@ def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
     if config["fold"] is None:
         raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
     folds = [config["fold"]]
-    folder, temporary, weights = Path(model) / "maps", Path(model) / f".maps.{os.getpid()}.tmp", Path(model) / "best.weights.h5"
+    folder, weights = Path(model) / "maps", Path(model) / "best.weights.h5"
     signature = folder / "source.sha256"
     current = signature.is_file() and signature.read_text() == _sign(weights, source)
     if current and len(list(folder.glob("*.png"))) == source.count(folds):
         return folder, folds, source
-    temporary.mkdir()
-    try:
-        for names, maps, _, _ in scan_maps(network, source, folds, "maps"):
+    with replacing_folder(folder) as temporary:
+        for names, maps, _, _ in scan_maps(forward(network), source, folds, "maps"):
             for name, image in zip(names, maps):
                 tuning.write_map(temporary, name, image)
         sign_maps(temporary, weights, source)
         shutil.rmtree(folder, ignore_errors=True)
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return folder, folds, source
 
 
@@ -190,14 +185,9 @@ def predict(model, competition_folder, out, *, competition: Competition | None =
         print(f"kit predict: {model} was not tuned, so threshold 128 and no cuts; kit tune {model} chooses better ones")
     else:
         print(f"kit predict: {Path(model) / 'tuning.json'}: {', '.join(f'{k} {v}' for k, v in dataclasses.asdict(cuts).items())}")
-
-    def read(path):
-        return tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
-
-    data = tf.data.Dataset.from_tensor_slices([str(path) for path in paths]).map(read, tf.data.AUTOTUNE).batch(BATCH).prefetch(2)
     run, found, done = forward(network), [], 0
     with progress.bar(len(ids), "predict") as bar:
-        for batch in data:
+        for batch in read_files(paths, BATCH):
             maps = objects.to_uint8(run(batch).numpy())
             found.append(objects.find_objects(ids[done : done + len(maps)], maps, cuts))
             done += len(maps)

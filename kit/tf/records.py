@@ -9,7 +9,6 @@ import hashlib
 import io
 import math
 import os
-import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from ..competition import AIRBUS, Competition
 from ..errors import KitError
 from ..masks import Masks
 from ..settings import PackSettings
-from ..writing import explain, write_json, write_text
+from ..writing import explain, replacing_folder, write_json, write_text
 from .failures import explained
 
 NAME = "runlength"  # of the data set inside; no byte depends on the folder's name
@@ -45,15 +44,20 @@ class Records:
     @property
     def folds(self) -> list[int]:
         """Numbers of the folds that hold an image."""
-        return sorted({int(shard["split"].removeprefix("fold")) for shard in self.manifest["shards"]})
+        return sorted({_number(shard) for shard in self.manifest["shards"]})
 
     def shards(self, wanted: list[int]) -> list[str]:
         """Paths of the shards of some folds."""
-        return [str(self.folder / shard["file"]) for shard in self.manifest["shards"] if int(shard["split"].removeprefix("fold")) in wanted]
+        return [str(self.folder / shard["file"]) for shard in self.manifest["shards"] if _number(shard) in wanted]
 
     def count(self, wanted: list[int]) -> int:
         """Images in some folds."""
-        return sum(shard["count"] for shard in self.manifest["shards"] if int(shard["split"].removeprefix("fold")) in wanted)
+        return sum(shard["count"] for shard in self.manifest["shards"] if _number(shard) in wanted)
+
+
+def _number(shard: dict) -> int:
+    """The fold that a shard of the manifest belongs to."""
+    return int(shard["split"].removeprefix("fold"))
 
 
 def open_records(folder) -> Records:
@@ -137,30 +141,23 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
     table, skipped = _inspect(paths, table, competition)
     scenes, searched = _read_scenes(source, table.ids, competition)
     fold = folds.assign(scenes, masks.count_objects(table), chosen.folds, chosen.seed)
-    temporary = out.with_name(f".{out.name}.{os.getpid()}.tmp")
     try:
-        temporary.mkdir(parents=True)
-        manifest: dict = {
-            "format": 1,
-            "competition": rules.to_json(competition),
-            "settings": dataclasses.asdict(chosen),
-            "scenes": searched,
-            "skipped": skipped,
-            "shards": _write_shards(temporary, table, paths, scenes, fold, chosen),
-        }
-        frame = pd.DataFrame({"ImageId": table.ids, "scene": scenes, "fold": fold})
-        write_text(temporary / "folds.csv", frame.to_csv(index=False, lineterminator="\n"))
-        write_json(temporary / "manifest.json", manifest)
-        _write_metadata(temporary, manifest["shards"])
-        os.replace(temporary, out)
-    except OSError as error:
-        inside = error.filename is None or Path(error.filename).is_relative_to(temporary)
-        raise KitError(explain(error, out if inside else Path(error.filename))) from None
+        with replacing_folder(out) as temporary:
+            manifest: dict = {
+                "format": 1,
+                "competition": rules.to_json(competition),
+                "settings": dataclasses.asdict(chosen),
+                "scenes": searched,
+                "skipped": skipped,
+                "shards": _write_shards(temporary, table, paths, scenes, fold, chosen),
+            }
+            frame = pd.DataFrame({"ImageId": table.ids, "scene": scenes, "fold": fold})
+            write_text(temporary / "folds.csv", frame.to_csv(index=False, lineterminator="\n"))
+            write_json(temporary / "manifest.json", manifest)
+            _write_metadata(temporary, manifest["shards"])
     except tf.errors.OpError as error:
         full = isinstance(error, tf.errors.OutOfRangeError | tf.errors.ResourceExhaustedError)
         raise KitError(explain(OSError(errno.ENOSPC, ""), out) if full else f"{out}: cannot be written: {error.message}") from None
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     return manifest | {"table": _tabulate(table, scenes, fold)}
 
 

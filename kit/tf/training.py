@@ -23,7 +23,7 @@ from ..settings import TrainSettings
 from ..writing import explain, replacing, write_json, write_text
 from .batches import batches
 from .failures import explained
-from .inference import read_truth, scan_maps, sign_maps
+from .inference import forward, read_truth, scan_maps, sign_maps
 from .losses import dice_and_cross_entropy
 from .records import Records, open_records
 from .schedule import cosine
@@ -172,13 +172,14 @@ def _make_scoring(network: keras.Model, source: Records, holdout: list[int], fol
 
     It leaves the maps in `folder`, so that tuning needs no forward pass of its own.
     """
+    run = forward(network)
     truth, _ = read_truth(source, holdout)
 
     def score_holdout() -> dict | None:
         losses, found = [], []
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        for names, maps, probabilities, real in scan_maps(network, source, holdout, "holdout"):
+        for names, maps, probabilities, real in scan_maps(run, source, holdout, "holdout"):
             losses.extend(dice_and_cross_entropy(real, probabilities).numpy())
             found.append(objects.find_objects(names, maps))
             for name, image in zip(names, maps):
