@@ -13,6 +13,7 @@ import typing
 from pathlib import Path
 
 from . import __version__
+from .competition import AIRBUS, PRESETS, find_competition
 from .errors import KitError
 from .settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings
 
@@ -89,6 +90,10 @@ def make_parser() -> argparse.ArgumentParser:
             _add_settings(verb, settings)
         return verb
 
+    def add_competition(verb):
+        text = f"conventions of the CSVs and the folder: {', '.join(PRESETS)}, or a .json file of fields (default {AIRBUS.name})"
+        verb.add_argument("--competition", dest="preset", default=AIRBUS.name, metavar="NAME|FILE.json", help=text)
+
     verb = add("demo", "a practice competition and the whole road on it, in minutes", _demo)
     verb.add_argument("--out", default="demo", help="folder to make (default demo; one that an earlier demo made is replaced)")
     verb.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
@@ -97,6 +102,7 @@ def make_parser() -> argparse.ArgumentParser:
     verb = add("pack", "pack a competition's training images into records, in folds of whole scenes", _pack, PackSettings)
     verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition")
     verb.add_argument("records", metavar="RECORDS", help="folder to make")
+    add_competition(verb)
     verb = add("train", "train a U-Net on all folds but one", _train, TrainSettings)
     verb.add_argument("records", metavar="RECORDS", help="folder made by kit pack")
     verb.add_argument("model", metavar="MODEL", help="folder to make")
@@ -112,11 +118,13 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("prediction", metavar="PREDICTION.csv")
     verb.add_argument("--json", action="store_true", help="one JSON object on standard output and nothing else")
     verb.add_argument("--per-image", metavar="OUT.csv", help="also write counts and F2 of every image")
-    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default 768x768)")
+    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
+    add_competition(verb)
     verb = add("check", "would Kaggle take this submission", _check)
     verb.add_argument("prediction", metavar="PREDICTION.csv")
     verb.add_argument("sample", metavar="SAMPLE.csv", help="the sample submission, whose ids count")
-    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default 768x768)")
+    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
+    add_competition(verb)
     return parser
 
 
@@ -135,7 +143,7 @@ def _practice(options):
 def _pack(options):
     from .tf.records import pack
 
-    manifest = pack(options.competition, options.records, **_settings(options, PackSettings))
+    manifest = pack(options.competition, options.records, competition=find_competition(options.preset), **_settings(options, PackSettings))
     print(manifest["table"])
     for item in manifest["skipped"]:
         print(f"left out: {item['image']}: {item['reason']}")
@@ -164,14 +172,15 @@ def _predict(options):
 def _score(options):
     from .score import format_summary, score_csv, to_json
 
-    summary = score_csv(options.truth, options.prediction, shape=options.shape, per_image=options.per_image)
+    competition = find_competition(options.preset)
+    summary = score_csv(options.truth, options.prediction, shape=options.shape, per_image=options.per_image, competition=competition)
     print(to_json(summary) if options.json else format_summary(summary))
 
 
 def _check(options):
     from .submission import check_csv
 
-    problems, report = check_csv(options.prediction, options.sample, shape=options.shape)
+    problems, report = check_csv(options.prediction, options.sample, shape=options.shape, competition=find_competition(options.preset))
     print(report)
     return 1 if problems else 0
 

@@ -3,38 +3,134 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import json
+import re
+import typing
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from .errors import KitError
+from .settings import fits
+
+CHOICES = {
+    "row": ("object", "image", "image and label"),
+    "order": ("down", "across", ""),
+    "score": ("object-f2", "object-jaccard", "dice", ""),
+}
 
 
 @dataclass(frozen=True)
 class Competition:
-    """The conventions of one competition; the defaults are those of the Airbus Ship Detection Challenge. It is data: saved as JSON."""
+    """The conventions of one competition; the defaults are those of the Airbus Ship Detection Challenge. It is data: saved as JSON.
 
-    train_images: str = "train_v2"  # folder of the training images, inside the competition folder
-    test_images: str = "test_v2"  # folder of the test images
-    truth_csv: str = "train_ship_segmentations_v2.csv"  # one row an object, a blank cell for an image without one
+    A text of "" or a size of None where the code needs one is open: `need` says so in one line.
+    """
+
+    name: str = "airbus"
+    train_images: str = "train_v2/{id}"  # path of a training image inside the competition folder
+    test_images: str = "test_v2/{id}"
+    truth_csv: str = "train_ship_segmentations_v2.csv"
     sample_csv: str = "sample_submission_v2.csv"  # its ids are those to predict, its runs are placeholders
+    scenes_csv: str = "truth/tiles.csv"  # ImageId,scene,x,y where scenes are known (practice competitions)
     id_column: str = "ImageId"
     runs_column: str = "EncodedPixels"
-    height: int = 768  # px, of every image
-    width: int = 768  # px
-    scenes_csv: str = "truth/tiles.csv"  # ImageId,scene,x,y where scenes are known (practice competitions)
+    label_column: str = ""  # the truth's column with an object's label, if it has one
+    label_separator: str = ""  # one character: the id cell is image id, this, label (with a label column: the submission's id cell only)
+    labels: tuple[str, ...] = ()  # label k of an object is written labels[k]; (): labels are written as whole numbers
+    sample_id_column: str = ""  # the submission's columns where they have other names than the truth's
+    sample_runs_column: str = ""
+    row: str = "object"  # what one row of a CSV holds
+    order: str = "down"  # runs go down the columns or across the rows
+    relative: bool = False  # a start counts from the end of the run before, from 0; otherwise it is a pixel's number, from 1
+    empty: str = ""  # the runs cell of an image (or image and label) without an object
+    absent_is_empty: bool = False  # an image without a row in the truth has no object
+    height: int | None = 768  # px, of every image; None: differs from image to image, or is not known here
+    width: int | None = 768
+    sample_height: int | None = None  # px, of the submission's masks where they differ
+    sample_width: int | None = None
+    score: str = "object-f2"
+
+    def __post_init__(self):
+        hints = typing.get_type_hints(Competition)
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            legal = fits(value, hints[field.name]) and value in CHOICES.get(field.name, (value,))
+            if isinstance(value, int) and not isinstance(value, bool):
+                legal &= 0 < value < 2**15
+            if field.name in ("train_images", "test_images"):
+                legal = legal and (value == "" or _is_inside(value, "{id}"))
+            elif field.name.endswith("_csv"):
+                legal = legal and (value == "" or _is_inside(value, ""))
+            if not legal:
+                raise KitError(f"not the fields of a competition: {field.name} is {value!r}")
+        if len(self.label_separator) > 1 or not self.label_separator.isascii() or len(set(self.labels)) != len(self.labels):
+            raise KitError("not the fields of a competition: label_separator is one ASCII character, labels are distinct")
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) in px."""
-        return self.height, self.width
+        """(height, width) in px; KitError where it is open."""
+        return self.need("height"), self.need("width")
 
     def with_shape(self, shape: tuple[int, int] | None) -> Competition:
         """The same conventions for images of another (height, width)."""
-        return self if shape is None else dataclasses.replace(self, height=shape[0], width=shape[1])
+        if shape is None:
+            return self
+        return dataclasses.replace(self, height=shape[0], width=shape[1], sample_height=None, sample_width=None)
+
+    def need(self, field: str):
+        """The value of a field; KitError where it is open."""
+        value = getattr(self, field)
+        if value in ("", None, ()):
+            way = "give --shape HxW" if field in ("height", "width") else f'give it in a JSON file: {{"{field}": ...}} with --competition'
+            raise KitError(f"competition {self.name}: its {field} is open, and needed here; {way}")
+        return value
+
+
+def _is_inside(path: str, must_hold: str) -> bool:
+    """Whether a path of a competition's file stays in its folder."""
+    pure = PurePosixPath(path)
+    return must_hold in path and not pure.is_absolute() and ".." not in pure.parts and "\\" not in path and "\0" not in path
+
+
+def _preset(name: str, **fields) -> Competition:
+    """What is not publicly fixed, or not known here, stays open: "" or None."""
+    files = ("train_images", "test_images", "truth_csv", "sample_csv", "scenes_csv", "score")
+    return Competition(**{"name": name, "height": None, "width": None, **dict.fromkeys(files, ""), **fields})
 
 
 AIRBUS = Competition()
+PRESETS = {
+    competition.name: competition
+    for competition in (
+        AIRBUS,
+        _preset("tgs-salt", id_column="id", runs_column="rle_mask", row="image", height=101, width=101, score="object-jaccard"),
+        _preset("dsb2018", train_images="stage1_train/{id}/images/{id}.png"),
+        _preset(
+            "severstal",
+            label_column="ClassId",
+            label_separator="_",
+            sample_id_column="ImageId_ClassId",
+            row="image and label",
+            absent_is_empty=True,
+            height=256,
+            width=1600,
+            score="dice",
+        ),
+        _preset(
+            "clouds",
+            id_column="Image_Label",
+            label_separator="_",
+            row="image and label",
+            height=1400,
+            width=2100,
+            sample_height=350,
+            sample_width=525,
+        ),
+        _preset("siim-pneumothorax", order="", relative=True, empty="-1"),
+        _preset("contrails", id_column="record_id", runs_column="encoded_pixels", row="image", empty="-", height=256, width=256),
+    )
+}
 
 
 def to_json(competition: Competition) -> dict:
@@ -43,16 +139,21 @@ def to_json(competition: Competition) -> dict:
 
 
 def from_json(fields: dict) -> Competition:
-    """The reverse of `to_json`; unknown or missing fields raise KitError."""
+    """The reverse of `to_json`; fields left out are Airbus's, unknown or illegal ones raise KitError."""
+    values: dict[str, typing.Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
     try:
-        found = Competition(**fields)
+        return Competition(**values)
     except TypeError as error:
         raise KitError(f"not the fields of a competition: {error}") from None
-    for field in dataclasses.fields(found):
-        value, wanted = getattr(found, field.name), type(field.default)
-        if type(value) is not wanted or (isinstance(value, int) and not 0 < value < 2**15):
-            raise KitError(f"not the fields of a competition: {field.name} is {value!r}")
-    return found
+
+
+def find_competition(name: str) -> Competition:
+    """A preset by its name, or the competition in a JSON file; KitError where it is neither."""
+    if name in PRESETS:
+        return PRESETS[name]
+    if not name.endswith(".json"):
+        raise KitError(f"competition {name!r}: not one of {', '.join(PRESETS)}, and not a .json file")
+    return from_json(read_json(Path(name), "the fields of a competition"))
 
 
 def find_folder(path) -> Path:
@@ -73,22 +174,28 @@ def find_file(folder: Path, name: str, what: str) -> Path:
     return path
 
 
-def list_images(folder: Path, name: str) -> dict[str, Path]:
-    """Paths of the images in the subfolder `name` by id (the file name), sorted by id; hidden files are passed over."""
-    images = folder / name
-    if not images.is_dir():
-        raise KitError(f"{folder}: holds no folder {name} with images; is it the competition's folder?")
-    found = {path.name: path for path in sorted(images.iterdir()) if path.is_file() and not path.name.startswith(".")}
+def list_images(folder: Path, pattern: str) -> dict[str, Path]:
+    """Paths of the images at `pattern` (a path with {id} in it) by id, sorted by id; hidden files are passed over."""
+    top = folder / pattern.split("/", 1)[0] if "/" in pattern else folder
+    if not top.is_dir():
+        raise KitError(f"{folder}: holds no folder {top.name} with images; is it the competition's folder?")
+    parts = [re.escape(part) for part in pattern.split("{id}")]
+    one = re.compile(parts[0] + "(?P<id>[^/]+)" + "(?P=id)".join(parts[1:]))
+    found = {}
+    for path in sorted(folder.glob("*".join(glob.escape(part) for part in pattern.split("{id}")))):
+        match = one.fullmatch(path.relative_to(folder).as_posix())
+        if match and path.is_file() and not path.name.startswith("."):
+            found[match["id"]] = path
     if not found:
-        raise KitError(f"{images}: the folder is empty; copy the competition's images into it")
+        raise KitError(f"{top}: the folder is empty; copy the competition's images into it")
     return found
 
 
-def image_path(folder: Path, name: str, image_id: str) -> Path:
+def image_path(folder: Path, pattern: str, image_id: str) -> Path:
     """Path of one image by its id, which must be a plain file name (ids come from a CSV: no path may leave the folder)."""
     if image_id != Path(image_id).name or image_id in {"", ".", ".."} or "\\" in image_id or "\0" in image_id:
         raise KitError(f"image id {image_id!r} is not a plain file name")
-    return folder / name / image_id
+    return folder / pattern.replace("{id}", image_id)
 
 
 def read_json(path: Path, what: str) -> dict:

@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from . import figures, masks, objects, score, submission, tuning
-from .competition import AIRBUS
+from .competition import AIRBUS, image_path
+from .counts import count
 from .errors import KitError
 from .masks import Masks
 from .practice import write_practice
@@ -67,7 +68,7 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     print(report)
     truth, scenes = inference.read_truth(records.open_records(packed), [0])
     truth, prediction = _predict_unseen_half(model / "maps", truth, scenes, settings)
-    counts = score.count(truth, prediction)
+    counts = count(truth, prediction)
     summary = score.summarize(counts)
     result = {
         "images": summary["images"],
@@ -118,15 +119,15 @@ def _predict_unseen_half(maps: Path, truth: Masks, scenes: np.ndarray, settings:
 def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path) -> None:
     """contact-sheet.png: five ship tiles from the best to the worst by F2 and the empty tile with the lowest; road.png: the best of those
     tiles with several ships, as tile, truth, prediction and rows of a CSV."""
-    values, ships = score.f2(score.count(truth, prediction)), masks.count_objects(truth)
+    values, ships = score.f2(count(truth, prediction)), masks.count_objects(truth)
     ranked = np.flatnonzero(ships)[np.argsort(-values[ships > 0], kind="stable")]
     empty = np.flatnonzero(ships == 0)[np.argsort(values[ships == 0], kind="stable")][:1]
     chosen = np.concatenate([ranked[np.linspace(0, len(ranked) - 1, 5).round().astype(int)], empty])
-    images = [np.array(Image.open(competition / AIRBUS.train_images / name)) for name in truth.ids[chosen]]
+    images = [np.array(Image.open(image_path(competition, AIRBUS.train_images, name))) for name in truth.ids[chosen]]
     notes = [f"F2 {values[place]:.2f}" + ("" if ships[place] else " (no ship)") for place in chosen]
     figures.draw_contact_sheet(images, masks.select(truth, chosen), masks.select(prediction, chosen), notes, out / "contact-sheet.png")
     best = [next((place for place in ranked if 2 <= ships[place] <= 4), ranked[0])]
-    image = np.array(Image.open(competition / AIRBUS.train_images / truth.ids[best[0]]))
+    image = np.array(Image.open(image_path(competition, AIRBUS.train_images, truth.ids[best[0]])))
     figures.draw_road(image, masks.select(truth, best), masks.select(prediction, best), out / "road.png")
 
 

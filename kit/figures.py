@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from . import dense, rows
 from . import masks as table
 from .masks import Masks
 from .writing import replacing
@@ -17,7 +18,7 @@ TRUTH, PREDICTION = "#56B4E9", "#FFB000"  # sky blue and amber: told apart with 
 
 def best_ious(truth: Masks, prediction: Masks, image: int) -> np.ndarray:
     """For each truth object of the image at position `image` (in both tables) its best IoU with a predicted one, float64 (objects,)."""
-    a, b = table.decode(truth, image), table.decode(prediction, image)
+    a, b = dense.to_labels(truth, image), dense.to_labels(prediction, image)
     shared = np.zeros((a.max(initial=0) + 1, b.max(initial=0) + 1))
     np.add.at(shared, (a.ravel(), b.ravel()), 1)
     union = shared.sum(1, keepdims=True) + shared.sum(0, keepdims=True) - shared
@@ -36,7 +37,7 @@ def _draw(axes, image: np.ndarray, window) -> None:
 
 
 def _outline(axes, masks: Masks, image: int, color: str, style: str = "-") -> None:
-    labels = np.pad(table.decode(masks, image), 1)  # the border closes outlines at the tile's edge
+    labels = np.pad(dense.to_labels(masks, image), 1)  # the border closes outlines at the tile's edge
     for value in range(1, labels.max(initial=0) + 1):
         axes.contour(
             np.arange(-1, labels.shape[1] - 1),
@@ -119,9 +120,9 @@ def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path) -> None:
     panels[3].axis("off")
     panels[3].set_box_aspect(1)
     panels[3].set_title("rows of the submission", fontsize=11)
-    rows = [f"{name},{text}" for name, text in table.rows(prediction)]
-    cells = ["\n".join(textwrap.wrap(row, 40)[:3]) + ("…" if len(row) > 115 else "") for row in rows[:5]]
-    text = "\n".join(["ImageId,EncodedPixels", *cells])
+    header, *lines = rows.format_csv(prediction).decode().splitlines()
+    cells = ["\n".join(textwrap.wrap(line, 40)[:3]) + ("…" if len(line) > 115 else "") for line in lines[:5]]
+    text = "\n".join([header, *cells])
     panels[3].text(0, 0.98, text, family="monospace", fontsize=9, va="top", transform=panels[3].transAxes, parse_math=False)
     _save(figure, path)
 

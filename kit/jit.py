@@ -14,7 +14,10 @@ def _say_uncached() -> None:
 
 
 def compiled(function):
-    """`function` compiled by numba on its first call; it releases the GIL, so worker threads run side by side."""
+    """`function` compiled by numba on its first call; it releases the GIL, so worker threads run side by side.
+
+    A compiled function calls only those of its own file: numba's cache looks at that file alone, and would keep the old code of others.
+    """
     try:
         return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # numba finds no place for its cache (a read-only install and home)

@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import masks, synthetic
-from .competition import AIRBUS
+from . import dense, masks, rows, synthetic
+from .competition import AIRBUS, image_path
 from .errors import KitError
 from .progress import bar
 from .seascape import STRIDE, TILE, Scene, Textures, plan
@@ -58,13 +58,13 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
     ids = [f"{number:09x}.jpg" for number in _distinct(rng, total)]
     train = choose_tiles(settings, settings.images, textures, 0)
     test = choose_tiles(settings, settings.test_images, textures, train[-1].scene.index + 1)
-    for name in (AIRBUS.train_images, AIRBUS.test_images, "truth"):
-        (folder / name).mkdir()
+    for name in (AIRBUS.train_images, AIRBUS.test_images, AIRBUS.scenes_csv):
+        (folder / name).parent.mkdir()
 
     jobs, place = [], 0
     for part, cuts in ((AIRBUS.train_images, train), (AIRBUS.test_images, test)):
         for cut in cuts:
-            jobs.append((folder / part, cut, ids[place : place + len(cut.offsets)]))
+            jobs.append(((folder / part).parent, cut, ids[place : place + len(cut.offsets)]))
             place += len(cut.offsets)
     found = {}
     with bar(total, "practice", " tiles") as steps:
@@ -72,8 +72,8 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
             found.update(tiles)
             steps.update(len(tiles))
 
-    rows = [f"{name},{cut.scene.index},{x},{y}" for _, cut, names in jobs for name, (x, y) in zip(names, cut.offsets)]
-    (folder / "truth" / "tiles.csv").write_text("\n".join(["ImageId,scene,x,y", *sorted(rows)]) + "\n")
+    lines = [f"{name},{cut.scene.index},{x},{y}" for _, cut, names in jobs for name, (x, y) in zip(names, cut.offsets)]
+    (folder / AIRBUS.scenes_csv).write_text("\n".join(["ImageId,scene,x,y", *sorted(lines)]) + "\n")
     names = sorted(ids[: settings.images]), sorted(ids[settings.images :])
     _write_truth(folder / AIRBUS.truth_csv, [found[name] for name in names[0]])
     _write_truth(folder / "truth" / "test_ship_segmentations_v2.csv", [found[name] for name in names[1]])
@@ -81,7 +81,7 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
     (folder / AIRBUS.sample_csv).write_text("\n".join(sample) + "\n")
     (folder / "practice.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
     if settings.images >= 2:
-        cut_short = folder / AIRBUS.train_images / str(rng.choice(names[0]))
+        cut_short = image_path(folder, AIRBUS.train_images, str(rng.choice(names[0])))
         data = cut_short.read_bytes()
         cut_short.write_bytes(data[: len(data) * 2 // 3])
 
@@ -141,7 +141,7 @@ def write_scene(folder: Path, cut: Cut, names: list[str], textures: Textures, se
         part = slice(y, y + TILE), slice(x, x + TILE)
         quality = int(np.clip(settings.quality + rng.integers(-3, 4), 1, 95))
         Image.fromarray(add_noise(picture[part], rng)).save(folder / name, "JPEG", quality=quality)
-        found.append((name, masks.from_labels([name], [labels[part]])))
+        found.append((name, dense.from_labels([name], [labels[part]])))
     return found
 
 
@@ -152,5 +152,4 @@ def add_noise(tile: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _write_truth(path: Path, tiles: list) -> None:
-    lines = [f"{name},{text}" for tile in tiles for name, text in masks.rows(tile)]
-    path.write_text("\n".join([f"{AIRBUS.id_column},{AIRBUS.runs_column}", *lines]) + "\n")
+    path.write_bytes(rows.format_csv(masks.concatenate(tiles)))

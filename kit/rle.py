@@ -1,4 +1,4 @@
-"""Run-length text to runs and back: `start length start length ...`, starts 1-based in text and 0-based inside, down the columns."""
+"""Run-length text to runs and back: `start length start length ...`, validated byte by byte while it is read."""
 
 from __future__ import annotations
 
@@ -15,92 +15,177 @@ PROBLEMS = {
     5: "run past the last pixel",
     6: "runs do not ascend or overlap",
     7: "number beyond 64 bits",
+    8: "number with a sign",
+    9: "empty cell (an image without an object is written another way here)",
+    10: "start below 0 (starts are relative)",
 }
+BLANK = -1  # no problem: the cell of an image without an object
 
 
 @compiled
-def _scan(text, offsets, sizes, start, length, run_offsets, problem, where):
+def _is_text(data, first, last, text):
+    if last - first != len(text):
+        return False
+    for place in range(len(text)):
+        if data[first + place] != text[place]:
+            return False
+    return True
+
+
+@compiled
+def _parse(data, begins, ends, sizes, relative, empty, start, length, offsets, problem, where):
     runs = 0
-    for row in range(len(offsets) - 1):
-        at, end, first = offsets[row], offsets[row + 1], runs
-        bad, numbers, begin, free = 0, 0, 0, 0  # free: the first pixel (1-based) that the next run may start at
-        while bad == 0:
-            while at < end and text[at] == 32:
+    for row in range(len(begins)):
+        at, end, first = begins[row], ends[row], runs
+        while at < end and data[at] == 32:
+            at += 1
+        while at < end and data[end - 1] == 32:
+            end -= 1
+        offsets[row + 1] = runs
+        if _is_text(data, at, end, empty):
+            problem[row] = -1
+            continue
+        if at == end:
+            problem[row] = 9
+            continue
+        size, bad, numbers, begin, free = sizes[row], 0, 0, np.int64(0), np.int64(0)  # free: the first pixel that is not taken yet
+        while at < end and bad == 0:
+            token, value, sign = at, np.int64(0), data[at]
+            if sign == 43 or sign == 45:
                 at += 1
-            if at >= end:
-                break
-            token, value = at, 0
-            while at < end and text[at] != 32:
-                digit = np.int64(text[at]) - 48
+            first_digit = at
+            while at < end:
+                digit = np.int64(data[at]) - 48
                 if digit < 0 or digit > 9:
-                    bad = 1
                     break
-                if value > (9223372036854775807 - digit) // 10:
+                if at - first_digit > 17 and (value > 922337203685477580 or value * 10 > 9223372036854775807 - digit):
                     bad = 7
                     break
                 value = value * 10 + digit
                 at += 1
-            if bad == 0 and numbers % 2 == 0:
-                if value < 1:
+            if bad == 0 and (at == first_digit or (at < end and data[at] != 32)):
+                bad = 1
+            if bad == 0 and sign == 43:
+                bad = 8
+            elif bad == 0 and numbers % 2 == 0:
+                if relative:
+                    if sign == 45:
+                        bad = 10
+                    elif value >= size - free:
+                        bad = 5
+                    begin = free + value
+                elif sign == 45 or value < 1:
                     bad = 3
-                elif value > sizes[row]:
+                elif value > size:
                     bad = 5
-                elif value < free:
+                elif value <= free:
                     bad = 6
-                begin = value
+                else:
+                    begin = value - 1
             elif bad == 0:
-                if value < 1:
+                if sign == 45 or value < 1:
                     bad = 4
-                elif value > sizes[row] - begin + 1:
+                elif value > size - begin:
                     bad = 5
                 else:
-                    start[runs] = begin - 1
-                    length[runs] = value
+                    start[runs], length[runs] = begin, value
                     runs += 1
                     free = begin + value
             numbers += 1
-            where[row] = token - offsets[row]
+            where[row] = token - begins[row]
+            while at < end and data[at] == 32:
+                at += 1
         if bad == 0 and numbers % 2 == 1:
             bad = 2
         if bad != 0:
             runs = first
         problem[row] = bad
-        run_offsets[row + 1] = runs
+        offsets[row + 1] = runs
     return runs
 
 
-def parse(texts: list[str], sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Runs of many objects.
+def parse(data: np.ndarray, begin: np.ndarray, end: np.ndarray, sizes: np.ndarray, *, relative: bool = False, empty: str = ""):
+    """Runs of many objects, each the text data[begin[i]:end[i]] (uint8).
 
-    texts: one text an object; sizes: int64 (objects,), pixels of each object's image (at most 2^31 - 1).
+    sizes: int64 (objects,), pixels of each object's image (at most 2^31 - 1). relative: a start counts from the end of the run before, from
+    0; otherwise it is the number of a pixel, from 1. empty: the text of a blank cell. Spaces around numbers and cells are passed over.
     Returns start, length: int32 (runs,), start 0-based; offsets: int64 (objects + 1,), the runs of object i are offsets[i]:offsets[i + 1];
-    problem: int8 (objects,), 0 or a key of PROBLEMS (such an object has no runs); where: int64 (objects,), the last number read.
+    problem: int8 (objects,), 0, BLANK or a key of PROBLEMS (the last two have no runs); where: int64 (objects,), in which byte of its text
+    the last number read begins.
 
-    >>> parse(["1 3 10 2"], np.array([100]))[:3]
+    >>> text = np.frombuffer(b"1 3 10 2", np.uint8)
+    >>> parse(text, np.array([0]), np.array([8]), np.array([100]))[:3]
     (array([0, 9], dtype=int32), array([3, 2], dtype=int32), array([0, 2]))
     """
-    text = np.frombuffer("".join(texts).encode("ascii", "replace"), np.uint8)  # one byte a character, so lengths of str hold
-    offsets = np.zeros(len(texts) + 1, np.int64)
-    np.cumsum([len(item) for item in texts], out=offsets[1:])
-    room = (len(text) + len(texts)) // 4 + 1  # the shortest run takes four characters, its separator included
-    start, length = np.empty(room, np.int32), np.empty(room, np.int32)
-    run_offsets, problem, where = np.zeros(len(texts) + 1, np.int64), np.zeros(len(texts), np.int8), np.zeros(len(texts), np.int64)
-    runs = _scan(text, offsets, np.asarray(sizes, np.int64), start, length, run_offsets, problem, where)
-    return start[:runs].copy(), length[:runs].copy(), run_offsets, problem, where
+    begin, end = np.ascontiguousarray(begin, np.int64), np.ascontiguousarray(end, np.int64)
+    room = int((end - begin + 1).sum()) // 4 + 1  # the shortest run takes four bytes, the space after it included
+    start, length, offsets = np.empty(room, np.int32), np.empty(room, np.int32), np.zeros(len(begin) + 1, np.int64)
+    problem, where = np.zeros(len(begin), np.int8), np.zeros(len(begin), np.int64)
+    blank = np.frombuffer(empty.encode(), np.uint8)
+    runs = _parse(data, begin, end, np.ascontiguousarray(sizes, np.int64), relative, blank, start, length, offsets, problem, where)
+    return start[:runs], length[:runs], offsets, problem, where
 
 
 def explain(text: str, problem: int, where: int) -> str:
     """A problem of `parse` in words, with the number that it is about."""
-    number = text[where:].split(" ", 1)[0]
-    return PROBLEMS[problem] if problem == 2 else f"{PROBLEMS[problem]}: {number[:40]!r}"
+    return PROBLEMS[problem] if problem in (2, 9) else f"{PROBLEMS[problem]}: {text[where:].split(' ', 1)[0][:40]!r}"
 
 
-def write(start: np.ndarray, length: np.ndarray) -> str:
-    """The text of one object's runs (0-based starts).
+@compiled
+def _write_number(value, out, at):
+    digits, rest = 1, value
+    while rest > 9:
+        rest //= 10
+        digits += 1
+    for place in range(at + digits - 1, at - 1, -1):
+        out[place] = 48 + value % 10
+        value //= 10
+    return at + digits
 
-    >>> write(np.array([0, 9]), np.array([3, 2]))
-    '1 3 10 2'
+
+@compiled
+def _copy(text, first, last, out, at):
+    for place in range(first, last):
+        out[at] = text[place]
+        at += 1
+    return at
+
+
+@compiled
+def _write(texts, text_offsets, prefix, item, runs, start, length, relative, empty, out):
+    at = 0
+    for row in range(len(item)):
+        at = _copy(texts, text_offsets[prefix[row]], text_offsets[prefix[row] + 1], out, at)
+        if item[row] < 0:
+            at = _copy(empty, 0, len(empty), out, at)
+        else:
+            before = np.int64(0)
+            for run in range(runs[item[row]], runs[item[row] + 1]):
+                begin = np.int64(start[run])
+                at = _write_number(begin - before if relative else begin + 1, out, at)
+                out[at] = 32
+                at = _write_number(np.int64(length[run]), out, at + 1)
+                out[at] = 32
+                at += 1
+                before = begin + length[run]
+            at -= runs[item[row]] < runs[item[row] + 1]  # no space after the last number
+        out[at] = 10
+        at += 1
+    return at
+
+
+def write(prefixes: list[bytes], prefix, item, runs, start, length, *, relative: bool = False, empty: str = "") -> bytes:
+    """Lines of a CSV: line i is prefixes[prefix[i]] and the runs of object item[i], or `empty` where that is -1. Lines end with a newline.
+
+    prefix, item: int64 (lines,); runs, start, length: as in `Masks`.
+
+    >>> write([b"a.jpg,"], [0], [0], np.array([0, 2]), np.array([0, 9], np.int32), np.array([3, 2], np.int32))
+    b'a.jpg,1 3 10 2\\n'
     """
-    numbers = np.empty(2 * len(start), np.int64)
-    numbers[0::2], numbers[1::2] = np.asarray(start, np.int64) + 1, length
-    return " ".join(map(str, numbers.tolist()))
+    sizes = np.array([len(text) for text in prefixes], np.int64)
+    prefix, item = np.asarray(prefix, np.int64), np.asarray(item, np.int64)
+    blank = np.frombuffer(empty.encode(), np.uint8)
+    room = int(sizes[prefix].sum()) + len(prefix) * (1 + len(blank)) + 22 * len(start) + 1  # ten digits and a space a number
+    out = np.empty(room, np.uint8)
+    texts, offsets = np.frombuffer(b"".join(prefixes), np.uint8), np.concatenate([[0], np.cumsum(sizes)])
+    return out[: _write(texts, offsets, prefix, item, runs, start, length, relative, blank, out)].tobytes()

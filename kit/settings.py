@@ -22,14 +22,14 @@ def setting(default, help, *, low=None, high=None, choices=None):
     return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
 
 
-def _fits(value, hint) -> bool:
+def fits(value, hint) -> bool:
     """Whether a value is of a field's type; a whole number is also a float."""
     if isinstance(hint, types.UnionType):
-        return any(_fits(value, part) for part in typing.get_args(hint))
+        return any(fits(value, part) for part in typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
-        return isinstance(value, tuple) and all(_fits(item, typing.get_args(hint)[0]) for item in value)
+        return isinstance(value, tuple) and all(fits(item, typing.get_args(hint)[0]) for item in value)
     wanted = {int: numbers.Integral, float: numbers.Real}.get(hint, hint)
-    return isinstance(value, wanted) and not isinstance(value, bool)
+    return isinstance(value, wanted) and (hint is bool or not isinstance(value, bool))
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Settings:
         for field in dataclasses.fields(self):
             value, meta = getattr(self, field.name), field.metadata
             name = f"--{field.name.replace('_', '-')} {value}"
-            if not _fits(value, hints[field.name]):
+            if not fits(value, hints[field.name]):
                 raise KitError(f"{name}: expected {field.type}")
             if meta["choices"] is not None and value not in meta["choices"]:
                 raise KitError(f"{name}: choose one of {', '.join(map(str, meta['choices']))}")

@@ -11,7 +11,9 @@ from PIL import Image
 
 from . import folds, objects, score
 from . import masks as table
+from .bootstrap import interval
 from .competition import image_path
+from .counts import count
 from .errors import KitError
 from .masks import Masks
 from .objects import Cuts
@@ -25,13 +27,13 @@ CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)  # mean probability of a component
 def write_map(folder: Path, name: str, image: np.ndarray) -> None:
     """A uint8 map (height, width) as FOLDER/{ImageId}.png."""
     Image.fromarray(image).save(
-        image_path(folder, ".", f"{name}.png"), compress_level=1
+        image_path(folder, "{id}.png", name), compress_level=1
     )  # 6, the default, takes five times as long for 10% less
 
 
 def read_map(folder: Path, name: str, shape) -> np.ndarray:
     """The uint8 map (height, width) of an image; KitError where it is missing, damaged, or of another size than `shape`."""
-    path = image_path(folder, ".", f"{name}.png")
+    path = image_path(folder, "{id}.png", name)
     try:
         with Image.open(path, formats=("PNG",)) as image:
             found = np.array(image)
@@ -53,7 +55,13 @@ def tune_maps(folder: Path, truth: Masks, scenes: np.ndarray, settings: TuneSett
     empty = counts == 0
     nested = score_nested(values, empty, halve(scenes, counts, settings.seed), settings.empty_share)
     weigh = _weighing(settings.empty_share, empty)
-    low, high = score.interval(lambda index: weigh(nested, index), folds.group(scenes), seed=settings.seed)
+    low, high = interval(
+        nested,
+        folds.group(scenes),
+        empty=empty,
+        empty_share=settings.empty_share if 0 < empty.sum() < len(empty) else None,
+        seed=settings.seed,
+    )
     everything = np.arange(len(truth))
     plain = values[GRID.index(Cuts())]
     best = GRID[choose(values, empty, settings.empty_share)]
@@ -84,7 +92,7 @@ def score_grid(folder: Path, truth: Masks) -> np.ndarray:
                     keep = (area >= cuts.min_area) & (confidence >= cuts.min_confidence)
                     key = keep.tobytes()
                     if key not in known:
-                        known[key] = score.f2(score.count(real, table.select_objects(raw, keep)))[0]
+                        known[key] = score.f2(count(real, table.select_objects(raw, keep)))[0]
                     values[point, image] = known[key]
     return values
 

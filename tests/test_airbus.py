@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from kit import masks, submission
+from kit import masks, rows, submission
 
 
 @pytest.fixture
 def few(airbus, tmp_path):
     """A competition folder of links to 40 real training and 4 real test images, their rows selected."""
     out = tmp_path / "competition"
-    table = masks.read_csv(airbus / "train_ship_segmentations_v2.csv")
+    table = rows.read_csv(airbus / "train_ship_segmentations_v2.csv")
     table = masks.select(table, range(40))
     for folder in ("train_v2", "test_v2"):
         (out / folder).mkdir(parents=True)
@@ -28,7 +28,7 @@ def few(airbus, tmp_path):
 
 def blank_share(few, records) -> float:
     """Share of images without a ship in fold 0, from the CSV and folds.csv alone."""
-    truth = masks.read_csv(few / "train_ship_segmentations_v2.csv")
+    truth = rows.read_csv(few / "train_ship_segmentations_v2.csv")
     fold = dict(line.split(",")[::2] for line in (records / "folds.csv").read_text().splitlines()[1:])
     held = [count for name, count in zip(truth.ids, masks.count_objects(truth)) if fold[name] == "0"]
     return sum(count == 0 for count in held) / len(held)

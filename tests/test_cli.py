@@ -145,6 +145,19 @@ def test_score_json_is_one_object_and_nothing_else(kit_cli, tmp_path):
     assert status == 0 and errors == "" and json.loads(output)["f2"] == 1
 
 
+def test_other_competitions_by_name_or_file(capsys, tmp_path):
+    truth = write_csv(tmp_path / "t.csv", "a,1 101", "b,", header="id,rle_mask")
+    assert main(["score", str(truth), str(truth), "--competition", "tgs-salt", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["jaccard"] == 1
+    assert main(["check", str(truth), str(truth), "--competition", "tgs-salt"]) == 0
+    (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "id_column": "id", "runs_column": "rle_mask", "height": 3, "width": 9}))
+    capsys.readouterr()
+    assert "past the last pixel" in fails(capsys, "score", truth, truth, "--competition", tmp_path / "mine.json")
+    assert main(["score", str(truth), str(truth), "--competition", str(tmp_path / "mine.json"), "--shape", "101x101"]) == 0
+    assert "not one of airbus, tgs-salt" in fails(capsys, "score", truth, truth, "--competition", "coco")
+    assert "score is open" in fails(capsys, "score", truth, truth, "--competition", "dsb2018", "--shape", "9x9")
+
+
 def test_the_road_leaves_no_chatter(kit_cli, practice, tmp_path):
     """What a user reads of pack, train, tune and predict is ours: no line of TensorFlow, Keras or segmentation-models."""
     said = ""

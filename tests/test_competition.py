@@ -1,24 +1,80 @@
+import json
+
 import pytest
 
 from kit import competition
+from kit.competition import PRESETS, Competition
 from kit.errors import KitError
 
 
-def test_fields_survive_json():
-    other = competition.Competition(train_images="x", height=101)
-    assert competition.from_json(competition.to_json(other)) == other
+@pytest.mark.parametrize("name", PRESETS)
+def test_fields_survive_json(name):
+    assert competition.from_json(json.loads(json.dumps(competition.to_json(PRESETS[name])))) == PRESETS[name]
 
 
-@pytest.mark.parametrize("fields", [{"height": "768"}, {"width": 0}, {"height": 10**6}, {"truth_csv": None}, {"nothing": 1}])
-def test_fields_of_another_kind_are_refused(fields):
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"height": "768"},
+        {"width": 0},
+        {"height": 10**6},
+        {"height": True},
+        {"truth_csv": None},
+        {"nothing": 1},
+        {"train_images": "train"},
+        {"train_images": "../{id}"},
+        {"test_images": "/etc/{id}"},
+        {"truth_csv": "../../etc/passwd"},
+        {"order": "sideways"},
+        {"row": "pixel"},
+        {"score": "accuracy"},
+        {"labels": "Fish"},
+        {"labels": ["a", "a"]},
+        {"label_separator": "__"},
+        {"relative": 1},
+    ],
+)
+def test_illegal_fields_are_refused(fields):
     with pytest.raises(KitError, match="not the fields of a competition"):
         competition.from_json(fields)
+
+
+def test_a_competition_is_found_by_name_or_in_a_file(tmp_path):
+    assert competition.find_competition("tgs-salt") is PRESETS["tgs-salt"]
+    (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "height": 9, "labels": ["a", "b"]}))
+    assert competition.find_competition(str(tmp_path / "mine.json")) == Competition(name="mine", height=9, labels=("a", "b"))
+    with pytest.raises(KitError, match="competition 'coco': not one of airbus, tgs-salt, .*, and not a .json file"):
+        competition.find_competition("coco")
+    with pytest.raises(KitError, match="gone.json: missing"):
+        competition.find_competition(str(tmp_path / "gone.json"))
+
+
+def test_what_is_open_is_said_with_the_way_out():
+    with pytest.raises(KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"):
+        _ = PRESETS["dsb2018"].shape
+    with pytest.raises(KitError, match='its order is open, and needed here; give it in a JSON file: {"order": ...} with --competition'):
+        PRESETS["siim-pneumothorax"].need("order")
+    assert PRESETS["dsb2018"].with_shape((3, 4)).shape == (3, 4)
 
 
 @pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "a/b.jpg", "", "..", "a\\b.jpg", "a\0.jpg"])
 def test_no_id_leaves_the_folder(tmp_path, name):
     with pytest.raises(KitError, match="not a plain file name"):
-        competition.image_path(tmp_path, "test_v2", name)
+        competition.image_path(tmp_path, "test_v2/{id}", name)
+
+
+def test_images_are_listed_by_the_pattern_of_their_paths(tmp_path):
+    for name in ("train/a.png", "train/b.png", "train/.hidden.png", "train/c.jpg", "deep/a/images/a.png", "deep/b/images/x.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(competition.list_images(tmp_path, "train/{id}")) == ["a.png", "b.png", "c.jpg"]
+    assert competition.list_images(tmp_path, "train/{id}.png") == {"a": tmp_path / "train/a.png", "b": tmp_path / "train/b.png"}
+    assert list(competition.list_images(tmp_path, "deep/{id}/images/{id}.png")) == ["a"]  # b's image has another name
+    assert competition.image_path(tmp_path, "deep/{id}/images/{id}.png", "a") == tmp_path / "deep/a/images/a.png"
+    with pytest.raises(KitError, match="holds no folder nowhere"):
+        competition.list_images(tmp_path, "nowhere/{id}")
+    with pytest.raises(KitError, match="train: the folder is empty"):
+        competition.list_images(tmp_path, "train/{id}.tif")
 
 
 def test_a_damaged_json_is_named(tmp_path):

@@ -71,12 +71,12 @@ def test_the_scored_half_is_not_the_tuned_half(small, tmp_path, monkeypatch):
         return original(folder, truth)
 
     monkeypatch.setattr(demo.tuning, "score_grid", spy)
-    original_count = demo.score.count
+    original_count = demo.count
 
     def spy_count(truth, prediction):
         seen["scored"] = set(truth.ids)
         return original_count(truth, prediction)
 
-    monkeypatch.setattr(demo.score, "count", spy_count)
+    monkeypatch.setattr(demo, "count", spy_count)
     demo.run_demo(tmp_path / "demo")
     assert seen["tuned"] and seen["scored"] and not seen["tuned"] & seen["scored"]

@@ -1,14 +1,14 @@
 import numpy as np
 from PIL import Image
 
-from kit import figures, masks
+from kit import dense, figures, masks
 
 
 def sides():
     truth, prediction = np.zeros((300, 300), int), np.zeros((300, 300), int)
     truth[100:110, 100:140], truth[0:5, 0:8] = 1, 2
     prediction[100:110, 100:120], prediction[200:210, 200:210] = 1, 2
-    return masks.from_labels(["a.jpg"], [truth]), masks.from_labels(["a.jpg"], [prediction])
+    return dense.from_labels(["a.jpg"], [truth]), dense.from_labels(["a.jpg"], [prediction])
 
 
 def test_best_iou_of_each_truth_object():

@@ -1,9 +1,13 @@
+import dataclasses
 import errno
+import subprocess
+import sys
 
+import numpy as np
 import pytest
 
-from kit import masks, submission
-from kit.competition import Competition
+from kit import dense, rows, submission
+from kit.competition import PRESETS, Competition
 from kit.errors import KitError
 
 from .conftest import write_csv
@@ -57,7 +61,7 @@ def test_every_kind_of_violation_is_listed_with_counts_and_rows(tmp_path, sample
 
 def table():
     cells = {"a.jpg": [[1, 1, 0, 2]], "b.jpg": [[0, 0, 0, 0]], "c.jpg": [[0, 3, 3, 3]]}
-    return masks.from_labels(list(cells), list(cells.values()))
+    return dense.from_labels(list(cells), list(cells.values()))
 
 
 def test_what_is_written_passes_and_is_in_the_order_of_the_sample(tmp_path):
@@ -94,8 +98,46 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (tmp_path / "out.csv").read_text() == "old"
 
 
+def test_a_report_shows_the_first_rows_of_each_kind_only(tmp_path, sample):
+    problems, report = check(tmp_path, sample, *["a.jpg,0 1"] * 500, "b.jpg,", "c.jpg,1 2,")
+    assert len(problems) == 501 and report.count("start below 1") == 4 and len(report.splitlines()) == 7
+    assert report.splitlines()[1] == "500 x start below 1 (starts are 1-based)"
+    assert report.splitlines()[2].strip() == "row 2, 'a.jpg': start below 1 (starts are 1-based): '0'"
+
+
+def test_other_competitions_are_written_and_checked(tmp_path):
+    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"), height=2, width=3)
+    (tmp_path / "s.csv").write_text("ImageId_ClassId,EncodedPixels\na_1,\na_2,\nb_1,\nb_2,\n")
+    found = dense.from_masks(["b", "a"], [np.ones((1, 2, 3), bool), np.zeros((0, 2, 3), bool)], [[1], []])
+    submission.write_csv(found, tmp_path / "out.csv", steel, sample=tmp_path / "s.csv")
+    assert (tmp_path / "out.csv").read_text() == "ImageId_ClassId,EncodedPixels\na_1,\na_2,\nb_1,\nb_2,1 6\n"
+    assert submission.check_csv(tmp_path / "out.csv", tmp_path / "s.csv", competition=steel)[0] == []
+    (tmp_path / "out.csv").write_text("ImageId_ClassId,EncodedPixels\na_1,\nb_1,\nb_2,1 7\nb_2,\nc_1,\n")
+    problems, _ = submission.check_csv(tmp_path / "out.csv", tmp_path / "s.csv", competition=steel)
+    assert sorted((p.kind, p.image) for p in problems) == [
+        ("image and label missing", "a_2"),
+        ("image and label not in the sample", "c_1"),
+        ("run past the last pixel", "b"),
+        ("second row of one image and label", "b"),
+    ]
+
+
+def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path):
+    code = (
+        "import resource, sys, numpy as np\nfrom kit import dense, submission\n"
+        "table = dense.from_masks([str(n) for n in range(300)], [np.ones((1, 768, 768), bool)] * 300)\n"
+        "submission.write_csv(table, sys.argv[1])  # compiles, so that numba writes its cache before the disk is full\n"
+        "open(sys.argv[1], 'w').write('old')\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
+        "try: submission.write_csv(table, sys.argv[1])\nexcept Exception as error: print(type(error).__name__, error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "out.csv"], capture_output=True, text=True)
+    assert done.stdout.startswith("KitError") and "is full; free some space" in done.stdout, done
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (tmp_path / "out.csv").read_text() == "old"
+
+
 def test_ids_that_need_quotes_survive(tmp_path):
     names = ['a,"b".jpg', "two\nlines.jpg", "é.jpg"]
-    wanted = masks.from_labels(names, [[[1]], [[0]], [[1]]])
+    wanted = dense.from_labels(names, [[[1]], [[0]], [[1]]])
     submission.write_csv(wanted, tmp_path / "out.csv", Competition(height=1, width=1))
-    assert masks.read_csv(tmp_path / "out.csv", Competition(height=1, width=1)) == wanted
+    assert rows.read_csv(tmp_path / "out.csv", Competition(height=1, width=1)) == wanted

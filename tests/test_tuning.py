@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from kit import masks, tuning
+from kit import dense, tuning
 from kit.errors import KitError
 from kit.objects import Cuts
 from kit.settings import TuneSettings
@@ -22,7 +22,7 @@ def folder(tmp_path):
             image[top : top + 2, left : left + 2] = 0.9
         labels.append(truth)
         tuning.write_map(tmp_path, f"{place}.jpg", np.rint(255 * image).astype(np.uint8))
-    return tmp_path, masks.from_labels([f"{place}.jpg" for place in range(24)], labels)
+    return tmp_path, dense.from_labels([f"{place}.jpg" for place in range(24)], labels)
 
 
 def test_the_cuts_that_win_are_found(folder):

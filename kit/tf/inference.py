@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from .. import competition as rules
-from .. import images, masks, objects, progress, submission, tuning
+from .. import images, masks, objects, progress, rows, submission, tuning
 from ..competition import Competition
 from ..errors import KitError
 from ..masks import Masks
@@ -171,7 +171,7 @@ def predict(model, competition_folder, out, *, competition: Competition | None =
     network, config = load_model(model)
     competition = rules.from_json(config["competition"]) if competition is None else competition
     sample = rules.find_file(folder, competition.sample_csv, "the sample submission, whose ids are predicted")
-    ids = masks.read_ids(sample, competition)
+    ids = rows.read_ids(sample, competition)
     paths = [rules.image_path(folder, competition.test_images, name) for name in ids]
     for path in paths:
         shape = images.inspect(path)

@@ -18,7 +18,7 @@ import pandas as pd
 import tensorflow as tf
 
 from .. import competition as rules
-from .. import folds, images, masks, progress
+from .. import folds, images, masks, progress, rows
 from ..competition import AIRBUS, Competition
 from ..errors import KitError
 from ..masks import Masks
@@ -68,7 +68,7 @@ def open_records(folder) -> Records:
     manifest = rules.read_json(folder / "manifest.json", "records are a folder made by kit pack")
     try:
         for shard in manifest["shards"]:
-            path = rules.image_path(folder, ".", shard["file"])
+            path = rules.image_path(folder, "{id}", shard["file"])
             if not path.is_file():
                 raise KitError(f"{path}: the shard is missing; pack again")
             if path.stat().st_size != shard["bytes"]:
@@ -137,7 +137,7 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise KitError(f"{out}: exists already; remove it or choose another folder for the records")
     paths = rules.list_images(source, competition.train_images)
-    table = masks.read_csv(rules.find_file(source, competition.truth_csv, "the truth: one row a mask"), competition)
+    table = rows.read_csv(rules.find_file(source, competition.truth_csv, "the truth: one row a mask"), competition)
     table, skipped = _inspect(paths, table, competition)
     scenes, searched = _read_scenes(source, table.ids, competition)
     fold = folds.assign(scenes, masks.count_objects(table), chosen.folds, chosen.seed)

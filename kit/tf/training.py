@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from .. import masks, objects, progress, score, tuning
+from ..counts import count
 from ..errors import KitError
 from ..settings import TrainSettings
 from ..writing import explain, replacing, write_json, write_text
@@ -186,7 +187,7 @@ def _make_scoring(network: keras.Model, source: Records, holdout: list[int], fol
                 tuning.write_map(folder, name, image)
             if stop.reason():
                 return None
-        counts = score.count(truth, masks.concatenate(found))
+        counts = count(truth, masks.concatenate(found))
         summary = score.summarize(counts)
         return {
             "val_loss": float(np.mean(losses)),

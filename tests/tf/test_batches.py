@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit import masks
+from kit import dense
 from kit.errors import KitError
 from kit.tf.batches import _choose_crop, _turn, batches, decode_mask, scan
 from kit.tf.inference import read_truth
@@ -31,7 +31,7 @@ def test_runs_become_the_same_pixels_as_a_slice_of_the_dense_mask(seed):
     rng = np.random.default_rng(seed)
     shape = tuple(rng.integers(1, 12, 2))
     labels = (rng.random(shape) < rng.choice([0.1, 0.5, 1.0])).astype(int)  # full masks have runs over several columns
-    table = masks.from_labels(["a"], [labels])
+    table = dense.from_labels(["a"], [labels])
     top, left = (int(rng.integers(0, side)) for side in shape)
     window = [top, left, int(rng.integers(1, shape[0] - top + 1)), int(rng.integers(1, shape[1] - left + 1))]
     expected = labels[top : top + window[2], left : left + window[3]]
@@ -47,7 +47,7 @@ def test_whole_images_carry_their_truth(source):
             place = list(truth.ids).index(name.decode())
             names.append(name.decode())
             assert image.shape == (768, 768, 3) and image.dtype == np.uint8 and mask.dtype == np.uint8
-            assert np.array_equal(mask > 0, masks.decode(truth, place) > 0)
+            assert np.array_equal(mask > 0, dense.to_labels(truth, place) > 0)
     assert names == list(truth.ids) and len(names) == source.count([0])
 
 
@@ -80,7 +80,7 @@ def painted(tmp_path_factory):
             folder / "train_v2" / names[-1], quality=98, subsampling=0
         )
     competition = Competition(height=160, width=224)
-    submission.write_csv(masks.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
+    submission.write_csv(dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
     pack(folder, folder / "records", folds=2, competition=competition)
     return open_records(folder / "records")
 
@@ -96,7 +96,7 @@ def test_image_and_mask_show_the_same_pixels(painted, flips):
 def test_a_crop_around_an_object_holds_it_wherever_it_lies():
     labels = np.zeros((50, 70), int)
     labels[0, 69] = 1
-    fields = fields_of(masks.from_labels(["a"], [labels]), 0)
+    fields = fields_of(dense.from_labels(["a"], [labels]), 0)
     for seed in range(30):
         window = _choose_crop(fields, 16, tf.constant(True), tf.constant([seed, 0]))
         assert decode_mask(fields, window).numpy().sum() == 1

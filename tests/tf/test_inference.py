@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit import masks, score, submission
+from kit import dense, masks, rows, score, submission
+from kit.counts import count
 from kit.errors import KitError
 from kit.objects import Cuts
 from kit.tf.inference import compute_maps, load_model, predict, read_cuts, read_truth, tune
@@ -43,9 +44,9 @@ def test_maps_left_by_the_training_are_those_of_the_best_weights(model, tmp_path
 
 def test_truth_of_the_records_is_the_csv(records, practice):
     truth, scenes = read_truth(open_records(records), [0, 1])
-    given = masks.select_ids(masks.read_csv(practice / "train_ship_segmentations_v2.csv"), truth.ids)
+    given = masks.select_ids(rows.read_csv(practice / "train_ship_segmentations_v2.csv"), truth.ids)
     assert truth == given and (scenes >= 0).all()
-    assert score.summarize(score.count(given, truth))["f2"] == 1
+    assert score.summarize(count(given, truth))["f2"] == 1
 
 
 def test_prediction_uses_the_tuned_cuts_and_passes_the_check(tuned, practice, tmp_path, capsys):
@@ -63,9 +64,9 @@ def test_an_untuned_model_says_so_and_uses_threshold_128(model, practice, tmp_pa
     for image, name in enumerate(found.ids):
         pixels = tf.io.decode_jpeg((practice / "test_v2" / name).read_bytes())[None]
         inside = network(pixels, training=False).numpy()[0]
-        dense = masks.decode(found, image) > 0
+        predicted = dense.to_labels(found, image) > 0
         decided = abs(inside - 127.5 / 255) > 1e-3  # a batch of another size may sum in another order
-        assert np.array_equal(dense[decided], (inside > 127.5 / 255)[decided])
+        assert np.array_equal(predicted[decided], (inside > 127.5 / 255)[decided])
 
 
 def test_moved_records_are_named_by_an_option(tuned, records, tmp_path):

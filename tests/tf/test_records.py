@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kit import masks
+from kit import rows
 from kit.errors import KitError
 from kit.tf.records import open_records, pack
 
@@ -34,7 +34,7 @@ def test_tfds_alone_reads_everything_also_after_the_folder_moved(practice, recor
     done = subprocess.run([sys.executable, "-c", READER, moved], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
-    truth = masks.read_csv(practice / "train_ship_segmentations_v2.csv")
+    truth = rows.read_csv(practice / "train_ship_segmentations_v2.csv")
     tiles = pd.read_csv(practice / "truth" / "tiles.csv").set_index("ImageId")
     folds = pd.read_csv(records / "folds.csv").set_index("ImageId")
     assert len(found) == 23  # one of 24 is truncated
