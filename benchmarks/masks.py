@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import itertools
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -41,21 +40,32 @@ WITH = {
 }  # images by ships; 81,723 ships and 231,723 rows in all
 
 
-def median(work, rounds: int = 7) -> float:
-    """Median seconds of some rounds, after one to warm up."""
-    times = []
+def medians(works: dict, rounds: int = 7) -> dict[str, float]:
+    """Median seconds of each piece of work; they take turns, so that a slow moment of the machine meets all of them."""
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(rounds + 1):
-        begun = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - begun)
-    return float(np.median(times[1:]))
+        for name, work in works.items():
+            begun = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - begun)
+    return {name: float(np.median(seconds[1:])) for name, seconds in times.items()}  # the first round warms up
 
 
-def show(title: str, ours: float, peers: dict[str, float], unit: float, word: str, bars: dict[str, str] | None = None) -> None:
-    print(f"\n{title}\n  {'kit':56s}{ours * unit:12.3f} {word}")
-    for name, seconds in peers.items():
+def compare(
+    title: str, works: dict, unit: float, word: str, bars: dict[str, str] | None = None, *, per: float = 1, rounds: int = 7
+) -> float:
+    """Prints medians, and their ratio to the kit's, which is the first of `works`; per: how many images or so a piece of work is about.
+
+    Returns the kit's seconds for one of these.
+    """
+    found = medians(works, rounds)
+    ours = next(iter(found.values()))
+    print(f"\n{title}")
+    for name, seconds in found.items():
         bar = (bars or {}).get(name, "")
-        print(f"  {name:56s}{seconds * unit:12.3f} {word}   {seconds / ours:9.2f} x kit{f'   bar: {bar}' if bar else ''}")
+        ratio = "" if seconds == ours else f"   {seconds / ours:9.2f} x kit"
+        print(f"  {name:56s}{seconds / per * unit:12.3f} {word}{ratio}{f'   bar: {bar}' if bar else ''}", flush=True)
+    return ours / per
 
 
 def outline(rng) -> np.ndarray:
@@ -85,7 +95,7 @@ def sorted_pair(pole, step, size):
 def jitter(runs: np.ndarray, rng) -> np.ndarray:
     """The same ship as a network might see it: without its first or last column, every run a pixel longer, shorter or moved."""
     runs = runs[rng.integers(0, 2) : len(runs) - rng.integers(0, 2)] if len(runs) > 3 else runs
-    top = np.maximum(runs[:, 0] % SIDE + rng.integers(-1, 2), 0)
+    top = np.clip(runs[:, 0] % SIDE + rng.integers(-1, 2), 0, SIDE - 1)
     length = np.clip(runs[:, 1] + rng.integers(-1, 2), 1, SIDE - top)
     return np.stack([runs[:, 0] // SIDE * SIDE + top, length], axis=1)
 
@@ -152,23 +162,22 @@ def bench_counts(truth, prediction) -> None:
                 for other in b:
                     (one & other).sum() / (one | other).sum()
 
-    bars = {"pycocotools, IoU alone": ">= 15", "rlemasklib, IoU alone": ">= 3", "dense NumPy loop, IoU alone": ">= 3000"}
+    bars = {"pycocotools, IoU alone": ">= 15", "rlemasklib, IoU alone": ">= 3"}
     ships = np.flatnonzero(masks.count_objects(truth))
     only = [masks.select(table, ships) for table in (truth, prediction)]
-    slow = median(loop_dense, 3) / 30
     for title, tables, chosen in (("all images", (truth, prediction), range(len(truth))), ("ship images", only, ships)):
-        ours = median(lambda tables=tables: count(*tables)) / len(chosen)
         a, b = [pairs[k] for k in chosen], [lists[k] for k in chosen]
-        peers = {
-            "pycocotools, IoU alone": median(lambda a=a: loop_coco(a), 3) / len(chosen),
-            "rlemasklib, IoU alone": median(lambda b=b: loop_rlemasklib(b), 3) / len(chosen),
+        works = {
+            "kit": lambda tables=tables: count(*tables),
+            "pycocotools, IoU alone": lambda a=a: loop_coco(a),
+            "rlemasklib, IoU alone": lambda b=b: loop_rlemasklib(b),
         }
-        if len(chosen) == len(ships):
-            peers["dense NumPy loop, IoU alone"] = slow
-        show(f"Counts at ten thresholds, overlaps checked: {title}, one image", ours, peers, 1e6, "us", bars)
+        ours = compare(f"Counts at ten thresholds, overlaps checked: {title}, one image", works, 1e6, "us", bars, per=len(chosen))
+    slow = medians({"loop": loop_dense}, 3)["loop"] / len(stacks)
+    print(f"  {f'dense NumPy loop, IoU alone, {len(stacks)} of them':56s}{slow * 1e6:12.3f} us   {slow / ours:9.0f} x kit   bar: >= 3000")
     counts = count(truth, prediction)
-    ours = median(lambda: bootstrap.interval(score.f2(counts)[ships]), 3)
-    show(f"Bootstrap interval of F2, 1,000 draws of {len(ships):,} images", ours, {}, 1, "s")
+    title = f"Bootstrap interval of F2, 1,000 draws of {len(ships):,} images"
+    compare(title, {"kit": lambda: bootstrap.interval(score.f2(counts)[ships])}, 1, "s", rounds=3)
 
 
 def bench_csv(truth, prediction) -> None:
@@ -177,32 +186,35 @@ def bench_csv(truth, prediction) -> None:
         for path, table in zip(paths, (truth, prediction)):
             path.write_bytes(rows.format_csv(table))
         lines, size = paths[0].read_bytes().count(b"\n") - 1, sum(path.stat().st_size for path in paths)
-        ours = median(lambda: score.score_csv(*paths))
-        plain = median(lambda: [pd.read_csv(path) for path in paths])
-        text = median(lambda: [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths])
+        works = {
+            "kit": lambda: score.score_csv(*paths),
+            "pandas.read_csv of the two": lambda: [pd.read_csv(path) for path in paths],
+            "the same as text, blanks kept": lambda: [pd.read_csv(path, dtype=str, keep_default_na=False) for path in paths],
+        }
         title = f"Two CSVs of {lines:,} rows ({size / 1e6:.0f} MB) from file to F2, parsed and validated"
-        show(
-            title,
-            ours,
-            {"pandas.read_csv of the two": plain, "the same as text, blanks kept": text},
-            1,
-            "s",
-            {"pandas.read_csv of the two": ">= 0.25"},
-        )
-        command = [sys.executable, "-m", "kit", "score", *map(str, paths)]
-        whole = median(lambda: subprocess.run(command, check=True, capture_output=True), 5)
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3
-        print(f"\n`kit score` on them as a whole process: {whole:.2f} s (bar: about 2), {peak:.0f} MB (bar: under 700)")
-        ours = median(lambda: rows.format_csv(truth))
+        compare(title, works, 1, "s", {"pandas.read_csv of the two": ">= 0.25"})
+        # A small process of its own starts it: a child's peak memory counts that of the process that it was forked from.
+        code = "import resource, subprocess, sys; subprocess.run([sys.executable, '-m', 'kit', 'score', *sys.argv[1:]], check=True)"
+        code += "; print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+        peaks: list[int] = []
+
+        def run_whole():
+            done = subprocess.run([sys.executable, "-c", code, *paths], check=True, capture_output=True, text=True)
+            peaks.append(int(done.stdout.split()[-1]))
+
+        compare("`kit score` on them as a whole process", {"kit (bar: about 2)": run_whole}, 1, "s", rounds=5)
+        print(f"  its peak memory (bar: under 700) {max(peaks) / 1e3:35.0f} MB")
         frame = pd.read_csv(paths[0], dtype=str, keep_default_na=False)
-        peers = {"pandas' to_csv of the same rows, runs being text already": median(lambda: frame.to_csv(io.StringIO(), index=False), 3)}
-        show("Masks to CSV, one of the two", ours, peers, 1, "s")
-        one = median(lambda: score.score_csv(*paths))
-        for path in paths:
+        works = {"kit": lambda: rows.format_csv(truth), "pandas' to_csv of the same text": lambda: frame.to_csv(io.StringIO(), index=False)}
+        compare("Masks to CSV, one of the two", works, 1, "s", rounds=3)
+        longer = [path.with_name(f"long-{path.name}") for path in paths]
+        for path, long in zip(paths, longer):
             header, *body = path.read_bytes().splitlines(keepends=True)
-            path.write_bytes(header + b"".join(b"%d" % copy + line for copy in range(10) for line in body))
-        ten = median(lambda: score.score_csv(*paths), 1)
-        print(f"\nTen times the rows: {ten:.2f} s, {ten / one:.1f} times as long (linear: 10)")
+            long.write_bytes(header + b"".join(b"%d" % copy + line for copy in range(10) for line in body))
+        works = {"kit": lambda: score.score_csv(*paths), "kit, ten times the rows": lambda: score.score_csv(*longer)}
+        works["pandas.read_csv of the two"] = lambda: [pd.read_csv(path) for path in paths]
+        works["pandas.read_csv of the two, ten times the rows"] = lambda: [pd.read_csv(path) for path in longer]
+        compare("From file to F2 again", works, 1, "s", {"kit, ten times the rows": "linear is 10"}, rounds=3)
 
 
 def make_map(rng, ships: int) -> np.ndarray:
@@ -226,9 +238,6 @@ def usual_encoder(mask) -> list:
 def bench_maps() -> None:
     rng = np.random.default_rng(1)
 
-    def over(maps, work, rounds=7):
-        return median(lambda: [work(image) for image in maps], rounds) / len(maps)
-
     def ours(image):
         return objects.find_objects(["a"], [image])
 
@@ -242,34 +251,35 @@ def bench_maps() -> None:
     def in_one_pass(image):
         return dense.from_labels(["a"], [label(image > 0.5, connectivity=1)])
 
-    names = "NumPy's p > t, rlemasklib's encode and components", "scikit-image's label and the usual NumPy encoder"
-    bars = {names[0]: ">= 1", names[1]: ">= 5"}
+    def over(maps, work):
+        return lambda: [work(image) for image in maps]
+
+    fast, slow = "NumPy's p > t, rlemasklib's encode and components", "scikit-image's label and the usual NumPy encoder"
     for ships in (0, 5, 15):
         maps = [make_map(rng, ships) for _ in range(64)]
-        peers = {names[0]: over(maps, with_rlemasklib), names[1]: over(maps[:16] if ships else maps, with_skimage, 3)}
-        show(f"Map (float32) to masks, {ships} ships, 64 maps in turn", over(maps, ours), peers, 1e3, "ms", bars)
+        works = {"kit": over(maps, ours), fast: over(maps, with_rlemasklib)}
+        compare(f"Map (float32) to masks, {ships} ships, 64 maps in turn", works, 1e3, "ms", {fast: ">= 1"}, per=64, rounds=15)
+        works = {"kit": over(maps[:16], ours), slow: over(maps[:16], with_skimage)}
+        compare("  the same, 16 of them", works, 1e3, "ms", {slow: ">= 5"}, per=16)
     noise = [rng.random((SIDE, SIDE), dtype=np.float32) for _ in range(8)]
-    title = "scikit-image's label and one NumPy pass over all labels"
-    show("Map to masks, pure noise", over(noise, ours, 3), {title: over(noise, in_one_pass, 3)}, 1e3, "ms", {title: ">= 1"})
+    once = "scikit-image's label and one NumPy pass over all labels"
+    compare("Map to masks, pure noise", {"kit": over(noise, ours), once: over(noise, in_one_pass)}, 1e3, "ms", {once: ">= 1"}, per=8)
 
     maps = [objects.to_uint8(make_map(rng, 5)) for _ in range(64)]
     found = [objects.find_objects(["a"], [image]) for image in maps]
     number = sum(len(table.labels) for table in found)
-    fit = median(lambda: [rectangles.fit_rectangles(table, [image]) for table, image in zip(found, maps)]) / number
+
+    def fit():
+        for table, image in zip(found, maps):
+            rectangles.fit_rectangles(table, [image])
 
     def moments():
         for table in found:
             for region in regionprops(dense.to_labels(table, 0)):
                 _ = region.orientation, region.axis_major_length, region.axis_minor_length
 
-    show(
-        "Rectangle with the best soft IoU, one fit",
-        fit,
-        {"scikit-image's regionprops, moments alone": median(moments, 3) / number},
-        1e3,
-        "ms",
-    )
-    print(f"  {1 / fit:,.0f} fits a second (bar: 2,000)")
+    title = "Rectangle with the best soft IoU, one fit (bar: 0.5 ms, 2,000 a second)"
+    compare(title, {"kit": fit, "scikit-image's regionprops, moments alone": moments}, 1e3, "ms", per=number, rounds=3)
 
 
 def main() -> None:

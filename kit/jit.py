@@ -23,3 +23,8 @@ def compiled(function):
     except RuntimeError:  # numba finds no place for its cache (a read-only install and home)
         _say_uncached()
         return numba.njit(nogil=True)(function)
+
+
+def inlined(function):
+    """`function` written into each compiled one that calls it: for small parts of a hot loop that take many arrays."""
+    return numba.njit(inline="always")(function)

@@ -113,7 +113,7 @@ def tabulate(problems: list[Problem]) -> pd.DataFrame:
     )
 
 
-def _open(name: str, data: bytes, competition: Competition, submission: bool) -> tuple[Cells, Layout]:
+def _open(name: str, data: np.ndarray, competition: Competition, submission: bool) -> tuple[Cells, Layout]:
     """The cells of id, label (where there is one) and runs, and the layout whose columns the header has."""
     header, at = cells.read_header(name, data)
     layouts = [lay_out(competition, side) for side in (submission, not submission)]
@@ -137,6 +137,15 @@ def _renumber(texts: list[str], codes: np.ndarray) -> tuple[list[str], np.ndarra
     return list(place), np.array([place.get(text, -1) for text in texts], np.int64)[codes]
 
 
+def _may_be_blank(found: Cells) -> bool:
+    """Whether an id may be blank: empty, or beginning with what is no visible ASCII character."""
+    begin, end = found.begin[:, 0], found.end[:, 0]
+    if not len(begin) or (begin == end).any():
+        return True
+    first = found.data[begin]
+    return bool((first <= 32).any() or (first >= 127).any())
+
+
 def _label_number(text: str, competition: Competition) -> int:
     """The number of a label's text, -1 where there is none."""
     if competition.labels:
@@ -150,7 +159,7 @@ def _identify(found: Cells, layout: Layout, competition: Competition) -> tuple[l
     ids, image = texts, codes
     if layout.separator:
         ids, image = _renumber([text.rpartition(layout.separator)[0] for text in texts], codes)
-    elif found.doubled.any() or not all(map(str.strip, texts)):
+    elif found.doubled.any() or _may_be_blank(found):
         ids, image = _renumber(texts, codes)
     labels, tags, numbers = np.zeros(len(codes), np.int64), [""], codes * 0
     if layout.label:
@@ -184,17 +193,17 @@ def _find_shapes(ids: list[str], layout: Layout, competition: Competition, shape
             raise KitError(f"image {ids[wrong[0]]}: its size {tuple(sides[wrong[0]].tolist())} is not one of an image below 2^31 px")
         return sides.astype(np.int32)
     shape = layout.height or competition.need("height"), layout.width or competition.need("width")
-    return np.tile(np.array([shape], np.int32), (len(ids), 1))
+    return np.full((len(ids), 2), shape, np.int32)
 
 
-def _inspect(name: str, data: bytes, competition: Competition, submission: bool, shapes: Shapes | None) -> tuple[Masks, list[Problem]]:
+def _inspect(name: str, data: np.ndarray, competition: Competition, submission: bool, shapes: Shapes | None) -> tuple[Masks, list[Problem]]:
     found, layout = _open(name, data, competition, submission)
     across = competition.need("order") == "across"
     ids, image, label, problems = _identify(found, layout, competition)
     sides = _find_shapes(ids, layout, competition, shapes)
-    sizes = np.append(sides.astype(np.int64).prod(axis=1), 2**31 - 1)[image]  # -1, no image: the last
+    sizes = np.append(sides[:, 0].astype(np.int64) * sides[:, 1], 2**31 - 1)[image]  # -1, no image: the last
     start, length, offsets, code, where = rle.parse(
-        np.frombuffer(found.data, np.uint8),
+        found.data,
         found.begin[:, -1],
         found.end[:, -1],
         sizes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .jit import compiled
+from .jit import compiled, inlined
 
 
 @compiled
@@ -68,7 +68,7 @@ def _by_first_pixel(first, last, runs, start, order):
     order[:count] = first + np.argsort(keys, kind="mergesort")
 
 
-@compiled
+@inlined
 def _drop_passed(active, size, pixel, runs, start, length):
     """Keeps those of the first `size` objects in `active` that end after `pixel`; returns how many."""
     kept = 0
@@ -130,7 +130,7 @@ def _measure(first, last, side):
     return total
 
 
-@compiled
+@inlined
 def _meet(item, mine, active, size, theirs, others, number, image, tp, pixels):
     """Compares an object with those of both sides that end after its first pixel; True where it overlaps one of its own side."""
     runs, start, length, area, hits = mine

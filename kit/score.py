@@ -127,6 +127,7 @@ def summarize(counts: Counts, score: str = "object-f2") -> dict:
     """The numbers of `kit score --json`; a mean over nothing is None. score: a key of SCORES."""
     name, function = SCORES[score]
     by_threshold, ships = function(counts), counts.ships
+    tp, predicted = counts.tp.sum(axis=0), counts.predicted.sum()
     values = by_threshold.reshape(len(ships), -1).mean(axis=1) if len(ships) else np.zeros(0)
     result: dict = {
         name: _mean(values),
@@ -135,14 +136,14 @@ def summarize(counts: Counts, score: str = "object-f2") -> dict:
         f"{name}_blank": f2_blank(counts),
     }
     if by_threshold.ndim == 2:
-        result[f"{name}_by_threshold"] = [_mean(column) for column in by_threshold.T]
+        result[f"{name}_by_threshold"] = by_threshold.mean(axis=0).tolist() if len(ships) else [None] * 10
     return result | {
-        "tp": counts.tp.sum(axis=0).tolist(),
-        "fp": counts.fp.sum(axis=0).tolist(),
-        "fn": counts.fn.sum(axis=0).tolist(),
+        "tp": tp.tolist(),
+        "fp": (predicted - tp).tolist(),
+        "fn": (ships.sum() - tp).tolist(),
         "images": len(ships),
         "ships": int(ships.sum()),
-        "predicted": int(counts.predicted.sum()),
+        "predicted": int(predicted),
     }
 
 
