@@ -240,11 +240,18 @@ def _inspect(name: str, data: np.ndarray, competition: Competition, submission: 
         start, length, runs = transpose(start, length, runs, width, height)
     objects = np.concatenate([[0], np.cumsum(np.bincount(image[rows], minlength=len(ids)))]).astype(np.int64)
     masks = Masks(np.array(ids, object), sides, objects, label[rows].astype(np.int32), runs, start, length)
-    if competition.row == "object":
+    while competition.row == "object":
         other = find_overlaps(masks.objects, masks.runs, masks.start, masks.length)
-        for place in np.flatnonzero(other >= 0).tolist():
-            first, last = sorted((int(rows[place]), int(rows[other[place]])))
-            problems.append(Problem("overlapping objects", last + 2, ids[image[last]], f"overlaps the object in row {first + 2}"))
+        met = np.flatnonzero(other >= 0)
+        if not len(met):
+            break
+        keep = np.ones(len(rows), bool)
+        for place in met.tolist():
+            (first, _), (last, later) = sorted([(int(rows[place]), place), (int(rows[other[place]]), int(other[place]))])
+            if keep[later]:
+                problems.append(Problem("overlapping objects", last + 2, ids[image[last]], f"overlaps the object in row {first + 2}"))
+            keep[later] = False
+        masks, rows = table.select_objects(masks, keep), rows[keep]
     return masks, problems
 
 

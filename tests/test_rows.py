@@ -148,6 +148,16 @@ def test_every_problem_is_collected_in_a_table(tmp_path):
     assert rows.read_csv(b"ImageId,EncodedPixels\n", strict=False)[1].empty
 
 
+def test_what_is_left_of_an_illegal_file_is_legal():
+    competition, _, header, _ = SIX["tgs-salt"]
+    table, problems = rows.read_csv(f"{header}\na,1 3\na,9 2\nb,\nb,\n".encode(), competition, strict=False)
+    assert pixels(table) == {"a": [{0, 1, 2}], "b": []} and problems["row"].tolist() == [3, 5]
+    lines = ["a,3 4", "a,9 9", "a,1 5", "a,5 1", "a,30 1", "a,17 2", "a,60 4"]
+    table, problems = rows.read_csv("\n".join(["ImageId,EncodedPixels", *lines]).encode(), SMALL, strict=False)
+    assert masks.overlaps(table) == [] and problems["row"].tolist() == [4, 5, 7]
+    assert pixels(table)["a"] == [set(range(2, 6)), set(range(8, 17)), {29}, set(range(59, 63))]
+
+
 def test_ids_that_need_quotes_survive():
     names = ['a,"b".jpg', "two\nlines.jpg", "é.jpg", " spaces .jpg"]
     table = dense.from_labels(names, [[[1]], [[0]], [[1]], [[1]]])

@@ -86,6 +86,13 @@ def test_masks_that_do_not_fit_are_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_is_read_back_must_be_what_was_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(submission.rows, "format_csv", lambda *_, **__: b"ImageId,EncodedPixels\na.jpg,1 2\nb.jpg,\nc.jpg,2 3\n")
+    with pytest.raises(KitError, match="not written, what was read back differs from the masks"):
+        submission.write_csv(table(), tmp_path / "out.csv", Competition(height=1, width=4))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path, monkeypatch):
     (tmp_path / "out.csv").write_text("old")
 
