@@ -16,6 +16,7 @@ _NAMES = {
     "Masks": "kit.masks",
     "PRESETS": "kit.competition",
     "read_csv": "kit.rows",
+    "format_csv": "kit.rows",
     "find_objects": "kit.objects",
     "fit_rectangles": "kit.rectangles",
     "from_labels": "kit.dense",
