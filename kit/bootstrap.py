@@ -25,7 +25,8 @@ def interval(
     _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
     parts = [(np.ones(len(values), bool), 1.0)]
     if empty_share is not None:
-        parts = [(np.asarray(empty), empty_share), (~np.asarray(empty), 1 - empty_share)]
+        empty = np.asarray(empty, bool)
+        parts = [(empty, empty_share), (~empty, 1 - empty_share)]
     sums = np.array([np.bincount(group, weight * part) for part, _ in parts for weight in (values, np.ones(len(values)))])
     rng, number = np.random.default_rng(seed), sums.shape[1]
     drawn = np.array([sums @ np.bincount(rng.integers(0, number, number), minlength=number) for _ in range(draws)]).T

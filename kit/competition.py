@@ -57,15 +57,27 @@ class Competition:
             value = getattr(self, field.name)
             legal = fits(value, hints[field.name]) and value in CHOICES.get(field.name, (value,))
             if isinstance(value, int) and not isinstance(value, bool):
-                legal &= 0 < value < 2**15
+                legal &= 0 < value < 2**31
+            for text in value if isinstance(value, tuple) else (value,):
+                legal &= not isinstance(text, str) or text.isprintable()  # no line ends, no half characters
             if field.name in ("train_images", "test_images"):
                 legal = legal and (value == "" or _is_inside(value, "{id}"))
             elif field.name.endswith("_csv"):
                 legal = legal and (value == "" or _is_inside(value, ""))
             if not legal:
                 raise KitError(f"not the fields of a competition: {field.name} is {value!r}")
-        if len(self.label_separator) > 1 or not self.label_separator.isascii() or len(set(self.labels)) != len(self.labels):
-            raise KitError("not the fields of a competition: label_separator is one ASCII character, labels are distinct")
+        separator = self.label_separator
+        if len(separator) > 1 or not separator.isascii() or len(set(self.labels)) != len(self.labels) or "" in self.labels:
+            raise KitError("not the fields of a competition: label_separator is one ASCII character, labels are distinct texts")
+        if separator and any(separator in label for label in self.labels):
+            raise KitError(f"not the fields of a competition: a label holds the separator {separator!r}")
+        if not self.id_column or not self.runs_column or len({self.id_column, self.runs_column, self.label_column}) < 3:
+            raise KitError("not the fields of a competition: id_column, runs_column and label_column are different names")
+        if self.empty.isdecimal() or any(mark in self.empty for mark in ' ,"'):
+            raise KitError(f"not the fields of a competition: an empty cell of {self.empty!r} cannot be told from others")
+        for height, width in ((self.height, self.width), (self.sample_height, self.sample_width)):
+            if (height or 1) * (width or 1) >= 2**31:
+                raise KitError(f"not the fields of a competition: {height} x {width} px are 2^31 or more")
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -204,7 +216,7 @@ def read_json(path: Path, what: str) -> dict:
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise KitError(f"{path}: missing ({what})") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise KitError(f"{path}: cannot be read as JSON ({what}): {error}") from None
     if not isinstance(found, dict):
         raise KitError(f"{path}: holds no JSON object ({what})")

@@ -67,8 +67,9 @@ def gather_runs(start, length, offsets, index) -> tuple[np.ndarray, np.ndarray, 
 
 
 def select(masks: Masks, index: Sequence[int] | np.ndarray) -> Masks:
-    """The images at positions `index`, in that order."""
-    index = np.asarray(index, np.int64)
+    """The images at positions `index`, in that order, or those where a boolean `index` (images,) is true."""
+    index = np.asarray(index)
+    index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
     objects, object_offsets = _gather(masks.objects, index)
     start, length, runs = gather_runs(masks.start, masks.length, masks.runs, objects)
     return Masks(masks.ids[index], masks.shapes[index], object_offsets, masks.labels[objects], runs, start, length)
@@ -140,6 +141,27 @@ def overlaps(masks: Masks) -> list[tuple[int, int]]:
     """
     other = find_overlaps(masks.objects, masks.runs, masks.start, masks.length)
     return [(int(other[place]), place) for place in np.flatnonzero(other >= 0).tolist()]
+
+
+def join(masks: Masks) -> Masks:
+    """The objects of one image and label made one, with the pixels of all of them; by label within an image."""
+    key = owners(masks) * (int(masks.labels.max(initial=0)) + 1) + masks.labels
+    groups, group = np.unique(key, return_inverse=True)
+    if len(groups) == len(key) and (np.diff(key) > 0).all():
+        return masks
+    owner = np.repeat(group, np.diff(masks.runs))
+    order = np.lexsort((masks.start, owner))
+    base = owner[order] * 2**32  # one axis for all groups, with room between them
+    begin = base + masks.start[order]
+    end = np.maximum.accumulate(begin + masks.length[order]) if len(order) else begin
+    first = np.flatnonzero(np.concatenate([[True], begin[1:] > end[:-1]])) if len(order) else np.zeros(0, np.int64)
+    last = np.append(first[1:], len(order)) - 1 if len(order) else first
+    runs = np.searchsorted(owner[order][first], np.arange(len(groups) + 1))
+    image = groups // (int(masks.labels.max(initial=0)) + 1)
+    objects = np.searchsorted(image, np.arange(len(masks) + 1))
+    labels = (groups - image * (int(masks.labels.max(initial=0)) + 1)).astype(np.int32)
+    start, length = (begin[first] - base[first]).astype(np.int32), (end[last] - begin[first]).astype(np.int32)
+    return Masks(masks.ids, masks.shapes, objects.astype(np.int64), labels, runs.astype(np.int64), start, length)
 
 
 def split_labels(masks: Masks, labels: int) -> Masks:

@@ -51,20 +51,22 @@ def find_components(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks
 
 def mean_values(masks: Masks, image: np.ndarray) -> np.ndarray:
     """Mean over each object of the one image of `masks` of a map (height, width), as uint8 values, float64 (objects,)."""
-    pixels, scale = as_map(image)
+    pixels, scale = as_map(image, masks.shapes[0])
     return _sum_levels(pixels, scale, masks.runs, masks.start, masks.length) / np.maximum(table.areas(masks), 1)
 
 
 def _check(connectivity: int, threshold: int = 1) -> None:
     if connectivity not in (4, 8):
         raise KitError(f"connectivity {connectivity}: choose 4 or 8")
-    if not 1 <= threshold <= 255:
-        raise KitError(f"threshold {threshold}: choose 1 to 255")
+    if not 1 <= threshold <= 255 or threshold != int(threshold):
+        raise KitError(f"threshold {threshold}: choose a whole number from 1 to 255")
 
 
-def as_map(image: np.ndarray) -> tuple[np.ndarray, np.float32]:
-    """The map in an order and type that the kernels take, and what makes its values 0..255; KitError where it is no map."""
+def as_map(image: np.ndarray, shape=None) -> tuple[np.ndarray, np.float32]:
+    """The map in an order and type that the kernels take, and what makes its values 0..255; KitError where it is no map of `shape`."""
     image = np.asarray(image)
+    if shape is not None and image.shape != tuple(shape):
+        raise KitError(f"the map has shape {image.shape}, its image {tuple(map(int, shape))}")
     if image.ndim != 2 or image.dtype not in (np.uint8, np.float16, np.float32, np.float64):
         raise KitError(f"a map is uint8 or float of shape (height, width), got {image.dtype} of shape {image.shape}")
     if image.dtype == np.uint8:
@@ -85,8 +87,9 @@ def _smallest(threshold: int) -> np.float32:
 
 def _collect(ids: Iterable[str], parts: list) -> Masks:
     """One table from (shape, (start, length, runs)) of each image."""
-    names = np.empty(len(parts), object)
-    names[:] = list(ids)
+    names = np.array([*ids, None], object)[:-1]  # None keeps NumPy from taking texts of one length for something else
+    if len(names) != len(parts):
+        raise KitError(f"{len(names)} ids for {len(parts)} maps")
     shapes = np.array([shape for shape, _ in parts], np.int32).reshape(-1, 2)
     found = [spans for _, spans in parts]
     if len(found) == 1:

@@ -11,7 +11,7 @@ import numpy as np
 
 from .jit import compiled
 from .masks import Masks
-from .objects import to_uint8
+from .objects import as_map, to_uint8
 
 # Step of the climb: the edges move by STEPS * 2^-k px and the angle by what moves a corner as far, until a step is below FINEST px.
 COARSEST, FINEST = 1.0, 0.06
@@ -190,7 +190,7 @@ def _read(owner, windows, height):
     return start, length, runs
 
 
-def fit_rectangles(masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.0) -> tuple[Masks, np.ndarray]:
+def fit_rectangles(masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.6) -> tuple[Masks, np.ndarray]:
     """Objects as rotated rectangles where these fit, and the rectangles.
 
     maps: the probability map (height, width) of each image, uint8 or float in 0..1. Returns the masks, in which an object whose rectangle
@@ -201,7 +201,8 @@ def fit_rectangles(masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float =
     parts, found = [], np.zeros((len(masks.labels), 6))
     for image, values in zip(range(len(masks)), maps, strict=True):
         first, last = masks.objects[image], masks.objects[image + 1]
-        pixels = np.ascontiguousarray(values if np.asarray(values).dtype == np.uint8 else to_uint8(values))
+        pixels, scale = as_map(values, masks.shapes[image])
+        pixels = pixels if scale == 1 else to_uint8(pixels)
         begin = masks.runs[first]
         runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
         if first < last:

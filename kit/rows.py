@@ -81,9 +81,9 @@ def read_csv(source, competition: Competition = AIRBUS, *, submission: bool = Fa
     return masks
 
 
-def inspect_csv(source, competition: Competition = AIRBUS, *, submission: bool = False, shapes: Shapes | None = None):
-    """Masks of the legal rows of a CSV, and a list of every `Problem`; only what is no CSV of this competition raises KitError."""
-    return _inspect(*cells.load(source), competition, submission, shapes)
+def inspect_submission(source, competition: Competition = AIRBUS, *, shapes: Shapes | None = None) -> tuple[Masks, list[Problem]]:
+    """Masks of the legal rows of a submission, and every `Problem`; only what is no CSV with the submission's columns raises KitError."""
+    return _inspect(*cells.load(source), competition, True, shapes, exact=True)
 
 
 def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False) -> list[str]:
@@ -94,13 +94,11 @@ def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False)
     name, data = cells.load(source)
     found, layout = _open(name, data, competition, True)
     ids, _, _, problems = _identify(found, layout, competition)
-    if labels and layout.separator:
-        return list(dict.fromkeys(_number_cells(found, 0)[0]))
     for problem in problems[:1]:
         raise KitError(f"{name} row {problem.row}: {problem.detail}; is the file cut or damaged?")
     if not ids:
         raise KitError(f"{name}: holds no row")
-    return ids
+    return list(dict.fromkeys(_number_cells(found, 0)[0])) if labels and layout.separator else ids
 
 
 def tabulate(problems: list[Problem]) -> pd.DataFrame:
@@ -113,10 +111,10 @@ def tabulate(problems: list[Problem]) -> pd.DataFrame:
     )
 
 
-def _open(name: str, data: np.ndarray, competition: Competition, submission: bool) -> tuple[Cells, Layout]:
-    """The cells of id, label (where there is one) and runs, and the layout whose columns the header has."""
+def _open(name: str, data: np.ndarray, competition: Competition, submission: bool, exact: bool = False) -> tuple[Cells, Layout]:
+    """The cells of id, label (where there is one) and runs, and the layout whose columns the header has; exact: no layout but the first."""
     header, at = cells.read_header(name, data)
-    layouts = [lay_out(competition, side) for side in (submission, not submission)]
+    layouts = [lay_out(competition, side) for side in ((submission,) if exact else (submission, not submission))]
     for layout in layouts:
         if all(header.count(column) == 1 for column in layout.columns):
             return cells.split(data, at, len(header), [header.index(column) for column in layout.columns]), layout
@@ -196,8 +194,8 @@ def _find_shapes(ids: list[str], layout: Layout, competition: Competition, shape
     return np.full((len(ids), 2), shape, np.int32)
 
 
-def _inspect(name: str, data: np.ndarray, competition: Competition, submission: bool, shapes: Shapes | None) -> tuple[Masks, list[Problem]]:
-    found, layout = _open(name, data, competition, submission)
+def _inspect(name: str, data: np.ndarray, competition: Competition, submission: bool, shapes: Shapes | None, exact: bool = False):
+    found, layout = _open(name, data, competition, submission, exact)
     across = competition.need("order") == "across"
     ids, image, label, problems = _identify(found, layout, competition)
     sides = _find_shapes(ids, layout, competition, shapes)
@@ -240,18 +238,13 @@ def _inspect(name: str, data: np.ndarray, competition: Competition, submission: 
         start, length, runs = transpose(start, length, runs, width, height)
     objects = np.concatenate([[0], np.cumsum(np.bincount(image[rows], minlength=len(ids)))]).astype(np.int64)
     masks = Masks(np.array(ids, object), sides, objects, label[rows].astype(np.int32), runs, start, length)
-    while competition.row == "object":
+    if competition.row == "object":
         other = find_overlaps(masks.objects, masks.runs, masks.start, masks.length)
-        met = np.flatnonzero(other >= 0)
-        if not len(met):
-            break
-        keep = np.ones(len(rows), bool)
-        for place in met.tolist():
-            (first, _), (last, later) = sorted([(int(rows[place]), place), (int(rows[other[place]]), int(other[place]))])
-            if keep[later]:
-                problems.append(Problem("overlapping objects", last + 2, ids[image[last]], f"overlaps the object in row {first + 2}"))
-            keep[later] = False
-        masks, rows = table.select_objects(masks, keep), rows[keep]
+        for place in np.flatnonzero(other >= 0).tolist():
+            first, last = sorted((int(rows[place]), int(rows[other[place]])))
+            problems.append(Problem("overlapping objects", last + 2, ids[image[last]], f"overlaps the object in row {first + 2}"))
+        if (other >= 0).any():  # without every object that meets one with an earlier first pixel no two are left that meet
+            masks = table.select_objects(masks, other < 0)
     return masks, problems
 
 
@@ -268,6 +261,8 @@ def format_csv(masks: Masks, competition: Competition = AIRBUS, *, submission: b
     b'ImageId,EncodedPixels\\na.jpg,1 3\\nb.jpg,\\n'
     """
     layout = lay_out(competition, submission)
+    if competition.row != "object":
+        masks = table.join(masks)  # there a row, and so all that is in it, is one mask
     start, length, runs = masks.start, masks.length, masks.runs
     if competition.need("order") == "across":
         height, width = masks.shapes[table.owners(masks)].T.astype(np.int64)
@@ -293,6 +288,8 @@ def format_csv(masks: Masks, competition: Competition = AIRBUS, *, submission: b
 def _list_labeled(masks: Masks, layout: Layout, competition: Competition, silent: bool) -> tuple[list[str], list[int]]:
     """Text before the runs of every row of a CSV with labels, and its object (-1: blank)."""
     prefixes, items = list[str](), list[int]()
+    for wrong in masks.labels[(masks.labels < 0) | (masks.labels >= (len(competition.labels) or 2**31))][:1].tolist():
+        raise KitError(f"label {wrong} is not one of the competition's: {', '.join(competition.labels) or 'whole numbers from 0'}")
 
     def add(name, label, item):
         tag = competition.labels[label] if competition.labels else str(label)

@@ -13,6 +13,10 @@ def _shared(start_a, length_a, a, stop_a, start_b, length_b, b, stop_b):
     total = np.int64(0)
     if a == stop_a or b == stop_b:
         return total
+    if stop_a - a > 64:  # a large object beside a small one: not from its first run on
+        a += max(np.searchsorted(start_a[a:stop_a], start_b[b], side="right") - 1, 0)
+    if stop_b - b > 64:
+        b += max(np.searchsorted(start_b[b:stop_b], start_a[a], side="right") - 1, 0)
     begin_a, begin_b = np.int64(start_a[a]), np.int64(start_b[b])
     end_a, end_b = begin_a + length_a[a], begin_b + length_b[b]
     while True:

@@ -5,6 +5,7 @@ Rules of object F2: https://www.kaggle.com/c/airbus-ship-detection/overview/eval
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from . import masks as table
 from .competition import AIRBUS, Competition
 from .counts import LEVELS, Counts, align, count
 from .errors import KitError
+from .masks import Masks
 from .writing import write_text
 
 COUNTS = ("0", "1", "2", "3-5", "6+")  # objects an image
@@ -160,9 +162,19 @@ def count_csv(truth, prediction, competition: Competition = AIRBUS, *, shapes: r
         real = table.concatenate([real, table.blank(found.ids[absent], found.shapes[absent])])
     names = [Path(side).name if isinstance(side, str | Path) else word for side, word in ((truth, "truth"), (prediction, "prediction"))]
     found = align(real, found, names)
-    if competition.row == "image and label":
+    if competition.label_column or competition.label_separator:
+        _check_labels(prediction, found, competition)
         real, found = (table.split_labels(side, len(competition.need("labels"))) for side in (real, found))
     return count(real, found)
+
+
+def _check_labels(prediction, found: Masks, competition: Competition) -> None:
+    """KitError where a prediction that has a row for every image and label lacks one."""
+    given = rows.read_ids(prediction, competition, labels=True) if len(found) else []
+    if competition.row == "image and label" and given != list(found.ids):
+        wanted = (f"{name}{competition.label_separator}{tag}" for name in found.ids for tag in competition.need("labels"))
+        for cell in itertools.islice((cell for cell in wanted if cell not in set(given)), 1):
+            raise KitError(f"the prediction has no row {cell}; give it at least a blank one")
 
 
 def score_csv(truth, prediction, *, shape: tuple[int, int] | None = None, per_image=None, competition: Competition = AIRBUS) -> dict:

@@ -41,6 +41,13 @@ def test_one_group_or_nothing_has_no_spread():
     assert np.isnan(interval(np.zeros(0))).all()
 
 
+def test_level_and_kinds_of_flags():
+    values, rng = np.random.default_rng(0).random(200), np.random.default_rng(1)
+    assert np.diff(interval(values, level=0.5)) < 0.5 * np.diff(interval(values))
+    empty = rng.random(200) < 0.5
+    assert interval(values, empty=empty.astype(int), empty_share=0.3) == interval(values, empty=empty, empty_share=0.3)
+
+
 def test_the_same_seed_gives_the_same_interval():
     values = np.random.default_rng(0).random(50)
     assert interval(values, seed=3) == interval(values, seed=3) != interval(values, seed=4)

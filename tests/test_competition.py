@@ -17,7 +17,7 @@ def test_fields_survive_json(name):
     [
         {"height": "768"},
         {"width": 0},
-        {"height": 10**6},
+        {"height": 2**31},
         {"height": True},
         {"truth_csv": None},
         {"nothing": 1},
@@ -32,6 +32,13 @@ def test_fields_survive_json(name):
         {"labels": ["a", "a"]},
         {"label_separator": "__"},
         {"relative": 1},
+        {"height": 2**16, "width": 2**16},
+        {"id_column": ""},
+        {"id_column": "EncodedPixels"},
+        {"empty": "1 2"},
+        {"empty": "-,"},
+        {"empty": "\ud800"},
+        {"label_separator": "_", "labels": ["b", "a_b"]},
     ],
 )
 def test_illegal_fields_are_refused(fields):
@@ -79,6 +86,9 @@ def test_images_are_listed_by_the_pattern_of_their_paths(tmp_path):
 
 def test_a_damaged_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
+    with pytest.raises(KitError, match=r"a\.json: cannot be read as JSON"):
+        competition.read_json(tmp_path / "a.json", "something")
+    (tmp_path / "a.json").write_text("[" * 100_000)
     with pytest.raises(KitError, match=r"a\.json: cannot be read as JSON"):
         competition.read_json(tmp_path / "a.json", "something")
     (tmp_path / "a.json").write_text("[]")

@@ -95,6 +95,21 @@ def test_hundreds_of_objects():
     other = np.where(rng.random(image.shape) < 0.8, image, 0)
     assert lists(count_labels(image, other)) == count_by_hand(image, other)
     assert lists(count_labels(image, image))[0] == [400] * 10
+    order = rng.permutation(400)  # the rows of a CSV come in any order
+    stacks = [np.stack([side == value for value in order + 1]) for side in (image, other)]
+    assert lists(count(*(dense.from_masks(["a"], [stack]) for stack in stacks))) == count_by_hand(image, other)
+
+
+def test_a_large_object_beside_many_small_ones():
+    comb = np.zeros((300, 200), np.int32)
+    comb[::2], comb[:, 0] = 1, 1  # 200 columns of 150 runs each, all one object
+    teeth = np.where(comb == 0, np.arange(comb.size).reshape(comb.shape) // 40 + 2, comb)
+    found = np.where(teeth == 1, 1, np.roll(teeth, 1, 1))
+    found[:, 0] = 1
+    assert lists(count_labels(teeth, teeth))[0] == [len(np.unique(teeth))] * 10
+    quick = count_labels(teeth, found)
+    shared = [(teeth == value) & (found == value) for value in np.unique(teeth)]
+    assert quick.pixels[0, 0] == teeth.size and quick.tp[0, 0] >= sum(both.any() for both in shared) * 0.5
 
 
 @settings(max_examples=200)

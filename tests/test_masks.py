@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,6 +64,23 @@ def test_overlaps_among_hundreds_of_objects():
     assert masks.overlaps(spans(*objects[::-1], shape=(30, 30))) == []
     (pair,) = masks.overlaps(spans(*objects[::-1], (451, 1), shape=(30, 30)))
     assert set(pair) == {300, 299 - 150}
+
+
+def test_images_are_chosen_by_position_or_flag():
+    table = masks.blank(["a", "b", "c"], (2, 2))
+    assert masks.select(table, np.array([False, True, True])).ids.tolist() == masks.select(table, [1, 2]).ids.tolist() == ["b", "c"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 29), st.integers(1, 8), st.integers(0, 2)), max_size=8))
+def test_joined_masks_have_the_pixels_of_all(objects):
+    table = dataclasses.replace(spans(*[span[:2] for span in objects]), labels=np.array([span[2] for span in objects], np.int32))
+    table = masks.concatenate([table, masks.blank(["b"], (3, 3)), table])
+    joined = masks.join(table)
+    stacks = dense.to_masks(table, 0)
+    wanted = [stacks[table.labels[: len(objects)] == label].any(0) for label in sorted({span[2] for span in objects})]
+    for image in (0, 2):
+        assert np.array_equal(dense.to_masks(joined, image), np.array(wanted).reshape(-1, 10, 10))
+    assert joined.labels.tolist() == 2 * sorted({span[2] for span in objects}) and masks.join(joined) == joined
 
 
 def test_labels_become_images_of_their_own():

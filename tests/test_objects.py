@@ -25,6 +25,7 @@ def test_components_and_cuts_are_those_of_scikit_image_and_a_plain_encoder(image
     assert found == wanted  # ids, shapes, order, every run
     means = [image[piece].mean() for piece in dense.to_masks(found, 0)]
     assert np.allclose(objects.mean_values(found, image), means)
+    assert np.allclose(objects.mean_values(found, (image / 255).astype(np.float32)), means)
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 255)), st.integers(1, 255))
@@ -54,8 +55,9 @@ def test_many_maps_at_once_are_the_single_ones_in_a_row():
     together = objects.find_objects(names, images, Cuts(200))
     assert together == masks.concatenate([objects.find_objects([name], [image], Cuts(200)) for name, image in zip(names, images)])
     assert objects.find_objects([], []) == masks.blank([], [])
-    with pytest.raises(ValueError):
-        objects.find_objects(names, images[:3])
+    for ids in (names[:3], ["a"]):
+        with pytest.raises(KitError, match=f"{len(ids)} ids for 4 maps"):
+            objects.find_objects(ids, images)
 
 
 def test_memory_order_and_slices_of_a_map_do_not_matter():
@@ -96,5 +98,9 @@ def test_illegal_settings_are_said():
     image = np.zeros((2, 2), np.uint8)
     with pytest.raises(KitError, match="connectivity 6: choose 4 or 8"):
         objects.find_objects(["a"], [image], connectivity=6)
-    with pytest.raises(KitError, match="threshold 0: choose 1 to 255"):
+    with pytest.raises(KitError, match="threshold 0: choose a whole number from 1 to 255"):
         objects.find_objects(["a"], [image], Cuts(0))
+    with pytest.raises(KitError, match=r"threshold 127\.5: choose a whole number"):
+        objects.find_objects(["a"], [image], Cuts(127.5))  # type: ignore[arg-type]
+    with pytest.raises(KitError, match=r"the map has shape \(2, 2\), its image \(3, 3\)"):
+        objects.mean_values(masks.blank(["a"], (3, 3)), image)

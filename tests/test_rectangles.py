@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from kit import dense, masks, objects, rectangles, rows
 from kit.counts import count
+from kit.errors import KitError
 
 
 def draw(length, width, angle, row, column, shape=(160, 150)) -> np.ndarray:
@@ -35,7 +36,7 @@ def test_masks_drawn_as_rectangles_come_back():
     for parameters in sample(200):
         mask = draw(*parameters)
         table = dense.from_masks(["a"], [mask[None]])
-        back, (fit,) = rectangles.fit_rectangles(table, [(255 * mask).astype(np.uint8)])
+        back, (fit,) = rectangles.fit_rectangles(table, [(255 * mask).astype(np.uint8)], min_fit=0)
         drawn = dense.to_masks(back, 0)[0]
         found.append(iou(drawn, mask))
         assert fit[5] == pytest.approx(found[-1])  # on a map of 0 and 255 the soft IoU is the IoU
@@ -54,7 +55,7 @@ def test_a_blurred_noisy_map_gives_the_rectangle_below_it():
         image = objects.to_uint8(gaussian_filter(mask.astype(np.float32), 2) + rng.normal(0, 0.15, mask.shape))
         table = objects.find_objects(["a"], [image])
         table = masks.select_objects(table, masks.areas(table) == masks.areas(table).max())
-        back, _ = rectangles.fit_rectangles(table, [image])
+        back, _ = rectangles.fit_rectangles(table, [image], min_fit=0)
         gained.append(iou(dense.to_masks(back, 0)[0], mask) - iou(dense.to_masks(table, 0)[0], mask))
     assert np.mean(gained) > 0.01
 
@@ -82,7 +83,17 @@ def test_a_fit_that_is_not_good_enough_leaves_the_object():
     image = (255 * ring).astype(np.uint8)
     back, (fit,) = rectangles.fit_rectangles(table, [image], min_fit=0.7)
     assert back == table and fit[5] < 0.7
-    assert rectangles.fit_rectangles(table, [image], min_fit=0.2)[0] != table
+    assert rectangles.fit_rectangles(table, [image], min_fit=fit[5] + 1e-6)[0] == table
+    assert rectangles.fit_rectangles(table, [image], min_fit=fit[5] - 1e-6)[0] != table
+    assert rectangles.fit_rectangles(table, [image])[0] == table  # by default a ring stays a ring
+
+
+def test_a_map_of_another_shape_or_kind_is_said():
+    table = dense.from_masks(["a"], [draw(40, 10, 0.3, 80, 80)[None]])
+    with pytest.raises(KitError, match="the map has shape"):
+        rectangles.fit_rectangles(table, [np.zeros((4, 4), np.uint8)])
+    with pytest.raises(KitError, match="a map is uint8 or float"):
+        rectangles.fit_rectangles(table, [np.zeros((160, 150), np.int64)])
 
 
 maps = st.integers(0, 2**32 - 1).map(

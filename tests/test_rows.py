@@ -155,7 +155,14 @@ def test_what_is_left_of_an_illegal_file_is_legal():
     lines = ["a,3 4", "a,9 9", "a,1 5", "a,5 1", "a,30 1", "a,17 2", "a,60 4"]
     table, problems = rows.read_csv("\n".join(["ImageId,EncodedPixels", *lines]).encode(), SMALL, strict=False)
     assert masks.overlaps(table) == [] and problems["row"].tolist() == [4, 5, 7]
-    assert pixels(table)["a"] == [set(range(2, 6)), set(range(8, 17)), {29}, set(range(59, 63))]
+    assert pixels(table)["a"] == [set(range(8, 17)), set(range(0, 5)), {29}, set(range(59, 63))]
+
+
+def test_thousands_of_nested_rows_are_judged_at_once():
+    """Innermost first: a pass that takes away only the outermost one would need as many passes as there are rows."""
+    lines = "\n".join(f"a,{place} {768 * 768 - 2 * place}" for place in range(2000, 0, -1))
+    table, problems = rows.read_csv(f"ImageId,EncodedPixels\n{lines}\n".encode(), strict=False)
+    assert len(problems) == 1999 and masks.areas(table).tolist() == [768 * 768 - 2]
 
 
 def test_ids_that_need_quotes_survive():
@@ -290,6 +297,32 @@ def test_what_other_competitions_do_not_allow_is_named(name, lines, words):
     assert words in str(error.value)
 
 
+def test_masks_of_one_row_are_joined_when_written():
+    two = np.zeros((2, 101, 101), bool)
+    two[0, :5, :5] = two[1, 4:9, 4:9] = two[1, 60, 60] = True
+    salt = PRESETS["tgs-salt"]
+    back = rows.read_csv(rows.format_csv(dense.from_masks(["a", "b"], [two, two[:0]]), salt), salt)
+    assert np.array_equal(dense.to_masks(back, 0), two.any(0)[None]) and masks.count_objects(back).tolist() == [1, 0]
+    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"), height=101, width=101)
+    text = rows.format_csv(dense.from_masks(["a"], [two], [[1, 0]]), steel, submission=True).decode()
+    assert text.splitlines()[1].startswith("a_1,5 1 ") is False and text.splitlines()[1].startswith("a_1,409 5") and "a_2,1 5" in text
+
+
+@pytest.mark.parametrize("label", [-1, 2])
+def test_an_unknown_label_is_not_written(label):
+    table = dense.from_masks(["a"], [np.ones((1, 350, 525), bool)], [[label]])
+    for submission in (False, True):
+        with pytest.raises(KitError, match=f"label {label} is not one of the competition's: 1, 2"):
+            rows.format_csv(table, dataclasses.replace(PRESETS["severstal"], labels=("1", "2")), submission=submission)
+
+
+def test_a_damaged_sample_with_labels_is_refused():
+    steel = PRESETS["severstal"]
+    for data in (b"ImageId_ClassId,EncodedPixels\n", b"ImageId_ClassId,EncodedPixels\na_1,\nb_"):
+        with pytest.raises(KitError, match="holds no row|fewer cells"):
+            rows.read_ids(data, steel, labels=True)
+
+
 def test_classes_of_one_image_may_overlap():
     competition, _, header, _ = SIX["clouds"]
     table = rows.read_csv(f"{header}\na_Fish,1 5\na_Sugar,3 5\n".encode(), competition)
@@ -366,7 +399,7 @@ def test_a_hundred_thousand_mutated_texts_never_crash_and_are_never_wrongly_read
         data = mutate(BASE[number % len(BASE)], rng)
         wanted = read_by_hand(data, 10, 10)
         try:
-            table, problems = rows.inspect_csv(data, competition)
+            table, problems = rows.inspect_submission(data, competition)
         except KitError:
             assert wanted is None, data
             continue

@@ -11,7 +11,7 @@ from kit.counts import count
 from kit.errors import KitError
 
 from .conftest import write_csv
-from .oracles import f2_by_hand
+from .oracles import count_by_hand, f2_by_hand
 from .test_counts import bars, count_labels, pairs
 
 
@@ -121,6 +121,46 @@ def test_an_object_counts_in_the_part_of_its_own_area():
     assert (small["objects"], middle["predicted"], large["predicted"]) == (1, 1, 1)
     # IoU 90/110 = 0.818 is above seven thresholds; at the other three it is a miss among the small ones and a false alarm in the middle
     assert small["f2"] == pytest.approx(0.7) and middle["f2"] == pytest.approx(0.7) and large["f2"] == 0
+
+
+@pytest.mark.parametrize(("count_", "objects"), [(1, "1"), (2, "2"), (3, "3-5"), (5, "3-5"), (6, "6+"), (7, "6+")])
+def test_edges_of_the_counts(count_, objects):
+    found = score.split_by_count(count_labels(bars(*[5] * count_), bars()))
+    assert [row["objects"] for row in found if row["images"]] == [objects]
+
+
+@pytest.mark.parametrize(("area", "part"), [(99, "<100"), (100, "<500"), (499, "<500"), (500, "<5,000"), (4999, "<5,000"), (5000, "more")])
+def test_edges_of_the_areas(area, part):
+    image = np.zeros((1, 6000), int)
+    image[0, :area] = 1
+    assert [row["area"] for row in score.split_by_area(count_labels(image, 0 * image)) if row["objects"]] == [part]
+
+
+@given(pairs)
+def test_pixel_scores_are_those_of_dense_masks(images):
+    truth, prediction = (image > 0 for image in images)
+    both, missed, false = (truth & prediction).sum(), (truth & ~prediction).sum(), (prediction & ~truth).sum()
+    counts = count_labels(*images)
+    assert score.pixel_f2(counts) == pytest.approx(5 * both / (5 * both + 4 * missed + false) if both + missed + false else 1)
+    assert score.pixel_iou(counts) == (pytest.approx(both / (both + missed + false)) if truth.any() else None)
+
+
+def test_the_table_of_images_has_the_counts_of_each_threshold(tmp_path):
+    truth, prediction = bars(20, 20, 20), bars(20, 15, 11, 3, 3)
+    lines = score.format_per_image(count_labels(truth, prediction)).splitlines()
+    row = dict(zip(lines[0].split(","), lines[1].split(",")))
+    for k, tp, fp, fn in zip(range(10, 20), *count_by_hand(truth, prediction)):
+        assert [int(row[f"{name}_{5 * k}"]) for name in ("tp", "fp", "fn")] == [tp, fp, fn]
+    by_threshold = score.summarize(count_labels(truth, prediction))["f2_by_threshold"]
+    wanted = [5 * tp / (5 * tp + 4 * fn + fp) for tp, fp, fn in zip(*count_by_hand(truth, prediction))]
+    assert by_threshold == pytest.approx(wanted) and by_threshold[0] > by_threshold[-1]
+
+
+def test_a_missing_row_of_a_label_is_an_error(tmp_path):
+    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"))
+    truth = write_csv(tmp_path / "t.csv", "a,2,1 10", header="ImageId,ClassId,EncodedPixels")
+    with pytest.raises(KitError, match="the prediction has no row a_2; give it at least a blank one"):
+        score.score_csv(truth, write_csv(tmp_path / "p.csv", "a_1,", header="ImageId_ClassId,EncodedPixels"), competition=steel)
 
 
 def test_two_arrays():

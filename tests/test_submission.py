@@ -131,7 +131,7 @@ def test_other_competitions_are_written_and_checked(tmp_path):
 
 def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path):
     code = (
-        "import resource, sys, numpy as np\nfrom kit import dense, submission\n"
+        "import resource, sys, numpy as np\nfrom kit import dense, rows, submission\n"
         "table = dense.from_masks([str(n) for n in range(300)], [np.ones((1, 768, 768), bool)] * 300)\n"
         "submission.write_csv(table, sys.argv[1])  # compiles, so that numba writes its cache before the disk is full\n"
         "open(sys.argv[1], 'w').write('old')\n"
@@ -141,6 +141,23 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "out.csv"], capture_output=True, text=True)
     assert done.stdout.startswith("KitError") and "is full; free some space" in done.stdout, done
     assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (tmp_path / "out.csv").read_text() == "old"
+
+
+def test_the_columns_of_the_truth_are_not_those_of_the_submission(tmp_path):
+    competition = Competition(height=9, width=9, sample_id_column="id", sample_runs_column="rle")
+    sample = write_csv(tmp_path / "s.csv", "a,", header="id,rle")
+    with pytest.raises(KitError, match="column id is missing"):
+        submission.check_csv(write_csv(tmp_path / "p.csv", "a,1 1"), sample, competition=competition)
+
+
+def test_images_of_several_sizes_and_runs_across_are_written(tmp_path):
+    sizes = dense.from_labels(["a", "b"], [np.ones((2, 3), int), np.eye(4, dtype=int)])
+    submission.write_csv(sizes, tmp_path / "out.csv", PRESETS["dsb2018"])
+    assert (tmp_path / "out.csv").read_text().endswith("a,1 6\nb,1 1 6 1 11 1 16 1\n")
+    across = Competition(order="across", height=2, width=6)
+    touching = rows.read_csv(b"ImageId,EncodedPixels\na,1 3 4 2\n", across)
+    submission.write_csv(touching, tmp_path / "out.csv", across)
+    assert (tmp_path / "out.csv").read_text().endswith("a,1 5\n")
 
 
 def test_ids_that_need_quotes_survive(tmp_path):
