@@ -170,9 +170,9 @@ def predict(model, competition_folder, out, *, competition: Competition | None =
     folder = rules.find_folder(competition_folder)
     network, config = load_model(model)
     competition = rules.from_json(config["competition"]) if competition is None else competition
-    sample = rules.find_file(folder, competition.sample_csv, "the sample submission, whose ids are predicted")
+    sample = rules.find_file(folder, competition.need("sample_csv"), "the sample submission, whose ids are predicted")
     ids = rows.read_ids(sample, competition)
-    paths = [rules.image_path(folder, competition.test_images, name) for name in ids]
+    paths = [rules.image_path(folder, competition.need("test_images"), name) for name in ids]
     for path in paths:
         shape = images.inspect(path)
         if shape != competition.shape:

@@ -136,8 +136,8 @@ def pack(competition_folder, records, *, competition: Competition = AIRBUS, **se
     source, out = rules.find_folder(competition_folder), Path(records)
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise KitError(f"{out}: exists already; remove it or choose another folder for the records")
-    paths = rules.list_images(source, competition.train_images)
-    table = rows.read_csv(rules.find_file(source, competition.truth_csv, "the truth: one row a mask"), competition)
+    paths = rules.list_images(source, competition.need("train_images"))
+    table = rows.read_csv(rules.find_file(source, competition.need("truth_csv"), "the truth: one row a mask"), competition)
     table, skipped = _inspect(paths, table, competition)
     scenes, searched = _read_scenes(source, table.ids, competition)
     fold = folds.assign(scenes, masks.count_objects(table), chosen.folds, chosen.seed)
