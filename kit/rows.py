@@ -215,7 +215,7 @@ def _inspect(name: str, data: np.ndarray, competition: Competition, submission: 
             problems.append(Problem(kind, row + 2, ids[image[row]], detail))
 
     for row in np.flatnonzero(sound & (code > 0)).tolist():
-        detail = rle.explain(found.text(row, -1).strip(" "), int(code[row]), int(where[row]))
+        detail = rle.explain(found.text(row, -1), int(code[row]), int(where[row]))
         problems.append(Problem(rle.PROBLEMS[int(code[row])], row + 2, ids[image[row]], detail))
     legal, is_blank = sound & (code == 0), sound & (code == rle.BLANK)
     if competition.row == "object":

@@ -71,6 +71,7 @@ def test_a_data_frame_is_read_with_its_blanks():
     [
         (["a.jpg,1 2", "b.jpg,0 3"], ["truth.csv row 3 (b.jpg)", "start below 1"]),
         (["a.jpg,1 x"], ["row 2 (a.jpg)", "not a whole number", "'x'"]),
+        (["a.jpg,  1 x "], ["row 2 (a.jpg)", "not a whole number: 'x'"]),
         (["a.jpg,1 2 3"], ["row 2 (a.jpg)", "odd count"]),
         (["a.jpg,80 2"], ["row 2", "past the last pixel"]),
         (["a.jpg,1 18446744073709551617"], ["row 2", "number beyond 64 bits: '18446744073709551617'"]),
