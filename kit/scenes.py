@@ -1,0 +1,121 @@
+"""Tiles cut from one larger scene, found from their pixels: two tiles that share a block of 256 x 256 px are of one scene.
+
+Tiles of 768 px were cut with a stride of 256 px, so each holds nine blocks, and a shared block lies at whole blocks in both. JPEG noise
+differs between copies, so bytes do not tell; at 1/8 scale a shared block differs by about one gray level.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .errors import KitError
+from .jit import compiled
+from .settings import setting
+
+TILE, BLOCK, SIDE = 96, 32, 3  # px of a tile and of a block at 1/8 scale, blocks along a tile
+TABLES, BITS, NEIGHBORS = 8, 18, 8  # hash tables, bits of a key, entries after a block's own that are looked at
+CHUNK = 4096  # tiles at a time, for flat memory
+
+
+@dataclass(frozen=True)
+class SceneSettings:
+    """What is evidence that two tiles share ground."""
+
+    min_std: float = setting(6.0, "standard deviation of a block's gray values at 1/8 scale below which it is no evidence (flat sea)")
+    min_correlation: float = setting(0.98, "correlation over all blocks that two tiles would share")
+    max_difference: float = setting(2.5, "largest difference of the mean gray values there")
+
+
+def find_scenes(thumbnails: np.ndarray, settings: SceneSettings = SceneSettings()) -> np.ndarray:
+    """Scene of each tile, int64 (tiles,), numbered from 0 in order of first appearance; a tile without a neighbor is one of its own.
+
+    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale. Each structured block gets a few hash keys from the signs of its low frequencies;
+    blocks with a common key and a like mean are candidates; a candidate pair of tiles is joined where all the ground that they would
+    share agrees. Raises KitError for another shape.
+    """
+    if thumbnails.ndim != 3 or thumbnails.shape[1:] != (TILE, TILE) or thumbnails.dtype != np.uint8:
+        raise KitError(f"thumbnails are uint8 of shape (tiles, {TILE}, {TILE}), got {thumbnails.dtype} of shape {thumbnails.shape}")
+    block, mean, keys = _describe(thumbnails, settings.min_std)
+    parent = np.arange(len(thumbnails))
+    for table in range(TABLES):
+        order = np.lexsort((mean, keys[:, table]))
+        _join(thumbnails, block[order], keys[order, table], mean[order], parent, settings.min_correlation, settings.max_difference)
+    roots = _roots(parent)
+    _, first, scene = np.unique(roots, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[scene]
+
+
+def _describe(thumbnails: np.ndarray, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The structured blocks: number (tile * 9 + place), mean gray value, and a key for each table, uint32 (blocks, TABLES)."""
+    place = np.arange(BLOCK)
+    cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(np.float32)  # the lowest frequencies of the DCT
+    rng = np.random.default_rng(0)  # which signs make a key: any fixed choice will do
+    choice = np.array([rng.permutation(np.arange(1, 36))[:BITS] for _ in range(TABLES)])
+    low = np.argsort([u * u + v * v for u in range(8) for v in range(8)], kind="stable")
+    blocks, means, keys = [], [], []
+    for start in range(0, len(thumbnails), CHUNK):
+        part = thumbnails[start : start + CHUNK].reshape(-1, SIDE, BLOCK, SIDE, BLOCK).transpose(0, 1, 3, 2, 4).reshape(-1, BLOCK, BLOCK)
+        values = part.astype(np.float32)
+        held = np.flatnonzero(values.std(axis=(1, 2)) >= min_std)
+        values = values[held]
+        waves = (cosines @ values @ cosines.T).reshape(len(held), 64)[:, low] > 0
+        blocks.append(held + start * SIDE * SIDE)
+        means.append(values.mean(axis=(1, 2)))
+        keys.append((waves[:, choice] * (1 << np.arange(BITS))).sum(axis=2).astype(np.uint32))
+    empty = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, TABLES), np.uint32)
+    return tuple(np.concatenate([none, *found]) for none, found in zip(empty, (blocks, means, keys)))  # type: ignore[return-value]
+
+
+@compiled
+def _root(parent, tile):
+    while parent[tile] != tile:
+        parent[tile] = parent[parent[tile]]
+        tile = parent[tile]
+    return tile
+
+
+@compiled
+def _roots(parent):
+    found = np.empty(len(parent), np.int64)
+    for tile in range(len(parent)):
+        found[tile] = _root(parent, tile)
+    return found
+
+
+@compiled
+def _agree(one, other, down, right, min_correlation, max_difference):
+    """Whether two tiles show the same ground where they would overlap, `other` lying some blocks below and to the right of `one`."""
+    height, width = TILE - abs(down) * BLOCK, TILE - abs(right) * BLOCK
+    row_a, row_b, column_a, column_b = max(down, 0) * BLOCK, max(-down, 0) * BLOCK, max(right, 0) * BLOCK, max(-right, 0) * BLOCK
+    a, b, aa, bb, ab = 0, 0, 0, 0, 0
+    for row in range(height):
+        for column in range(width):
+            x, y = np.int64(one[row_a + row, column_a + column]), np.int64(other[row_b + row, column_b + column])
+            a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y
+    count = height * width
+    if abs(a - b) > max_difference * count:
+        return False
+    common, spread = count * ab - a * b, float(count * aa - a * a) * float(count * bb - b * b)
+    return common > 0 and float(common) ** 2 >= min_correlation**2 * spread and spread > 0
+
+
+@compiled
+def _join(thumbnails, block, key, mean, parent, min_correlation, max_difference):
+    """Joins tiles in `parent`; blocks are sorted by key and mean, so a copy stands among the next few."""
+    for place in range(len(block)):
+        for near in range(place + 1, min(place + 1 + NEIGHBORS, len(block))):
+            if key[near] != key[place] or mean[near] - mean[place] > max_difference:
+                break
+            one, other = block[place] // 9, block[near] // 9
+            if one == other:
+                continue
+            a, b = _root(parent, one), _root(parent, other)
+            if a == b:
+                continue
+            down, right = block[place] % 9 // 3 - block[near] % 9 // 3, block[place] % 3 - block[near] % 3
+            if _agree(thumbnails[one], thumbnails[other], down, right, min_correlation, max_difference):
+                parent[max(a, b)] = min(a, b)
