@@ -25,7 +25,7 @@ class SceneSettings:
 
     min_std: float = setting(6.0, "standard deviation of a block's gray values at 1/8 scale below which it is no evidence (flat sea)")
     min_correlation: float = setting(0.98, "correlation over all blocks that two tiles would share")
-    max_difference: float = setting(2.5, "largest difference of the mean gray values there")
+    max_difference: float = setting(2.5, "largest difference of the mean gray values of two blocks that may be one")
 
 
 def find_scenes(thumbnails: np.ndarray, settings: SceneSettings = SceneSettings()) -> np.ndarray:
@@ -42,11 +42,7 @@ def find_scenes(thumbnails: np.ndarray, settings: SceneSettings = SceneSettings(
     for table in range(TABLES):
         order = np.lexsort((mean, keys[:, table]))
         _join(thumbnails, block[order], keys[order, table], mean[order], parent, settings.min_correlation, settings.max_difference)
-    roots = _roots(parent)
-    _, first, scene = np.unique(roots, return_index=True, return_inverse=True)
-    rank = np.empty(len(first), np.int64)
-    rank[np.argsort(first)] = np.arange(len(first))
-    return rank[scene]
+    return np.unique(_roots(parent), return_inverse=True)[1]  # a root is its scene's first tile
 
 
 def _describe(thumbnails: np.ndarray, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,7 +83,7 @@ def _roots(parent):
 
 
 @compiled
-def _agree(one, other, down, right, min_correlation, max_difference):
+def _agree(one, other, down, right, min_correlation):
     """Whether two tiles show the same ground where they would overlap, `other` lying some blocks below and to the right of `one`."""
     height, width = TILE - abs(down) * BLOCK, TILE - abs(right) * BLOCK
     row_a, row_b, column_a, column_b = max(down, 0) * BLOCK, max(-down, 0) * BLOCK, max(right, 0) * BLOCK, max(-right, 0) * BLOCK
@@ -97,8 +93,6 @@ def _agree(one, other, down, right, min_correlation, max_difference):
             x, y = np.int64(one[row_a + row, column_a + column]), np.int64(other[row_b + row, column_b + column])
             a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y
     count = height * width
-    if abs(a - b) > max_difference * count:
-        return False
     common, spread = count * ab - a * b, float(count * aa - a * a) * float(count * bb - b * b)
     return common > 0 and float(common) ** 2 >= min_correlation**2 * spread and spread > 0
 
@@ -117,5 +111,5 @@ def _join(thumbnails, block, key, mean, parent, min_correlation, max_difference)
             if a == b:
                 continue
             down, right = block[place] % 9 // 3 - block[near] % 9 // 3, block[place] % 3 - block[near] % 3
-            if _agree(thumbnails[one], thumbnails[other], down, right, min_correlation, max_difference):
+            if _agree(thumbnails[one], thumbnails[other], down, right, min_correlation):
                 parent[max(a, b)] = min(a, b)

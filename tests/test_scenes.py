@@ -86,6 +86,17 @@ def test_one_block_in_common_joins_and_a_like_one_does_not():
     assert scenes.find_scenes(tiles).tolist() == [0, 0, 1]
 
 
+@pytest.mark.parametrize(("noise", "light", "joined"), [(1, 0, True), (25, 0, False), (1, 10, False)])
+def test_likeness_from_afar_is_not_enough(noise, light, joined):
+    """Two blocks with the same low frequencies, and so the same keys: joined only where the rest and the light agree too."""
+    rng = np.random.default_rng(0)
+    smooth = np.kron(rng.integers(60, 180, (2, 2)), np.ones((16, 16)))
+    tiles = rng.integers(0, 256, (2, 96, 96))
+    tiles[0, 64:, 64:] = smooth + noise * rng.choice([-1, 1], (32, 32))
+    tiles[1, :32, :32] = smooth + noise * rng.choice([-1, 1], (32, 32)) + light
+    assert (len(set(scenes.find_scenes(np.clip(tiles, 0, 255).astype(np.uint8)).tolist())) == 1) == joined
+
+
 def test_other_shapes_are_refused():
     with pytest.raises(KitError, match="thumbnails are uint8 of shape"):
         scenes.find_scenes(np.zeros((3, 768, 768), np.uint8))
