@@ -145,7 +145,8 @@ def overlaps(masks: Masks) -> list[tuple[int, int]]:
 
 def join(masks: Masks) -> Masks:
     """The objects of one image and label made one, with the pixels of all of them; by label within an image."""
-    key = owners(masks) * (int(masks.labels.max(initial=0)) + 1) + masks.labels
+    labels = int(masks.labels.max(initial=0)) + 1
+    key = owners(masks) * labels + masks.labels
     groups, group = np.unique(key, return_inverse=True)
     if len(groups) == len(key) and (np.diff(key) > 0).all():
         return masks
@@ -157,11 +158,11 @@ def join(masks: Masks) -> Masks:
     first = np.flatnonzero(np.concatenate([[True], begin[1:] > end[:-1]])) if len(order) else np.zeros(0, np.int64)
     last = np.append(first[1:], len(order)) - 1 if len(order) else first
     runs = np.searchsorted(owner[order][first], np.arange(len(groups) + 1))
-    image = groups // (int(masks.labels.max(initial=0)) + 1)
-    objects = np.searchsorted(image, np.arange(len(masks) + 1))
-    labels = (groups - image * (int(masks.labels.max(initial=0)) + 1)).astype(np.int32)
+    objects = np.searchsorted(groups // labels, np.arange(len(masks) + 1))
     start, length = (begin[first] - base[first]).astype(np.int32), (end[last] - begin[first]).astype(np.int32)
-    return Masks(masks.ids, masks.shapes, objects.astype(np.int64), labels, runs.astype(np.int64), start, length)
+    return Masks(
+        masks.ids, masks.shapes, objects.astype(np.int64), (groups % labels).astype(np.int32), runs.astype(np.int64), start, length
+    )
 
 
 def split_labels(masks: Masks, labels: int) -> Masks:

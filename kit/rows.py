@@ -86,17 +86,17 @@ def inspect_submission(source, competition: Competition = AIRBUS, *, shapes: Sha
     return _inspect(*cells.load(source), competition, True, shapes, exact=True)
 
 
-def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False) -> list[str]:
+def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False, strict: bool = True) -> list[str]:
     """The distinct image ids of a submission in order of first appearance; its runs are not read.
 
-    labels: the id cells as they stand, with a label where the competition writes one there. Raises KitError where a sample is damaged.
+    labels: the id cells as they stand, with a label where the competition writes one there. strict: a damaged or empty one raises KitError.
     """
     name, data = cells.load(source)
     found, layout = _open(name, data, competition, True)
     ids, _, _, problems = _identify(found, layout, competition)
-    for problem in problems[:1]:
+    for problem in problems[:1] if strict else ():
         raise KitError(f"{name} row {problem.row}: {problem.detail}; is the file cut or damaged?")
-    if not ids:
+    if not ids and strict:
         raise KitError(f"{name}: holds no row")
     return list(dict.fromkeys(_number_cells(found, 0)[0])) if labels and layout.separator else ids
 

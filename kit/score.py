@@ -5,7 +5,6 @@ Rules of object F2: https://www.kaggle.com/c/airbus-ship-detection/overview/eval
 
 from __future__ import annotations
 
-import itertools
 import json
 from pathlib import Path
 
@@ -172,9 +171,11 @@ def _check_labels(prediction, found: Masks, competition: Competition) -> None:
     """KitError where a prediction that has a row for every image and label lacks one."""
     given = rows.read_ids(prediction, competition, labels=True) if len(found) else []
     if competition.row == "image and label" and given != list(found.ids):
+        known = set(given)
         wanted = (f"{name}{competition.label_separator}{tag}" for name in found.ids for tag in competition.need("labels"))
-        for cell in itertools.islice((cell for cell in wanted if cell not in set(given)), 1):
-            raise KitError(f"the prediction has no row {cell}; give it at least a blank one")
+        missing = next((cell for cell in wanted if cell not in known), None)
+        if missing is not None:
+            raise KitError(f"the prediction has no row {missing}; give it at least a blank one")
 
 
 def score_csv(truth, prediction, *, shape: tuple[int, int] | None = None, per_image=None, competition: Competition = AIRBUS) -> dict:

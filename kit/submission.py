@@ -27,7 +27,9 @@ def find_problems(
     found, problems = rows.inspect_submission(path, competition, shapes=shapes)
     if ids is not None:
         labeled = bool(competition.label_separator)
-        what, cells = ("image and label", rows.read_ids(path, competition, labels=True)) if labeled else ("image", list(found.ids))
+        what, cells = (
+            ("image and label", rows.read_ids(path, competition, labels=True, strict=False)) if labeled else ("image", list(found.ids))
+        )
         wanted, given = set(ids), set(cells)
         problems += [
             Problem(f"{what} missing", 0, cell, "the sample names it, the submission does not") for cell in ids if cell not in given
@@ -63,7 +65,8 @@ def write_csv(masks: Masks, path, competition: Competition = AIRBUS, *, sample=N
     """
     wanted = None
     if sample is not None:
-        wanted, ids = rows.read_ids(sample, competition, labels=True), rows.read_ids(sample, competition)
+        wanted = rows.read_ids(sample, competition, labels=True)
+        ids = rows.read_ids(sample, competition) if competition.label_separator else wanted
         missing = set(ids) - set(masks.ids)
         if missing:
             raise KitError(f"{path}: no prediction for {len(missing)} images of the sample, the first is {min(missing)}")

@@ -160,6 +160,15 @@ def test_images_of_several_sizes_and_runs_across_are_written(tmp_path):
     assert (tmp_path / "out.csv").read_text().endswith("a,1 5\n")
 
 
+def test_an_illegal_row_with_a_label_is_listed_beside_what_is_missing(tmp_path):
+    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"), height=2, width=3)
+    header = "ImageId_ClassId,EncodedPixels"
+    sample = write_csv(tmp_path / "s.csv", "a_1,", "a_2,", header=header)
+    problems, _ = submission.check_csv(write_csv(tmp_path / "p.csv", "a_1,", "a_9,", header=header), sample, competition=steel)
+    kinds = {"unknown label", "image and label missing", "image and label not in the sample"}
+    assert {problem.kind for problem in problems} == kinds
+
+
 def test_ids_that_need_quotes_survive(tmp_path):
     names = ['a,"b".jpg', "two\nlines.jpg", "é.jpg"]
     wanted = dense.from_labels(names, [[[1]], [[0]], [[1]]])
