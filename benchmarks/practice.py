@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kit.practice import count_cores, write_practice
+from kit.pool import count_cores
+from kit.practice import write_practice
 
 TILES, ROUNDS = 120, 3
 

@@ -46,8 +46,11 @@ class Cells:
 
 
 def load(source) -> tuple[str, np.ndarray]:
-    """What errors call a source of CSV text (a path, bytes, or a pandas DataFrame), and its bytes (uint8); KitError where it is no text."""
-    if isinstance(source, bytes | bytearray | memoryview):
+    """What errors call a source of CSV text (a path, bytes, (name, bytes), or a pandas DataFrame), and its bytes (uint8); KitError where
+    it is no text."""
+    if isinstance(source, tuple):
+        name, data = source[0], np.frombuffer(source[1], np.uint8)
+    elif isinstance(source, bytes | bytearray | memoryview):
         name, data = "CSV", np.frombuffer(source, np.uint8)
     elif hasattr(source, "to_csv"):
         name, data = "DataFrame", np.frombuffer(source.to_csv(index=False, lineterminator="\n").encode(), np.uint8)

@@ -63,6 +63,9 @@ def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
     hints = typing.get_type_hints(cls)
     for field in dataclasses.fields(cls):
         choices = field.metadata["choices"]
+        if hints[field.name] is bool:
+            parser.add_argument(f"--{field.name.replace('_', '-')}", action="store_true", help=field.metadata["help"])
+            continue
         text = field.metadata["help"] + (f": {', '.join(map(str, choices))}" if choices else "")
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
@@ -100,8 +103,8 @@ def make_parser() -> argparse.ArgumentParser:
     verb = add("practice", "write a competition folder from synthetic scenes", _practice, PracticeSettings)
     verb.add_argument("out", metavar="OUT", help="folder to make")
     verb = add("pack", "pack a competition's training images into records, in folds of whole scenes", _pack, PackSettings)
-    verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition")
-    verb.add_argument("records", metavar="RECORDS", help="folder to make")
+    verb.add_argument("competition", metavar="COMPETITION", help="folder or zip of the competition, or the word kaggle: its mounts")
+    verb.add_argument("records", metavar="RECORDS", help="folder to make, or to go on with")
     add_competition(verb)
     verb = add("train", "train a U-Net on all folds but one", _train, TrainSettings)
     verb.add_argument("records", metavar="RECORDS", help="folder made by kit pack")
@@ -120,10 +123,12 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("--per-image", metavar="OUT.csv", help="also write counts and F2 of every image")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
     add_competition(verb)
-    verb = add("check", "would Kaggle take this submission", _check)
-    verb.add_argument("prediction", metavar="PREDICTION.csv")
-    verb.add_argument("sample", metavar="SAMPLE.csv", help="the sample submission, whose ids count")
+    verb = add("check", "would Kaggle take this submission; or: is every part of these records whole", _check)
+    verb.add_argument("what", metavar="PREDICTION.csv|RECORDS", help="a submission, or a folder made by kit pack")
+    verb.add_argument("sample", metavar="SAMPLE.csv", nargs="?", help="the sample submission, whose ids count")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
+    verb.add_argument("--repair", action="store_true", help="make damaged parts of the records again from their source")
+    verb.add_argument("--source", metavar="COMPETITION", help="where that source is now, if it moved since the packing")
     add_competition(verb)
     return parser
 
@@ -141,9 +146,15 @@ def _practice(options):
 
 
 def _pack(options):
-    from .tf.records import pack
+    from .packing import pack
 
-    manifest = pack(options.competition, options.records, competition=find_competition(options.preset), **_settings(options, PackSettings))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    competition = find_competition(options.preset)
+    try:
+        manifest = pack(options.competition, options.records, competition=competition, **_settings(options, PackSettings))
+    except KeyboardInterrupt:
+        print(f"kit pack: stopped; the same command goes on in {options.records}")
+        return 0
     print(manifest["table"])
     for item in manifest["skipped"]:
         print(f"left out: {item['image']}: {item['reason']}")
@@ -178,11 +189,29 @@ def _score(options):
 
 
 def _check(options):
+    if options.sample is None:
+        return _check_records(options)
     from .submission import check_csv
 
-    problems, report = check_csv(options.prediction, options.sample, shape=options.shape, competition=find_competition(options.preset))
+    problems, report = check_csv(options.what, options.sample, shape=options.shape, competition=find_competition(options.preset))
     print(report)
     return 1 if problems else 0
+
+
+def _check_records(options):
+    from .records import find_damage
+
+    if Path(options.what).is_file():
+        raise KitError(f"{options.what}: is a file; a submission is checked against its sample: kit check PREDICTION.csv SAMPLE.csv")
+    if options.repair:
+        from .packing import repair
+
+        repair(options.what, options.source)
+    damage = find_damage(options.what)
+    for name, reason in damage.items():
+        print(f"{name}: {reason}")
+    print(f"{options.what}: {len(damage)} parts are damaged; kit check {options.what} --repair makes them again" if damage else "all whole")
+    return 1 if damage else 0
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,11 +1,9 @@
-"""What a competition's files are called and mean, and finding them in a folder."""
+"""What a competition's files are called and mean."""
 
 from __future__ import annotations
 
 import dataclasses
-import glob
 import json
-import re
 import typing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -17,6 +15,7 @@ CHOICES = {
     "row": ("object", "image", "image and label"),
     "order": ("down", "across", ""),
     "score": ("object-f2", "object-jaccard", "dice", ""),
+    "scenes": ("shared blocks", ""),
 }
 
 
@@ -32,7 +31,7 @@ class Competition:
     test_images: str = "test_v2/{id}"
     truth_csv: str = "train_ship_segmentations_v2.csv"
     sample_csv: str = "sample_submission_v2.csv"  # its ids are those to predict, its runs are placeholders
-    scenes_csv: str = "truth/tiles.csv"  # ImageId,scene,x,y where scenes are known (practice competitions)
+    kaggle: str = "airbus-ship-detection"  # its name in Kaggle's addresses and mounts
     id_column: str = "ImageId"
     runs_column: str = "EncodedPixels"
     label_column: str = ""  # the truth's column with an object's label, if it has one
@@ -50,6 +49,7 @@ class Competition:
     sample_height: int | None = None  # px, of the submission's masks where they differ
     sample_width: int | None = None
     score: str = "object-f2"
+    scenes: str = "shared blocks"  # how tiles of one scene are known: by shared blocks of 256 px; "": not at all
 
     def __post_init__(self):
         hints = typing.get_type_hints(Competition)
@@ -107,7 +107,7 @@ def _is_inside(path: str, must_hold: str) -> bool:
 
 def _preset(name: str, **fields) -> Competition:
     """What is not publicly fixed, or not known here, stays open: "" or None."""
-    files = ("train_images", "test_images", "truth_csv", "sample_csv", "scenes_csv", "score")
+    files = ("train_images", "test_images", "truth_csv", "sample_csv", "kaggle", "score", "scenes")
     return Competition(**{"name": name, "height": None, "width": None, **dict.fromkeys(files, ""), **fields})
 
 
@@ -166,41 +166,6 @@ def find_competition(name: str) -> Competition:
     if not name.endswith(".json"):
         raise KitError(f"competition {name!r}: not one of {', '.join(PRESETS)}, and not a .json file")
     return from_json(read_json(Path(name), "the fields of a competition"))
-
-
-def find_folder(path) -> Path:
-    """`path` as the folder of a competition; KitError where it is none."""
-    folder = Path(path)
-    if not folder.exists():
-        raise KitError(f"{folder}: no such folder; give the folder that holds {AIRBUS.truth_csv}, or make one: kit practice {folder}")
-    if not folder.is_dir():
-        raise KitError(f"{folder}: is not a folder; give the folder that holds {AIRBUS.truth_csv}")
-    return folder
-
-
-def find_file(folder: Path, name: str, what: str) -> Path:
-    """The file `name` inside `folder`; KitError naming `what` it is where it is missing."""
-    path = folder / name
-    if not path.is_file():
-        raise KitError(f"{folder}: holds no {name} ({what}); is it the competition's folder?")
-    return path
-
-
-def list_images(folder: Path, pattern: str) -> dict[str, Path]:
-    """Paths of the images at `pattern` (a path with {id} in it) by id, sorted by id; hidden files are passed over."""
-    top = folder / pattern.split("/", 1)[0] if "/" in pattern else folder
-    if not top.is_dir():
-        raise KitError(f"{folder}: holds no folder {top.name} with images; is it the competition's folder?")
-    parts = [re.escape(part) for part in pattern.split("{id}")]
-    one = re.compile(parts[0] + "(?P<id>[^/]+)" + "(?P=id)".join(parts[1:]))
-    found = {}
-    for path in sorted(folder.glob("*".join(glob.escape(part) for part in pattern.split("{id}")))):
-        match = one.fullmatch(path.relative_to(folder).as_posix())
-        if match and path.is_file() and not path.name.startswith("."):
-            found[match["id"]] = path
-    if not found:
-        raise KitError(f"{top}: the folder is empty; copy the competition's images into it")
-    return found
 
 
 def image_path(folder: Path, pattern: str, image_id: str) -> Path:

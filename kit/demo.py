@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import figures, masks, objects, score, submission, tuning
+from . import figures, masks, objects, packing, records, score, submission, tuning
 from .competition import AIRBUS, image_path
 from .counts import count
 from .errors import KitError
@@ -41,7 +41,7 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     for name in ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn"):  # before anything is removed
         if importlib.util.find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    from .tf import inference, records, training
+    from .tf import inference, training
 
     PracticeSettings(seed=seed, **PRACTICE)  # refuses a bad seed
     out = Path(out)
@@ -55,7 +55,7 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     say(1, f"an easy practice competition: {PRACTICE['images']} training tiles of synthetic scenes, {easy}")
     write_practice(competition, seed=seed, **PRACTICE)
     say(2, "records, in folds of whole scenes")
-    print(records.pack(competition, packed, seed=seed, **PACK)["table"])
+    print(packing.pack(competition, packed, seed=seed, **PACK)["table"])
     say(3, "a U-Net, trained on all folds but fold 0")
     if len(training.train(packed, model, seed=seed, **TRAIN)) < TRAIN["epochs"]:
         raise KitError("stopped in its training; run the same command again")
@@ -94,7 +94,7 @@ def _clear(out: Path) -> None:
     found = {item.name for item in out.iterdir()}
     if not found:
         return
-    cut_off = {name for name in found if re.fullmatch(r"\.(competition|records)\.[0-9]+\.tmp", name)}
+    cut_off = {name for name in found if re.fullmatch(r"\.competition\.[0-9]+\.tmp", name)}
     if found - set(MADE) - cut_off or not (cut_off or (out / "competition" / "practice.json").is_file()):
         raise KitError(f"{out}: is not empty and holds more than an earlier demo; give another folder with --out")
     for name in [*reversed(MADE), *cut_off]:  # the competition, by which an earlier demo is known, goes last

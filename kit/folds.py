@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 
 from .errors import KitError
 
@@ -38,3 +39,9 @@ def assign(scenes: np.ndarray, objects: np.ndarray, folds: int, seed: int) -> np
         for fold, (_, held_out) in enumerate(splitter.split(groups, strata, groups)):
             result[held_out] = fold
     return result
+
+
+def to_csv(ids: list[str], scenes: np.ndarray, fold: np.ndarray) -> str:
+    """folds.csv: `ImageId,scene,fold`, by id."""
+    frame = pd.DataFrame({"ImageId": ids, "scene": scenes, "fold": fold}).sort_values("ImageId")
+    return frame.to_csv(index=False, lineterminator="\n")

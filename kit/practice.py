@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,10 +16,13 @@ from PIL import Image
 from . import dense, masks, rows, synthetic
 from .competition import AIRBUS, image_path
 from .errors import KitError
+from .pool import count_cores
 from .progress import bar
 from .seascape import STRIDE, TILE, Scene, Textures, plan
 from .settings import PracticeSettings
 from .writing import replacing_folder
+
+SCENES_CSV = "truth/tiles.csv"  # which tiles were cut from one scene; tests read it, packing does not
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
     ids = [f"{number:09x}.jpg" for number in _distinct(rng, total)]
     train = choose_tiles(settings, settings.images, textures, 0)
     test = choose_tiles(settings, settings.test_images, textures, train[-1].scene.index + 1)
-    for name in (AIRBUS.train_images, AIRBUS.test_images, AIRBUS.scenes_csv):
+    for name in (AIRBUS.train_images, AIRBUS.test_images, SCENES_CSV):
         (folder / name).parent.mkdir()
 
     jobs, place = [], 0
@@ -73,7 +75,7 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
             steps.update(len(tiles))
 
     lines = [f"{name},{cut.scene.index},{x},{y}" for _, cut, names in jobs for name, (x, y) in zip(names, cut.offsets)]
-    (folder / AIRBUS.scenes_csv).write_text("\n".join(["ImageId,scene,x,y", *sorted(lines)]) + "\n")
+    (folder / SCENES_CSV).write_text("\n".join(["ImageId,scene,x,y", *sorted(lines)]) + "\n")
     names = sorted(ids[: settings.images]), sorted(ids[settings.images :])
     _write_truth(folder / AIRBUS.truth_csv, [found[name] for name in names[0]])
     _write_truth(folder / "truth" / "test_ship_segmentations_v2.csv", [found[name] for name in names[1]])
@@ -117,11 +119,6 @@ def choose_tiles(settings: PracticeSettings, count: int, textures: Textures, fir
         if taken:
             cuts.append(Cut(scene, tuple(sorted(taken))))
     return sorted(cuts, key=lambda cut: cut.scene.index)
-
-
-def count_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _in_order(work: Callable, jobs: list) -> Iterator:

@@ -61,7 +61,7 @@ def lay_out(competition: Competition, submission: bool) -> Layout:
 
 
 def read_csv(source, competition: Competition = AIRBUS, *, submission: bool = False, strict: bool = True, shapes: Shapes | None = None):
-    """Masks of a CSV: a path, bytes, or a pandas DataFrame.
+    """Masks of a CSV: a path, bytes, (name, bytes), or a pandas DataFrame.
 
     submission: the competition's columns and size for submissions come first (files of the other kind are read all the same). shapes: sizes
     of images by id, where they differ. An illegal row raises KitError with file, row, image and reason; with strict=False the result is

@@ -12,15 +12,15 @@ import numpy as np
 
 from .errors import KitError
 from .jit import compiled
-from .settings import setting
+from .settings import Settings, setting
 
 TILE, BLOCK, SIDE = 96, 32, 3  # px of a tile and of a block at 1/8 scale, blocks along a tile
 TABLES, BITS, NEIGHBORS = 8, 18, 8  # hash tables, bits of a key, entries after a block's own that are looked at
-CHUNK = 4096  # tiles at a time, for flat memory
+CHUNK = 512  # tiles, or pairs of them, at a time, for flat memory
 
 
 @dataclass(frozen=True)
-class SceneSettings:
+class SceneSettings(Settings):
     """What is evidence that two tiles share ground."""
 
     min_std: float = setting(6.0, "standard deviation of a block's gray values at 1/8 scale below which it is no evidence (flat sea)")
@@ -28,20 +28,27 @@ class SceneSettings:
     max_difference: float = setting(2.5, "largest difference of the mean gray values of two blocks that may be one")
 
 
-def find_scenes(thumbnails: np.ndarray, settings: SceneSettings = SceneSettings()) -> np.ndarray:
+def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.ndarray:
     """Scene of each tile, int64 (tiles,), numbered from 0 in order of first appearance; a tile without a neighbor is one of its own.
 
-    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale. Each structured block gets a few hash keys from the signs of its low frequencies;
-    blocks with a common key and a like mean are candidates; a candidate pair of tiles is joined where all the ground that they would
-    share agrees. Raises KitError for another shape.
+    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale; an array, or whatever has its shape and gives arrays for slices and indices. Each
+    structured block gets a few hash keys from the signs of its low frequencies; blocks with a common key and a like mean are candidates; a
+    candidate pair of tiles is joined where all the ground that they would share agrees. Raises KitError for another shape.
     """
-    if thumbnails.ndim != 3 or thumbnails.shape[1:] != (TILE, TILE) or thumbnails.dtype != np.uint8:
-        raise KitError(f"thumbnails are uint8 of shape (tiles, {TILE}, {TILE}), got {thumbnails.dtype} of shape {thumbnails.shape}")
+    if len(thumbnails) == 0:
+        return np.zeros(0, np.int64)
+    first = thumbnails[:1]
+    if first.shape[1:] != (TILE, TILE) or first.dtype != np.uint8:
+        raise KitError(f"thumbnails are uint8 of shape (tiles, {TILE}, {TILE}), got {first.dtype} of shape (tiles, *{first.shape[1:]})")
     block, mean, keys = _describe(thumbnails, settings.min_std)
     parent = np.arange(len(thumbnails))
     for table in range(TABLES):
         order = np.lexsort((mean, keys[:, table]))
-        _join(thumbnails, block[order], keys[order, table], mean[order], parent, settings.min_correlation, settings.max_difference)
+        pairs = _pair(block[order], keys[order, table], mean[order], parent, settings.max_difference)
+        for start in range(0, len(pairs), CHUNK):
+            part = pairs[start : start + CHUNK]
+            part = part[_apart(part, parent)]  # what is joined by now needs no second look
+            _join(part, thumbnails[part[:, 0]], thumbnails[part[:, 1]], parent, settings.min_correlation)
     return np.unique(_roots(parent), return_inverse=True)[1]  # a root is its scene's first tile
 
 
@@ -98,18 +105,39 @@ def _agree(one, other, down, right, min_correlation):
 
 
 @compiled
-def _join(thumbnails, block, key, mean, parent, min_correlation, max_difference):
-    """Joins tiles in `parent`; blocks are sorted by key and mean, so a copy stands among the next few."""
+def _pair(block, key, mean, parent, max_difference):
+    """Candidates, int32 (pairs, 4): two tiles, and by how many blocks the second lies below and to the right of the first. Blocks are
+    sorted by key and mean, so a copy stands among the next few."""
+    found, size = np.empty((1024, 4), np.int32), 0
     for place in range(len(block)):
         for near in range(place + 1, min(place + 1 + NEIGHBORS, len(block))):
             if key[near] != key[place] or mean[near] - mean[place] > max_difference:
                 break
             one, other = block[place] // 9, block[near] // 9
-            if one == other:
+            if _root(parent, one) == _root(parent, other):
                 continue
-            a, b = _root(parent, one), _root(parent, other)
-            if a == b:
-                continue
-            down, right = block[place] % 9 // 3 - block[near] % 9 // 3, block[place] % 3 - block[near] % 3
-            if _agree(thumbnails[one], thumbnails[other], down, right, min_correlation):
-                parent[max(a, b)] = min(a, b)
+            if size == len(found):
+                found = np.concatenate((found, np.empty_like(found)))
+            found[size, 0], found[size, 1] = one, other
+            found[size, 2] = block[place] % 9 // 3 - block[near] % 9 // 3
+            found[size, 3] = block[place] % 3 - block[near] % 3
+            size += 1
+    return found[:size]
+
+
+@compiled
+def _apart(pairs, parent):
+    """Which pairs are not yet of one scene."""
+    found = np.empty(len(pairs), np.bool_)
+    for place in range(len(pairs)):
+        found[place] = _root(parent, pairs[place, 0]) != _root(parent, pairs[place, 1])
+    return found
+
+
+@compiled
+def _join(pairs, ones, others, parent, min_correlation):
+    """Joins in `parent` the pairs whose common ground agrees."""
+    for place in range(len(pairs)):
+        a, b = _root(parent, pairs[place, 0]), _root(parent, pairs[place, 1])
+        if a != b and _agree(ones[place], others[place], pairs[place, 2], pairs[place, 3], min_correlation):
+            parent[max(a, b)] = min(a, b)

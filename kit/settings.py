@@ -73,8 +73,15 @@ class PackSettings(Settings):
     """`kit pack`: records in folds of whole scenes."""
 
     folds: int = setting(5, "folds; every scene lies in one of them", low=2)
-    seed: int = setting(0, "seed of the folds and of the order in the shards", low=0, high=LARGEST_SEED)
+    per_count: int | None = setting(None, "images of each object count at most (none, one, two ... objects); none: all", low=1)
+    empty_share: float | None = setting(None, "share of images without an object among those packed; none: as it is", low=0, high=1)
+    limit: int | None = setting(None, "images at most; none: all", low=1)
+    fit: bool = setting(False, "where not everything fits on the disk: all images with an object, and as many empty ones as fit")
+    max_bad_share: float = setting(0.01, "share of bad images that are left out without an error", low=0, high=1)
+    max_bad: int = setting(5, "bad images that are left out without an error, whatever their share", low=0)
     shard_mb: int = setting(128, "size of a shard that is aimed at, MB", low=1)
+    seed: int = setting(0, "seed of what is drawn, of the folds and of the order in the shards", low=0, high=LARGEST_SEED)
+    workers: int | None = setting(None, "worker processes, which change no byte; none: one a core", low=1)
 
 
 # Columns that can tell the best epoch. The default looks at images with objects only: at threshold 128, before tuning, a network that

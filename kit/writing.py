@@ -66,9 +66,14 @@ def check_target(path) -> None:
 
 def explain(error: OSError, path: Path) -> str:
     """An OSError in words, with the way out."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if is_full(error):
         return f"{path}: the disk that holds {path.parent} is full; free some space and run the same command again"
     return f"{path}: {error.strerror or error}; is it there, and may it be read and written?"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an OSError says that the disk, or one's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write_bytes(path, data: bytes) -> None:

@@ -30,7 +30,7 @@ def practice(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def records(practice, tmp_path_factory) -> Path:
-    from kit.tf.records import pack
+    from kit.packing import pack
 
     out = tmp_path_factory.mktemp("records") / "records"
     pack(practice, out, folds=2)

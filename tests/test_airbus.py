@@ -35,8 +35,8 @@ def blank_share(few, records) -> float:
 
 
 def test_real_images_become_a_checked_submission(few, tmp_path):
+    from kit.packing import pack
     from kit.tf.inference import predict, tune
-    from kit.tf.records import pack
     from kit.tf.training import train
 
     manifest = pack(few, tmp_path / "records", folds=4)

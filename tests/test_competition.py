@@ -70,20 +70,6 @@ def test_no_id_leaves_the_folder(tmp_path, name):
         competition.image_path(tmp_path, "test_v2/{id}", name)
 
 
-def test_images_are_listed_by_the_pattern_of_their_paths(tmp_path):
-    for name in ("train/a.png", "train/b.png", "train/.hidden.png", "train/c.jpg", "deep/a/images/a.png", "deep/b/images/x.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    assert list(competition.list_images(tmp_path, "train/{id}")) == ["a.png", "b.png", "c.jpg"]
-    assert competition.list_images(tmp_path, "train/{id}.png") == {"a": tmp_path / "train/a.png", "b": tmp_path / "train/b.png"}
-    assert list(competition.list_images(tmp_path, "deep/{id}/images/{id}.png")) == ["a"]  # b's image has another name
-    assert competition.image_path(tmp_path, "deep/{id}/images/{id}.png", "a") == tmp_path / "deep/a/images/a.png"
-    with pytest.raises(KitError, match="holds no folder nowhere"):
-        competition.list_images(tmp_path, "nowhere/{id}")
-    with pytest.raises(KitError, match="train: the folder is empty"):
-        competition.list_images(tmp_path, "train/{id}.tif")
-
-
 def test_a_damaged_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(KitError, match=r"a\.json: cannot be read as JSON"):

@@ -49,10 +49,10 @@ def test_a_stopped_training_stops_the_demo(small, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "TRAIN", demo.TRAIN | {"max_hours": 1e-9})
     with pytest.raises(KitError, match="stopped in its training"):
         demo.run_demo(tmp_path / "demo")
-    (tmp_path / "demo" / ".records.123.tmp").mkdir()  # left by a kill
+    (tmp_path / "demo" / ".competition.123.tmp").mkdir()  # left by a kill
     with pytest.raises(KitError, match="stopped in its training"):
         demo.run_demo(tmp_path / "demo")
-    assert not (tmp_path / "demo" / ".records.123.tmp").exists()
+    assert not (tmp_path / "demo" / ".competition.123.tmp").exists()
 
 
 def test_a_folder_of_the_user_is_never_replaced(tmp_path):

@@ -17,7 +17,16 @@ def jpeg(tmp_path):
 
 
 def test_a_whole_image_gives_its_size(jpeg):
-    assert images.inspect(jpeg) == (64, 96)
+    height, width, gray = images.inspect("a.jpg", jpeg.read_bytes())
+    assert (height, width) == (64, 96) and gray.shape == (8, 12) and gray.dtype == np.uint8
+    expected = np.asarray(Image.open(jpeg).convert("L"), float).reshape(8, 8, 12, 8).mean((1, 3))
+    assert np.abs(gray - expected).max() < 2
+
+
+def test_a_png_is_seen_at_the_same_scale(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (61, 97, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "a.png")
+    assert images.inspect("a.png", (tmp_path / "a.png").read_bytes())[2].shape == (8, 13)
 
 
 def cut(path):
@@ -28,6 +37,14 @@ def bomb(path):
     """A PNG whose header promises 12,000 x 12,000 px."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)))
+
+
+def disguise(path):
+    Image.open(path).save(path, "PNG")
+
+
+def without_end(path):
+    path.write_bytes(path.read_bytes()[:-2])
 
 
 def gray(path):
@@ -41,17 +58,19 @@ def cmyk(path):
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (cut, "cannot be decoded"),
+        (cut, "is truncated: its .* do not end with the marker FF D9"),
+        (without_end, "is truncated"),
+        (lambda path: path.write_bytes(path.read_bytes()[:200] + images.END), "no JPEG or PNG|cannot be decoded"),
+        (disguise, "is a PNG by its bytes"),
         (lambda path: path.write_bytes(b""), "the file is empty"),
         (lambda path: path.write_text("no image"), "is no JPEG or PNG"),
         (bomb, "is no JPEG or PNG of a sensible size"),
         (gray, "its colors are L"),
         (cmyk, "its colors are CMYK"),
-        (lambda path: path.unlink(), "no such file"),
     ],
 )
 def test_a_bad_image_is_named_with_its_reason(jpeg, spoil, words):
     spoil(jpeg)
     with pytest.raises(KitError, match=words) as error:
-        images.inspect(jpeg)
+        images.inspect("train/a.jpg", jpeg.read_bytes())
     assert "a.jpg" in str(error.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from ..errors import KitError
-from .records import Records, open_records
+from ..records import Records, open_records
 
 _FIELDS = {
     "image_id": tf.io.FixedLenFeature([], tf.string),

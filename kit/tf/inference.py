@@ -14,15 +14,15 @@ import numpy as np
 import tensorflow as tf
 
 from .. import competition as rules
-from .. import images, masks, objects, progress, rows, submission, tuning
-from ..competition import Competition
+from .. import images, masks, objects, progress, rows, sources, submission, tuning
+from ..competition import AIRBUS, Competition
 from ..errors import KitError
 from ..masks import Masks
+from ..records import Records, open_records
 from ..settings import TrainSettings, TuneSettings
 from ..writing import check_target, replacing_folder, write_json, write_text
 from .batches import read_files, scan
 from .failures import explained
-from .records import Records, open_records
 from .unet import unet
 
 BATCH = 2  # whole images a step: more are not faster on a CPU and need more memory
@@ -167,14 +167,20 @@ def predict(model, competition_folder, out, *, competition: Competition | None =
     Returns the masks. KitError: anything missing, an image that cannot be decoded, one whose size is not the competition's.
     """
     check_target(out)  # before any time is spent
-    folder = rules.find_folder(competition_folder)
+    source = sources.find_source(competition_folder, AIRBUS if competition is None else competition)
+    if source.directory is not None:
+        raise KitError(f"{source.path}: test images are read from a folder; unpack the zip first")
     network, config = load_model(model)
     competition = rules.from_json(config["competition"]) if competition is None else competition
-    sample = rules.find_file(folder, competition.need("sample_csv"), "the sample submission, whose ids are predicted")
+    folder = source.path
+    sample = folder / sources.find_file(source, competition.need("sample_csv"), "the sample submission, whose ids are predicted").name
     ids = rows.read_ids(sample, competition)
     paths = [rules.image_path(folder, competition.need("test_images"), name) for name in ids]
     for path in paths:
-        shape = images.inspect(path)
+        try:
+            shape = images.inspect(f"{path.parent.name}/{path.name}", path.read_bytes())[:2]
+        except OSError as error:
+            raise KitError(f"{path}: cannot be read: {error.strerror or error}") from None
         if shape != competition.shape:
             raise KitError(
                 f"{path}: is {shape[1]} x {shape[0]} px, the competition's images are {competition.width} x {competition.height}"

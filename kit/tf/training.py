@@ -20,13 +20,13 @@ import tensorflow as tf
 from .. import masks, objects, progress, score, tuning
 from ..counts import count
 from ..errors import KitError
+from ..records import Records, open_records
 from ..settings import TrainSettings
 from ..writing import explain, replacing, write_json, write_text
 from .batches import batches
 from .failures import explained
 from .inference import forward, read_truth, scan_maps, sign_maps
 from .losses import dice_and_cross_entropy
-from .records import Records, open_records
 from .schedule import cosine
 from .unet import unet
 

@@ -4,9 +4,9 @@ import tensorflow as tf
 
 from kit import dense
 from kit.errors import KitError
+from kit.records import open_records
 from kit.tf.batches import _choose_crop, _turn, batches, decode_mask, scan
 from kit.tf.inference import read_truth
-from kit.tf.records import open_records
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def painted(tmp_path_factory):
 
     from kit import submission
     from kit.competition import Competition
-    from kit.tf.records import pack
+    from kit.packing import pack
 
     folder = tmp_path_factory.mktemp("painted")
     (folder / "train_v2").mkdir()
@@ -79,7 +79,7 @@ def painted(tmp_path_factory):
         Image.fromarray(np.repeat((image > 0)[..., None] * np.uint8(255), 3, 2)).save(
             folder / "train_v2" / names[-1], quality=98, subsampling=0
         )
-    competition = Competition(height=160, width=224)
+    competition = Competition(height=160, width=224, scenes="")
     submission.write_csv(dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
     pack(folder, folder / "records", folds=2, competition=competition)
     return open_records(folder / "records")

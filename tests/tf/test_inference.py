@@ -9,8 +9,8 @@ from kit import dense, masks, rows, score, submission
 from kit.counts import count
 from kit.errors import KitError
 from kit.objects import Cuts
+from kit.records import open_records
 from kit.tf.inference import compute_maps, load_model, predict, read_cuts, read_truth, tune
-from kit.tf.records import open_records
 
 
 @pytest.fixture(scope="module")

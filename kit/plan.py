@@ -1,0 +1,205 @@
+"""The plan of the records: which image goes into which shard, made once from the source and saved before the first byte is written."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from . import competition as rules
+from . import examples, folds, inspection, masks, records, rows, selection, sources
+from .competition import Competition
+from .errors import KitError
+from .inspection import Finding
+from .masks import Masks
+from .scenes import SceneSettings, find_scenes
+from .settings import PackSettings
+from .sources import File, Source
+from .writing import write_bytes
+
+LINES = 200  # bytes that an image takes in plan.json and folds.csv
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the caller asked for, and the truth: everything that the plan is made from, but for the images."""
+
+    source: Source
+    competition: Competition
+    settings: PackSettings
+    truth: bytes  # the truth CSV
+
+    @property
+    def fields(self) -> dict:
+        """What a later run must ask for to go on with a plan, as JSON; workers change no byte, the source may move."""
+        settings = dataclasses.asdict(self.settings)
+        del settings["workers"]
+        return {"competition": rules.to_json(self.competition), "settings": settings, "truth_sha256": records.digest(self.truth)}
+
+    def read_truth(self, shapes: dict[str, tuple[int, int]] | None = None) -> Masks:
+        """The truth's masks; shapes: sizes of the images, where the competition has none of its own."""
+        return rows.read_csv((self.competition.truth_csv, self.truth), self.competition, shapes=shapes)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Images in the order of the shards, and what is saved with them."""
+
+    head: dict  # the request's fields; scenes: how they were found; skipped: images left out; fit_bytes: the room that --fit was given
+    ids: list[str]
+    scenes: np.ndarray  # int64 (images,), -1 where nothing was searched
+    sizes: np.ndarray  # bytes of each image, int64
+    crc: np.ndarray  # CRC-32 of each image, uint32
+    shapes: np.ndarray | None  # (images, 2) height and width, where the competition has none of its own
+    shards: list[dict]  # file, split, count
+    needed: np.ndarray  # bytes that each shard takes at most, int64
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Position of the first image of each shard, and after the last one the number of images."""
+        return np.concatenate([[0], np.cumsum([shard["count"] for shard in self.shards])]).astype(np.int64)
+
+    @property
+    def folds(self) -> np.ndarray:
+        """Fold of each image."""
+        return np.repeat([int(shard["split"].removeprefix("fold")) for shard in self.shards], [shard["count"] for shard in self.shards])
+
+
+def save(plan: Plan, path: Path) -> str:
+    """Writes a plan; returns the SHA-256 of its bytes."""
+    images = {"id": plan.ids, "scene": plan.scenes.tolist(), "bytes": plan.sizes.tolist(), "crc32": plan.crc.tolist()}
+    if plan.shapes is not None:
+        images["shape"] = plan.shapes.tolist()
+    fields = {"format": records.FORMAT, **plan.head, "shards": plan.shards, "needed": plan.needed.tolist(), "images": images}
+    data = records.seal(fields)
+    write_bytes(path, data)
+    return records.digest(data)
+
+
+def load(path: Path) -> Plan:
+    """The plan that `save` wrote; KitError where it is missing or damaged."""
+    fields = records.unseal(path, "written by kit pack")
+    try:
+        images = fields.pop("images")
+        shards, needed = fields.pop("shards"), np.array(fields.pop("needed"), np.int64)
+        if fields.pop("format") != records.FORMAT:
+            raise KitError(f"{path}: was written by another version of the kit; remove the records and pack again")
+        return Plan(
+            fields,
+            images["id"],
+            np.array(images["scene"], np.int64),
+            np.array(images["bytes"], np.int64),
+            np.array(images["crc32"], np.uint32),
+            np.array(images["shape"], np.int64).reshape(-1, 2) if "shape" in images else None,
+            shards,
+            needed,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise KitError(f"{path}: not a plan of kit pack ({error!r}); remove the records and pack again") from None
+
+
+def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
+    """The plan for what was asked, and the truth of the images in it.
+
+    cache: folder in which the inspection keeps what it found; room: bytes that --fit may fill. KitError: too many bad images, fewer scenes
+    than folds, no image.
+    """
+    competition, settings = request.competition, request.settings
+    listing = sources.list_images(request.source, competition.need("train_images"))
+    sized = competition.height is not None
+    truth, wanted = None, listing
+    unpaired: list[dict] = []
+    if sized:  # else its rows can be read only when the images' sizes are known
+        truth = _complete(request.read_truth(), listing, competition)
+        truth, wanted, unpaired = _match(truth, listing, settings)
+    shape = competition.shape if sized else None
+    search = competition.scenes == "shared blocks"
+    if search and shape != (768, 768):
+        raise KitError(f'competition {competition.name}: shared blocks are known for 768 x 768 px only; give "scenes": "" in its JSON file')
+    findings, thumbnails = inspection.inspect_images(request.source, wanted, cache, shape if search else None, settings.workers)
+    if truth is None:
+        shapes = {name: (found.height, found.width) for name, found in findings.items() if found.reason is None}
+        truth = _complete(request.read_truth(shapes), listing, competition, shapes)
+        truth, wanted, unpaired = _match(truth, listing, settings)
+    skipped = unpaired + _judge({name: findings[name] for name in wanted}, shape)
+    _limit_bad(skipped, len(unpaired) + len(wanted), settings)
+    bad = {item["image"] for item in skipped}
+    truth = masks.select_ids(truth, [name for name in wanted if name not in bad])
+    found = [findings[name] for name in truth.ids]
+    scenes = find_scenes(thumbnails, SceneSettings()) if search else np.full(len(truth), -1, np.int64)
+    how = {"by": "shared blocks", **dataclasses.asdict(SceneSettings())} if search else {"by": ""}
+    head = {**request.fields, "scenes": how, "skipped": skipped, "fit_bytes": room if settings.fit else None}
+    return _lay_out(head, truth, found, scenes, room, settings, sized), truth
+
+
+def _complete(truth: Masks, listing: dict[str, File], competition: Competition, shapes=None) -> Masks:
+    """The truth with a blank row for each image that has none, where that means that it holds no object."""
+    if not competition.absent_is_empty:
+        return truth
+    known = set(truth.ids)
+    absent = [name for name in listing if name not in known and (shapes is None or name in shapes)]
+    return masks.concatenate([truth, masks.blank(absent, [shapes[name] if shapes else competition.shape for name in absent])])
+
+
+def _match(truth: Masks, listing: dict[str, File], settings: PackSettings) -> tuple[Masks, dict[str, File], list[dict]]:
+    """Truth and files of the chosen images, sorted by id, and what has only a row or only a file."""
+    known = set(truth.ids)
+    skipped = [
+        {"image": name, "reason": f"{file.name}: the truth has no row for it"} for name, file in listing.items() if name not in known
+    ]
+    skipped += [{"image": name, "reason": "the truth names it, the source lacks it"} for name in sorted(known - set(listing))]
+    truth = masks.select_ids(truth, [name for name in listing if name in known])
+    truth = masks.select(truth, selection.choose(masks.count_objects(truth), settings))
+    return truth, {name: listing[name] for name in truth.ids}, skipped
+
+
+def _judge(findings: dict[str, Finding], shape: tuple[int, int] | None) -> list[dict]:
+    """The images that cannot be packed, with the reason."""
+    bad = []
+    for name, found in findings.items():
+        reason = found.reason
+        if reason is None and shape is not None and (found.height, found.width) != shape:
+            reason = f"{name}: is {found.width} px wide and {found.height} high, its runs are for {shape[1]} x {shape[0]}"
+        if reason is not None:
+            bad.append({"image": name, "reason": reason})
+    return bad
+
+
+def _limit_bad(skipped: list[dict], total: int, settings: PackSettings) -> None:
+    if len(skipped) == total:
+        raise KitError(f"no image can be packed; the first of {total} is {skipped[0]['image']}: {skipped[0]['reason']}")
+    if len(skipped) > settings.max_bad and len(skipped) > settings.max_bad_share * total:
+        raise KitError(
+            f"{len(skipped)} of {total} images are bad, the first is {skipped[0]['image']}: {skipped[0]['reason']}; "
+            "mend the source, or allow more with --max-bad"
+        )
+
+
+def _lay_out(head: dict, truth: Masks, found: list[Finding], scenes: np.ndarray, room: int, settings: PackSettings, sized: bool) -> Plan:
+    """Folds, and the images of each fold in random order in shards, so that a reader who streams sees them mixed."""
+    sizes = np.array([finding.bytes for finding in found], np.int64)
+    bounds, objects = examples.bound_size(truth, sizes) + LINES, masks.count_objects(truth)
+    kept = np.arange(len(truth))
+    if settings.fit and bounds.sum() > room:
+        kept = selection.fit(objects, scenes, bounds, room, settings.seed)
+    fold = np.full(len(truth), -1, np.int64)
+    fold[kept] = folds.assign(scenes[kept], objects[kept], settings.folds, settings.seed)
+    order = np.random.default_rng(settings.seed).permutation(len(truth))
+    shards, parts = [], []
+    for number in range(settings.folds):
+        members = order[fold[order] == number]
+        if not len(members):
+            continue
+        pieces = np.array_split(members, min(len(members), max(1, math.ceil(sizes[members].sum() / (settings.shard_mb * 2**20)))))
+        for place, piece in enumerate(pieces):
+            name = f"{records.NAME}-fold{number}.tfrecord-{place:05d}-of-{len(pieces):05d}"
+            shards.append({"file": name, "split": f"fold{number}", "count": len(piece)})
+            parts.append(piece)
+    at = np.concatenate(parts)
+    needed = np.array([bounds[piece].sum() for piece in parts], np.int64)
+    crc = np.array([found[place].crc for place in at], np.uint32)
+    shapes = None if sized else truth.shapes[at].astype(np.int64)
+    return Plan(head, truth.ids[at].tolist(), scenes[at], sizes[at], crc, shapes, shards, needed)
