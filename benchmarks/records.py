@@ -103,7 +103,7 @@ def write_by_tfds(place: Path, out: Path) -> None:
 
     truth = rows.read_csv(place / AIRBUS.truth_csv)
 
-    class Ships(tfds.core.GeneratorBasedBuilder):
+    class Ships(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("1.0.0")
         pkg_dir_path = out
 
@@ -289,6 +289,7 @@ def bench_scenes(folder: Path) -> None:
 
 def main() -> None:
     parts = {"write": bench_write, "look": bench_look, "zip": bench_zip, "memory": bench_memory, "read": bench_read, "scenes": bench_scenes}
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     for name in sys.argv[1:] or parts:
         with tempfile.TemporaryDirectory() as folder:
             parts[name](Path(folder))

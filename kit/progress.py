@@ -19,7 +19,7 @@ class _Lines(plain):
         return True
 
     def close(self):
-        if not self.disable:  # the original ends its line, and there is none
+        if not getattr(self, "disable", True):  # a Ctrl-C may come before there is one; the original ends its line, and there is none
             self.disable = True
             self._decr_instances(self)
 

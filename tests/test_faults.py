@@ -29,13 +29,18 @@ def undisturbed(competition, tmp_path_factory):
     return out, time.monotonic() - begun
 
 
-def start(competition, out, **options):
+def listen_to_the_keyboard():
+    """A shell's background jobs, and what they start, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def start(competition, out, preexec_fn=listen_to_the_keyboard):
     command = [sys.executable, "-m", "kit", "pack", str(competition), str(out), "--folds", "3", "--shard-mb", "1"]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=preexec_fn)
 
 
-def list_children(pid: int) -> list[int]:
-    """Living descendants of a process, from /proc."""
+def list_parents() -> dict[int, int]:
+    """Parent of each process that is no zombie, from /proc."""
     parents = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -44,6 +49,16 @@ def list_children(pid: int) -> list[int]:
             continue
         if fields[0] != "Z":
             parents[int(path.parent.name)] = int(fields[1])
+    return parents
+
+
+def living(pids: list[int]) -> set[int]:
+    return set(pids) & set(list_parents())
+
+
+def list_children(pid: int) -> list[int]:
+    """Living descendants of a process."""
+    parents = list_parents()
     found, todo = [], [pid]
     while todo:
         todo = [child for child, parent in parents.items() if parent in todo]
@@ -85,9 +100,9 @@ def test_twenty_kills_at_random_moments(competition, undisturbed, tmp_path):
             process.wait()
             kills += 1
             limit = time.monotonic() + 20
-            while any(Path(f"/proc/{child}").exists() for child in children) and time.monotonic() < limit:
+            while (left := living(children)) and time.monotonic() < limit:
                 time.sleep(0.01)
-            assert not any(Path(f"/proc/{child}").exists() for child in children), "a worker outlived its parent"
+            assert not left, "a worker outlived its parent"
             if out.exists():
                 claims(out)
                 stages.add(tuple(sorted(name for name in ("inspection", "plan.json", "manifest.json") if (out / name).exists())))
