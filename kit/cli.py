@@ -199,7 +199,7 @@ def _check(options):
 
 
 def _check_records(options):
-    from .records import find_damage
+    from .records import find_damage, open_records
 
     if Path(options.what).is_file():
         raise KitError(f"{options.what}: is a file; a submission is checked against its sample: kit check PREDICTION.csv SAMPLE.csv")
@@ -210,8 +210,12 @@ def _check_records(options):
     damage = find_damage(options.what)
     for name, reason in damage.items():
         print(f"{name}: {reason}")
-    print(f"{options.what}: {len(damage)} parts are damaged; kit check {options.what} --repair makes them again" if damage else "all whole")
-    return 1 if damage else 0
+    if damage:
+        print(f"{options.what}: {len(damage)} parts are damaged; kit check {options.what} --repair makes them again")
+        return 1
+    found = open_records(options.what)
+    print(f"{options.what}: {found.count(found.folds)} images in {len(found.manifest['shards'])} shards, all whole")
+    return 0
 
 
 def main(arguments: list[str] | None = None) -> int:

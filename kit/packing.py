@@ -35,9 +35,9 @@ def pack(competition_folder, records_folder, *, competition: Competition = AIRBU
     """Packs the training images of a competition, with their masks, into the folder `records_folder`; returns its manifest.
 
     competition_folder: a folder, a zip, or `kaggle`; keyword arguments are the fields of PackSettings. The manifest has besides `table`,
-    the summary by fold. The same call again keeps what is whole and makes what is missing;
-    the bytes of shards, metadata and folds.csv depend neither on interruptions nor on the number of workers. KitError: an unusable source,
-    too many bad images, too little space, a folder that holds something else, another call than the one that began.
+    the summary by fold. The same call again keeps what is whole and makes what is missing; the bytes of shards, metadata and folds.csv
+    depend neither on interruptions nor on the number of workers. KitError: an unusable source, too many bad images, too little space, a
+    folder that holds something else, another call than the one that began.
     """
     chosen = PackSettings(**settings)
     for name in ("tensorflow", "tensorflow_datasets", "sklearn"):  # needed at the end: say so at the beginning
@@ -90,6 +90,8 @@ def _pack(request: Request, out: Path) -> dict:
             if former is None:
                 raise KitError(f"{error}; remove {out} and pack again") from None
             _say(f"{error}; made again")
+    if plan and former and former["plan"]["sha256"] != records.digest_file(out / "plan.json"):
+        raise KitError(f"{out}: manifest.json and plan.json are not of one packing; remove {out} and pack again")
     for head in (plan.head if plan else None, former):
         if head:
             _compare(head, request.fields, out)
@@ -140,9 +142,10 @@ def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, 
         room = former["fit_bytes"]
     plan, truth = plans.make(request, cache, room)
     _check_space(plan, range(len(plan.shards)), {}, out, cache)  # a plan that cannot be carried out is not saved
-    digest = plans.save(plan, out / "plan.json")
-    if former is not None and former["plan"]["sha256"] != digest:
-        raise KitError(f"{out}: its plan cannot be made again, the source has changed; remove {out} and pack again")
+    data = plans.to_json(plan)
+    if former is not None and former["plan"]["sha256"] != records.digest(data):
+        raise KitError(f"{out}: its plan cannot be made again, the source or the kit has changed; remove {out} and pack again")
+    write_bytes(out / "plan.json", data)
     if plan.head["scenes"]["by"] == "":
         _say("no scenes are known here, folds are random over images; neighboring tiles may lie on both sides")
     return plan, truth
@@ -185,8 +188,9 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
     for path in records.list_extra(out, {shard["file"] for shard in plan.shards}):
         _say(f"{path.name}: a shard that the plan does not know; removed")
         path.unlink()
-    if former and not missing and all(records.digest_file(out / name) == value for name, value in (former["files"] or {"": ""}).items()):
-        return former
+    files = former["files"] if former else {}
+    if files and not missing and all(records.digest_file(out / name) == value for name, value in files.items()):
+        return former or {}
     if missing:
         _say(_check_space(plan, missing, done, out))
         for name in METADATA[::-1]:  # they say that all is there
@@ -201,9 +205,9 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
                 note({})
                 bar.update(shard["count"])
     made = _make_metadata(out, [done[shard["file"]] for shard in plan.shards])
-    files = {"folds.csv": table, **made}
-    final = note({name: records.digest(data) for name, data in files.items()})
-    for name, data in files.items():
+    last = {"folds.csv": table, **made}
+    final = note({name: records.digest(data) for name, data in last.items()})
+    for name, data in last.items():
         if not (out / name).is_file() or (out / name).read_bytes() != data:
             write_bytes(out / name, data)
     flush_folder(out)

@@ -18,7 +18,6 @@ from .masks import Masks
 from .scenes import SceneSettings, find_scenes
 from .settings import PackSettings
 from .sources import File, Source
-from .writing import write_bytes
 
 LINES = 200  # bytes that an image takes in plan.json and folds.csv
 
@@ -68,19 +67,17 @@ class Plan:
         return np.repeat([int(shard["split"].removeprefix("fold")) for shard in self.shards], [shard["count"] for shard in self.shards])
 
 
-def save(plan: Plan, path: Path) -> str:
-    """Writes a plan; returns the SHA-256 of its bytes."""
+def to_json(plan: Plan) -> bytes:
+    """plan.json: a sealed JSON object."""
     images = {"id": plan.ids, "scene": plan.scenes.tolist(), "bytes": plan.sizes.tolist(), "crc32": plan.crc.tolist()}
     if plan.shapes is not None:
         images["shape"] = plan.shapes.tolist()
     fields = {"format": records.FORMAT, **plan.head, "shards": plan.shards, "needed": plan.needed.tolist(), "images": images}
-    data = records.seal(fields)
-    write_bytes(path, data)
-    return records.digest(data)
+    return records.seal(fields)
 
 
 def load(path: Path) -> Plan:
-    """The plan that `save` wrote; KitError where it is missing or damaged."""
+    """The plan in plan.json; KitError where it is missing or damaged."""
     fields = records.unseal(path, "written by kit pack")
     try:
         images = fields.pop("images")
@@ -124,10 +121,12 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
         shapes = {name: (found.height, found.width) for name, found in findings.items() if found.reason is None}
         truth = _complete(request.read_truth(shapes), listing, competition, shapes)
         truth, wanted, unpaired = _match(truth, listing, settings)
-    skipped = unpaired + _judge({name: findings[name] for name in wanted}, shape)
-    _limit_bad(skipped, len(unpaired) + len(wanted), settings)
-    bad = {item["image"] for item in skipped}
-    truth = masks.select_ids(truth, [name for name in wanted if name not in bad])
+    bad = _judge({name: findings[name] for name in wanted}, shape)
+    share = len(unpaired) / max(1, len(set(listing) | {item["image"] for item in unpaired})) + len(bad) / max(1, len(wanted))
+    skipped = unpaired + bad
+    _limit_bad(skipped, len(bad) == len(wanted), share, settings)
+    left_out = {item["image"] for item in skipped}
+    truth = masks.select_ids(truth, [name for name in wanted if name not in left_out])
     found = [findings[name] for name in truth.ids]
     scenes = find_scenes(thumbnails, SceneSettings()) if search else np.full(len(truth), -1, np.int64)
     how = {"by": "shared blocks", **dataclasses.asdict(SceneSettings())} if search else {"by": ""}
@@ -168,14 +167,13 @@ def _judge(findings: dict[str, Finding], shape: tuple[int, int] | None) -> list[
     return bad
 
 
-def _limit_bad(skipped: list[dict], total: int, settings: PackSettings) -> None:
-    if len(skipped) == total:
-        raise KitError(f"no image can be packed; the first of {total} is {skipped[0]['image']}: {skipped[0]['reason']}")
-    if len(skipped) > settings.max_bad and len(skipped) > settings.max_bad_share * total:
-        raise KitError(
-            f"{len(skipped)} of {total} images are bad, the first is {skipped[0]['image']}: {skipped[0]['reason']}; "
-            "mend the source, or allow more with --max-bad"
-        )
+def _limit_bad(skipped: list[dict], all_bad: bool, share: float, settings: PackSettings) -> None:
+    """KitError where too many are left out; share: that of the images with a row or a file alone, and of those looked at, together."""
+    first = f"the first is {skipped[0]['image']}: {skipped[0]['reason']}" if skipped else "none was chosen"
+    if all_bad:
+        raise KitError(f"no image can be packed; {first}")
+    if len(skipped) > settings.max_bad and share > settings.max_bad_share:
+        raise KitError(f"{len(skipped)} images are bad ({share:.1%}), {first}; mend the source, or allow more with --max-bad")
 
 
 def _lay_out(head: dict, truth: Masks, found: list[Finding], scenes: np.ndarray, room: int, settings: PackSettings, sized: bool) -> Plan:

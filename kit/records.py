@@ -132,13 +132,16 @@ def read_manifest(folder: Path) -> dict:
 def find_damage(folder) -> dict[str, str]:
     """What is wrong with the records in `folder`, by file, empty where all is well: every file is read and its SHA-256 compared.
 
-    Found are a missing, cut, changed, exchanged or extra shard, and missing or changed metadata, plan and folds.csv. KitError where the
-    folder or its manifest cannot be used at all.
+    Found are a missing, cut, changed, exchanged or extra shard, and a missing or changed manifest, plan, folds.csv or metadata. KitError
+    where the folder holds no records at all.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not (folder / "manifest.json").exists() and not (folder / "plan.json").exists():
         raise KitError(f"{folder}: no such folder of records")
-    manifest = read_manifest(folder)
+    try:
+        manifest = read_manifest(folder)
+    except KitError as error:
+        return {"manifest.json": str(error)}
     shards = {shard["file"]: shard for shard in manifest["shards"]}
     found = compare(folder, list(shards.values()))
     if len(shards) < manifest["planned"] or not manifest["files"]:

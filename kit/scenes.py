@@ -23,8 +23,10 @@ CHUNK = 512  # tiles, or pairs of them, at a time, for flat memory
 class SceneSettings(Settings):
     """What is evidence that two tiles share ground."""
 
-    min_std: float = setting(6.0, "standard deviation of a block's gray values at 1/8 scale below which it is no evidence (flat sea)")
+    min_std: float = setting(6.0, "standard deviation of a block's gray values at 1/8 scale below which it is faint (flat sea)")
     min_correlation: float = setting(0.98, "correlation over all blocks that two tiles would share")
+    faint_std: float = setting(2.0, "standard deviation below which a block is no evidence at all")
+    faint_correlation: float = setting(0.999, "correlation that is wanted where a faint block is the evidence")
     max_difference: float = setting(2.5, "largest difference of the mean gray values of two blocks that may be one")
 
 
@@ -40,37 +42,41 @@ def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.nda
     first = thumbnails[:1]
     if first.shape[1:] != (TILE, TILE) or first.dtype != np.uint8:
         raise KitError(f"thumbnails are uint8 of shape (tiles, {TILE}, {TILE}), got {first.dtype} of shape (tiles, *{first.shape[1:]})")
-    block, mean, keys = _describe(thumbnails, settings.min_std)
+    block, mean, std, keys = _describe(thumbnails, settings.faint_std)
+    wanted = np.where(std < settings.min_std, settings.faint_correlation, settings.min_correlation)
     parent = np.arange(len(thumbnails))
     for table in range(TABLES):
         order = np.lexsort((mean, keys[:, table]))
-        pairs = _pair(block[order], keys[order, table], mean[order], parent, settings.max_difference)
+        pairs, least = _pair(block[order], keys[order, table], mean[order], wanted[order], parent, settings.max_difference)
         for start in range(0, len(pairs), CHUNK):
             part = pairs[start : start + CHUNK]
-            part = part[_apart(part, parent)]  # what is joined by now needs no second look
-            _join(part, thumbnails[part[:, 0]], thumbnails[part[:, 1]], parent, settings.min_correlation)
+            apart = _apart(part, parent)  # what is joined by now needs no second look
+            part = part[apart]
+            _join(part, least[start : start + CHUNK][apart], thumbnails[part[:, 0]], thumbnails[part[:, 1]], parent)
     return np.unique(_roots(parent), return_inverse=True)[1]  # a root is its scene's first tile
 
 
-def _describe(thumbnails: np.ndarray, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The structured blocks: number (tile * 9 + place), mean gray value, and a key for each table, uint32 (blocks, TABLES)."""
+def _describe(thumbnails, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The structured blocks: number (tile * 9 + place), mean and standard deviation of the gray values, and a key for each table, uint32
+    (blocks, TABLES)."""
     place = np.arange(BLOCK)
     cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(np.float32)  # the lowest frequencies of the DCT
     rng = np.random.default_rng(0)  # which signs make a key: any fixed choice will do
     choice = np.array([rng.permutation(np.arange(1, 36))[:BITS] for _ in range(TABLES)])
     low = np.argsort([u * u + v * v for u in range(8) for v in range(8)], kind="stable")
-    blocks, means, keys = [], [], []
+    blocks, means, stds, keys = [], [], [], []
     for start in range(0, len(thumbnails), CHUNK):
         part = thumbnails[start : start + CHUNK].reshape(-1, SIDE, BLOCK, SIDE, BLOCK).transpose(0, 1, 3, 2, 4).reshape(-1, BLOCK, BLOCK)
         values = part.astype(np.float32)
-        held = np.flatnonzero(values.std(axis=(1, 2)) >= min_std)
+        std = values.std(axis=(1, 2))
+        held = np.flatnonzero(std >= min_std)
         values = values[held]
         waves = (cosines @ values @ cosines.T).reshape(len(held), 64)[:, low] > 0
         blocks.append(held + start * SIDE * SIDE)
         means.append(values.mean(axis=(1, 2)))
+        stds.append(std[held])
         keys.append((waves[:, choice] * (1 << np.arange(BITS))).sum(axis=2).astype(np.uint32))
-    empty = np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros((0, TABLES), np.uint32)
-    return tuple(np.concatenate([none, *found]) for none, found in zip(empty, (blocks, means, keys)))  # type: ignore[return-value]
+    return np.concatenate(blocks), np.concatenate(means), np.concatenate(stds), np.concatenate(keys)
 
 
 @compiled
@@ -105,10 +111,10 @@ def _agree(one, other, down, right, min_correlation):
 
 
 @compiled
-def _pair(block, key, mean, parent, max_difference):
-    """Candidates, int32 (pairs, 4): two tiles, and by how many blocks the second lies below and to the right of the first. Blocks are
-    sorted by key and mean, so a copy stands among the next few."""
-    found, size = np.empty((1024, 4), np.int32), 0
+def _pair(block, key, mean, wanted, parent, max_difference):
+    """Candidates, int32 (pairs, 4): two tiles, and by how many blocks the second lies below and to the right of the first; and the
+    correlation wanted of each. Blocks are sorted by key and mean, so a copy stands among the next few."""
+    found, least, size = np.empty((1024, 4), np.int32), np.empty(1024), 0
     for place in range(len(block)):
         for near in range(place + 1, min(place + 1 + NEIGHBORS, len(block))):
             if key[near] != key[place] or mean[near] - mean[place] > max_difference:
@@ -117,12 +123,13 @@ def _pair(block, key, mean, parent, max_difference):
             if _root(parent, one) == _root(parent, other):
                 continue
             if size == len(found):
-                found = np.concatenate((found, np.empty_like(found)))
+                found, least = np.concatenate((found, np.empty_like(found))), np.concatenate((least, np.empty_like(least)))
             found[size, 0], found[size, 1] = one, other
             found[size, 2] = block[place] % 9 // 3 - block[near] % 9 // 3
             found[size, 3] = block[place] % 3 - block[near] % 3
+            least[size] = max(wanted[place], wanted[near])
             size += 1
-    return found[:size]
+    return found[:size], least[:size]
 
 
 @compiled
@@ -135,9 +142,9 @@ def _apart(pairs, parent):
 
 
 @compiled
-def _join(pairs, ones, others, parent, min_correlation):
+def _join(pairs, least, ones, others, parent):
     """Joins in `parent` the pairs whose common ground agrees."""
     for place in range(len(pairs)):
         a, b = _root(parent, pairs[place, 0]), _root(parent, pairs[place, 1])
-        if a != b and _agree(ones[place], others[place], pairs[place, 2], pairs[place, 3], min_correlation):
+        if a != b and _agree(ones[place], others[place], pairs[place, 2], pairs[place, 3], least[place]):
             parent[max(a, b)] = min(a, b)

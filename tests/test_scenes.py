@@ -98,6 +98,18 @@ def test_likeness_from_afar_is_not_enough(noise, light, joined):
     assert (len(set(scenes.find_scenes(np.clip(tiles, 0, 255).astype(np.uint8)).tolist())) == 1) == joined
 
 
+@pytest.mark.parametrize(("noise", "joined"), [(0.05, True), (0.5, False)])
+def test_a_faint_block_joins_only_where_it_agrees_almost_exactly(noise, joined):
+    rng = np.random.default_rng(1)
+    swell = 80 + 4 * gaussian_filter(rng.normal(0, 1, (32, 32)), 2) / 0.14
+    assert 2 < swell.std() < 6
+    tiles = rng.integers(0, 256, (2, 96, 96)).astype(float)
+    tiles[0, 64:, 64:] = swell + rng.normal(0, noise, (32, 32))
+    tiles[1, :32, :32] = swell + rng.normal(0, noise, (32, 32))
+    found = scenes.find_scenes(np.clip(tiles.round(), 0, 255).astype(np.uint8))
+    assert (found[0] == found[1]) == joined
+
+
 def test_other_shapes_are_refused():
     with pytest.raises(KitError, match="thumbnails are uint8 of shape"):
         scenes.find_scenes(np.zeros((3, 768, 768), np.uint8))
@@ -117,3 +129,6 @@ def test_real_tiles_that_share_a_block_are_joined(airbus):
     found = scenes.find_scenes(thumbnails)
     assert len(pairs) == 217 and sum(found[a] == found[b] for a, b in pairs) >= 0.99 * len(pairs)
     assert np.bincount(found).max() == 10
+    strict = scenes.find_scenes(thumbnails, scenes.SceneSettings(faint_std=6.0))
+    sizes, fewer = np.bincount(found), np.bincount(strict)
+    assert sizes[sizes > 1].sum() == 263 and fewer[fewer > 1].sum() == 230  # faint blocks: all 32 new overlaps were looked at, and true
