@@ -91,8 +91,9 @@ class Passes:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         tasks = packing._plan_shards(self.plan, range(len(self.plan.shards)), self.truth, self.request, out, {})
-        for _ in pool.run(write_shard, tasks):
-            pass
+        with pool.run(write_shard, tasks) as results:
+            for _ in results:
+                pass
 
 
 def write_by_tfds(place: Path, out: Path) -> None:
@@ -212,10 +213,28 @@ def bench_zip(folder: Path) -> None:
 
 
 MEASURE = """
-import resource, sys
+import os, re, sys, threading, time
+from pathlib import Path
 from kit.packing import pack
+
+peaks = {}  # high-water mark of resident memory by process, KB; a new process counts from its own program on
+
+def watch():
+    while True:
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                status = (path / "status").read_text()
+                mine = path.name == str(os.getpid())
+                if mine or (f"PPid:\\t{os.getpid()}\\n" in status and b"spawn_main" in (path / "cmdline").read_bytes()):
+                    peaks[path.name, mine] = int(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
+            except (OSError, TypeError):
+                pass
+        time.sleep(0.02)
+
+threading.Thread(target=watch, daemon=True).start()
 pack(sys.argv[1], sys.argv[2], workers=2)
-print(*(resource.getrusage(who).ru_maxrss / 1024 for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+time.sleep(0.1)
+print(*(max(peak for (_, mine), peak in peaks.items() if mine == own) / 1024 for own in (True, False)))
 """
 
 

@@ -157,7 +157,8 @@ def _pack(options):
         return 0
     print(manifest["table"])
     for item in manifest["skipped"]:
-        print(f"left out: {item['image']}: {item['reason']}")
+        line = f"left out: {item['image']}: {item['reason']}"
+        print(line if line.isprintable() else ascii(line))  # a file name may hold what a terminal obeys
 
 
 def _train(options):
@@ -191,6 +192,8 @@ def _score(options):
 def _check(options):
     if options.sample is None:
         return _check_records(options)
+    if options.repair or options.source:
+        raise KitError("--repair and --source are for records: kit check RECORDS --repair")
     from .submission import check_csv
 
     problems, report = check_csv(options.what, options.sample, shape=options.shape, competition=find_competition(options.preset))
@@ -206,7 +209,14 @@ def _check_records(options):
     if options.repair:
         from .packing import repair
 
-        repair(options.what, options.source)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        try:
+            repair(options.what, options.source)
+        except KeyboardInterrupt:
+            print("kit check: stopped; the same command goes on")
+            return 0
+    elif options.source:
+        raise KitError("--source says where --repair finds the images; give both")
     damage = find_damage(options.what)
     for name, reason in damage.items():
         print(f"{name}: {reason}")

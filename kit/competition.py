@@ -178,6 +178,8 @@ def image_path(folder: Path, pattern: str, image_id: str) -> Path:
 def read_json(path: Path, what: str) -> dict:
     """The JSON object in `path`; KitError where it is missing, no JSON, or no object."""
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("no regular file")
         found = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise KitError(f"{path}: missing ({what})") from None

@@ -33,7 +33,7 @@ def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
             if image.mode != "RGB":
                 raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
             if image.format == "JPEG" and not data.endswith(END):
-                raise KitError(f"{name}: is truncated: its {len(data)} bytes do not end with the marker FF D9")
+                raise KitError(f"{name}: is truncated, or more follows it: its {len(data)} bytes do not end with the marker FF D9")
             width, height = image.size
             small = ((width + 7) // 8, (height + 7) // 8)
             image.draft("L", small)

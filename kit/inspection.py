@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,9 @@ def inspect_images(
     known = _read_findings(folder, shape, wanted)
     rest = [name for name in wanted if name not in known]
     parts = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
+    needed, free = len(rest) * _count_pixels(shape), shutil.disk_usage(folder).free
+    if needed > free:
+        raise KitError(f"{folder}: the thumbnails of {len(rest)} images need {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free")
     tasks = [(source.path, [wanted[name] for name in part], shape) for part in parts]
     place = 1 + max((finding.place for finding in known.values()), default=-1)
     with (
@@ -75,17 +79,18 @@ def inspect_images(
         bar.update(len(known))
         size = _count_pixels(shape)
         thumbnails.truncate(place * size)
-        for number, (findings, pixels) in pool.run(inspect_files, tasks, workers):
-            thumbnails.write(pixels)
-            thumbnails.flush()  # before the lines that speak of them
-            for name, finding in zip(parts[number], findings):
-                if finding.place >= 0:
-                    finding = finding._replace(place=place)
-                    place += 1
-                known[name] = finding
-                lines.write(json.dumps([name, wanted[name].size, wanted[name].stamp, *finding]) + "\n")
-            lines.flush()
-            bar.update(len(findings))
+        with pool.run(inspect_files, tasks, workers) as results:
+            for number, (findings, pixels) in results:
+                thumbnails.write(pixels)
+                thumbnails.flush()  # before the lines that speak of them
+                for name, finding in zip(parts[number], findings):
+                    if finding.place >= 0:
+                        finding = finding._replace(place=place)
+                        place += 1
+                    known[name] = finding
+                    lines.write(json.dumps([name, wanted[name].size, wanted[name].stamp, *finding]) + "\n")
+                lines.flush()
+                bar.update(len(findings))
     found = {name: known[name] for name in wanted}
     places = np.array([finding.place for finding in found.values() if finding.place >= 0], np.int64)
     return found, Thumbnails(folder / "thumbnails", places, _shrink(shape))
@@ -128,18 +133,21 @@ def _read_findings(folder: Path, shape: tuple[int, int] | None, wanted: dict[str
     found: dict[str, Finding] = {}
     size = _count_pixels(shape)
     try:
-        with open(folder / "findings.jsonl", encoding="utf-8") as lines, open(folder / "thumbnails", "rb") as thumbnails:
+        with open(folder / "findings.jsonl", "rb") as lines, open(folder / "thumbnails", "rb") as thumbnails:
             for line in lines:
                 try:
-                    name, *key, reason, height, width, count, crc, place, seal = json.loads(line)
-                    finding = Finding(reason, height, width, count, crc, place, seal)
-                    if key != list(wanted[name][1:3]) or (reason is None and place < 0 and (height, width) == shape):
-                        continue
-                    if place >= 0:
-                        thumbnails.seek(place * size)
-                        if zlib.crc32(thumbnails.read(size)) != seal:
+                    name, count, stamp, reason, *numbers = json.loads(line)
+                    if (count, stamp) != wanted[name][1:3] or reason is not None or len(numbers) != 6:
+                        continue  # a bad image is looked at again: it may have been mended
+                    finding = Finding(None, *map(int, numbers))
+                    if finding.place >= 0:
+                        thumbnails.seek(finding.place * size)
+                        pixels = thumbnails.read(size)
+                        if len(pixels) != size or zlib.crc32(pixels) != finding.seal:
                             continue
-                except (ValueError, TypeError, KeyError):
+                    elif (finding.height, finding.width) == shape:
+                        continue
+                except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
                     continue
                 found[name] = finding
     except FileNotFoundError:

@@ -7,6 +7,7 @@ import fcntl
 import importlib.util
 import json
 import os
+import re
 import shutil
 import uuid
 from collections.abc import Sequence
@@ -21,13 +22,16 @@ from .competition import AIRBUS, Competition
 from .errors import KitError
 from .masks import Masks
 from .plan import Plan, Request
-from .records import METADATA
+from .records import CACHE, METADATA
 from .settings import PackSettings
-from .shards import Shard, flush_folder, write_shard
+from .shards import Shard, write_shard
 from .sources import MOUNTS
-from .writing import explain, is_full, write_bytes
+from .writing import explain, flush_folder, is_full, write_bytes
 
-CACHE = "inspection"  # folder in which the inspection keeps what it found, until the plan is saved
+# Names of temporary files that a kill may leave.
+LEFT = re.compile(
+    r"\.(runlength-fold\d+\.tfrecord-.+|(manifest\.json|plan\.json|folds\.csv|features\.json|dataset_info\.json)\..+|metadata)\.tmp.*"
+)
 SPARE = 0.05  # share of the free space that --fit leaves free
 
 
@@ -60,9 +64,11 @@ def pack(competition_folder, records_folder, *, competition: Competition = AIRBU
 @contextlib.contextmanager
 def _claim(out: Path):
     """The folder `out`, made where it is missing, for this process alone; one that stays empty is removed again."""
-    known = {"plan.json", "manifest.json", CACHE}
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not known & {item.name for item in out.iterdir()})):
+    made = not out.exists()
+    if not made and (not out.is_dir() or (any(out.iterdir()) and not records.is_records(out))):
         raise KitError(f"{out}: exists already and holds no records; remove it or choose another folder for the records")
+    if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
+        raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
     out.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(out, os.O_RDONLY)
     try:
@@ -71,12 +77,14 @@ def _claim(out: Path):
         except BlockingIOError:
             raise KitError(f"{out}: another kit pack is at work there; wait for it") from None
         for path in out.glob(".*.tmp*"):  # of runs that were killed: they hold no lock any more
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            if LEFT.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         yield
     finally:
+        if made:
+            with contextlib.suppress(OSError):
+                out.rmdir()  # only where nothing came of it
         os.close(descriptor)
-        with contextlib.suppress(OSError):
-            out.rmdir()  # only where nothing came of it
 
 
 def _pack(request: Request, out: Path) -> dict:
@@ -186,8 +194,9 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
         return whole
 
     for path in records.list_extra(out, {shard["file"] for shard in plan.shards}):
-        _say(f"{path.name}: a shard that the plan does not know; removed")
-        path.unlink()
+        if records.SHARD.fullmatch(path.name) and not path.is_dir():
+            _say(f"{path.name}: a shard that the plan does not know; removed")
+            path.unlink()
     files = former["files"] if former else {}
     if files and not missing and all(records.digest_file(out / name) == value for name, value in files.items()):
         return former or {}
@@ -195,11 +204,13 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
         _say(_check_space(plan, missing, done, out))
         for name in METADATA[::-1]:  # they say that all is there
             (out / name).unlink(missing_ok=True)
+        flush_folder(out)
         note({})
         write_bytes(out / "folds.csv", table)
         tasks = _plan_shards(plan, missing, truth, request, out, entries)
-        with progress.bar(sum(plan.shards[place]["count"] for place in missing), "pack") as bar:
-            for number, found in pool.run(write_shard, tasks, request.settings.workers):
+        total = sum(plan.shards[place]["count"] for place in missing)
+        with progress.bar(total, "pack") as bar, pool.run(write_shard, tasks, request.settings.workers) as results:
+            for number, found in results:
                 shard = plan.shards[missing[number]]
                 done[shard["file"]] = {"file": shard["file"], "split": shard["split"], **found}
                 note({})
@@ -210,7 +221,6 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
     for name, data in last.items():
         if not (out / name).is_file() or (out / name).read_bytes() != data:
             write_bytes(out / name, data)
-    flush_folder(out)
     return final
 
 
@@ -237,7 +247,8 @@ def _check_space(plan: Plan, missing: Sequence[int], done: dict, out: Path, cach
     if done:
         said += f" ({len(done)} shards are there)"
     if needed > free:
-        raise KitError(f"{said}, {_size(needed - free)} too little; free some, choose another folder, or pack less: --fit, --limit")
+        way = "" if cache is None else " or pack less: --limit" if plan.head["settings"]["fit"] else " or pack less: --fit, --limit"
+        raise KitError(f"{said}, {_size(needed - free)} too little; free some{',' if way else ' or'} choose another folder{way}")
     return said
 
 
@@ -282,8 +293,10 @@ def repair(folder, source=None) -> dict:
     KitError where the manifest and the plan are both of no use, or the source is not what it was.
     """
     folder = Path(folder)
-    if not folder.is_dir():
+    if not records.is_records(folder):
         raise KitError(f"{folder}: no such folder of records")
+    if not (folder / "manifest.json").exists() and not (folder / "plan.json").exists():
+        raise KitError(f"{folder}: packing was not finished; {records.AGAIN}")
     try:
         head = records.read_manifest(folder)
     except KitError as error:

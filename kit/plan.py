@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from . import competition as rules
-from . import examples, folds, inspection, masks, records, rows, selection, sources
+from . import examples, folds, inspection, masks, records, rle, rows, selection, sources
 from .competition import Competition
 from .errors import KitError
 from .inspection import Finding
@@ -40,7 +40,26 @@ class Request:
 
     def read_truth(self, shapes: dict[str, tuple[int, int]] | None = None) -> Masks:
         """The truth's masks; shapes: sizes of the images, where the competition has none of its own."""
-        return rows.read_csv((self.competition.truth_csv, self.truth), self.competition, shapes=shapes)
+        sizes = None if shapes is None else _Sizes(shapes)
+        return rows.read_csv((self.competition.truth_csv, self.truth), self.competition, shapes=sizes)
+
+    def read_misfits(self, shapes: dict[str, tuple[int, int]]) -> tuple[Masks, dict[str, str]]:
+        """The truth's masks, and the images whose size their runs do not fit, with the reason; any other illegal row raises KitError."""
+        file = (self.competition.truth_csv, self.truth)
+        found, problems = rows.read_csv(file, self.competition, shapes=_Sizes(shapes), strict=False)
+        if set(problems.kind) - {rle.PROBLEMS[5]}:
+            self.read_truth(shapes)
+        return found, {image: f"row {row}: {detail}" for image, row, detail in zip(problems.image, problems.row, problems.detail)}
+
+
+class _Sizes(dict):
+    """Sizes of images. One without a size is the largest there can be: its rows can be read, and it is left out later."""
+
+    def __contains__(self, name) -> bool:
+        return True
+
+    def __missing__(self, name) -> tuple[int, int]:
+        return 2**15, 2**16 - 1
 
 
 @dataclass(frozen=True)
@@ -80,22 +99,28 @@ def load(path: Path) -> Plan:
     """The plan in plan.json; KitError where it is missing or damaged."""
     fields = records.unseal(path, "written by kit pack")
     try:
-        images = fields.pop("images")
-        shards, needed = fields.pop("shards"), np.array(fields.pop("needed"), np.int64)
+        images, shards, needed = fields.pop("images"), fields.pop("shards"), np.array(fields.pop("needed"), np.int64)
         if fields.pop("format") != records.FORMAT:
-            raise KitError(f"{path}: was written by another version of the kit; remove the records and pack again")
-        return Plan(
-            fields,
-            images["id"],
-            np.array(images["scene"], np.int64),
-            np.array(images["bytes"], np.int64),
-            np.array(images["crc32"], np.uint32),
-            np.array(images["shape"], np.int64).reshape(-1, 2) if "shape" in images else None,
-            shards,
-            needed,
-        )
-    except (KeyError, TypeError, ValueError) as error:
-        raise KitError(f"{path}: not a plan of kit pack ({error!r}); remove the records and pack again") from None
+            raise ValueError("format")
+        records.check_head(fields)
+        for shard in shards:
+            records.check_shard(shard)
+        ids = [text for text in images["id"] if isinstance(text, str)]
+        scenes, sizes = np.array(images["scene"], np.int64), np.array(images["bytes"], np.int64)
+        crc = np.array(images["crc32"], np.uint32)
+        shapes = np.array(images["shape"], np.int64).reshape(-1, 2) if "shape" in images else None
+        count = sum(shard["count"] for shard in shards)
+        if {len(images["id"]), len(ids), len(set(ids)), len(scenes), len(sizes), len(crc), count if shapes is None else len(shapes)} != {
+            count
+        }:
+            raise ValueError("images")
+        if len({shard["file"] for shard in shards}) < len(shards):
+            raise ValueError("shards")
+        if needed.shape != (len(shards),) or {array.ndim for array in (scenes, sizes, crc)} != {1}:
+            raise ValueError("needed")
+        return Plan(fields, ids, scenes, sizes, crc, shapes, shards, needed)
+    except records.UNFIT as error:
+        raise KitError(f"{path}: not a plan of kit pack ({error!r})") from None
 
 
 def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
@@ -119,7 +144,9 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
     findings, thumbnails = inspection.inspect_images(request.source, wanted, cache, shape if search else None, settings.workers)
     if truth is None:
         shapes = {name: (found.height, found.width) for name, found in findings.items() if found.reason is None}
-        truth = _complete(request.read_truth(shapes), listing, competition, shapes)
+        read, misfits = request.read_misfits(shapes)
+        findings.update({name: Finding(reason) for name, reason in misfits.items() if name in findings and findings[name].reason is None})
+        truth = _complete(read, listing, competition, shapes)
         truth, wanted, unpaired = _match(truth, listing, settings)
     bad = _judge({name: findings[name] for name in wanted}, shape)
     share = len(unpaired) / max(1, len(set(listing) | {item["image"] for item in unpaired})) + len(bad) / max(1, len(wanted))
@@ -140,6 +167,7 @@ def _complete(truth: Masks, listing: dict[str, File], competition: Competition, 
         return truth
     known = set(truth.ids)
     absent = [name for name in listing if name not in known and (shapes is None or name in shapes)]
+    absent = [name for name in absent if name.isprintable()]  # a file name that is no text is no image's id
     return masks.concatenate([truth, masks.blank(absent, [shapes[name] if shapes else competition.shape for name in absent])])
 
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -25,33 +25,34 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(work: Callable, tasks: Sequence, workers: int | None = None) -> Iterator[tuple[int, Any]]:
-    """(number of the task, work(task)) as they are done, in no order; workers: processes, None: one a core.
+def run(work: Callable, tasks: Sequence, workers: int | None = None) -> contextlib.AbstractContextManager[Iterator[tuple[int, Any]]]:
+    """For a `with` block: an iterator of (number of the task, work(task)) as they are done, in no order; after the block no worker is left.
 
-    work: a function of a module, which reads nothing but its task, so that it may run anywhere. An error of one task ends all. Workers
-    are spawned: a forked child of a process that ran TensorFlow hangs in its first op. KitError where a worker dies.
+    work: a function of a module, which reads nothing but its task, so that it may run anywhere. workers: processes, None: one a core. An
+    error of one task ends all. Workers are spawned: a forked child of a process that ran TensorFlow hangs in its first op. KitError where
+    a worker dies.
     """
+    return contextlib.closing(_run(work, tasks, workers))  # a loop that an error leaves would close it at some later time
+
+
+def _run(work: Callable, tasks: Sequence, workers: int | None) -> Generator[tuple[int, Any], None, None]:
     count = min(workers or count_cores(), max(1, len(tasks)))
     pool = ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _live_with, (os.getpid(),))
     waiting = iter(enumerate(tasks))
     running: dict[Future, int] = {}
     try:
-        with pool:
-            try:
-                while True:
-                    while len(running) < 2 * count and (item := next(waiting, None)) is not None:  # no more: tasks hold data
-                        with _starting():
-                            running[pool.submit(work, item[1])] = item[0]
-                    if not running:
-                        return
-                    for future in wait(running, return_when=FIRST_COMPLETED).done:
-                        yield running.pop(future), future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+        while True:
+            while len(running) < 2 * count and (item := next(waiting, None)) is not None:  # no more: tasks hold data
+                with _starting():
+                    running[pool.submit(work, item[1])] = item[0]
+            if not running:
+                return
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                yield running.pop(future), future.result()
     except BrokenProcessPool:
-        raise KitError(
-            "a worker process was killed (out of memory?); run the same command again, it goes on; or give fewer --workers"
-        ) from None
+        raise KitError("a worker process was killed (out of memory?); the same command goes on, try fewer --workers") from None
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)  # whoever comes next finds nobody at work
 
 
 def _live_with(parent: int) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,13 @@ from . import progress
 from .competition import Competition
 from .errors import KitError
 from .pool import count_cores
+from .settings import PackSettings
 
 FORMAT = 2
 NAME = "runlength"  # of the data set inside; no byte depends on the folder's name
 METADATA = ("features.json", "dataset_info.json")  # tensorflow-datasets' own, which appear last, in this order
+CACHE = "runlength-inspection"  # folder in which the inspection keeps what it found, until the plan is saved
+SHARD = re.compile(r"runlength-fold(\d{1,9})\.tfrecord-\d{5}-of-\d{5}")
 AGAIN = "run the same kit pack again, it goes on"
 
 
@@ -51,6 +56,11 @@ def _number(shard: dict) -> int:
     return int(shard["split"].removeprefix("fold"))
 
 
+def is_records(folder: Path) -> bool:
+    """Whether kit pack has begun in a folder."""
+    return any((folder / name).exists() for name in ("manifest.json", "plan.json", CACHE))
+
+
 def open_records(folder) -> Records:
     """The records in `folder`; KitError where there are none, they are not finished, or a shard is missing or has another size.
 
@@ -59,7 +69,7 @@ def open_records(folder) -> Records:
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder}: no such folder of records; make it: kit pack COMPETITION {folder}")
-    if not (folder / "manifest.json").exists() and (folder / "plan.json").exists():
+    if not (folder / "manifest.json").exists() and is_records(folder):
         raise KitError(f"{folder}: packing was not finished; {AGAIN}")
     manifest = read_manifest(folder)
     if len(manifest["shards"]) < manifest["planned"] or not manifest["files"]:
@@ -104,11 +114,34 @@ def digest(data: bytes) -> str:
 
 def digest_file(path: Path) -> str | None:
     """SHA-256 of a file, None where there is none that can be read."""
+    if not path.is_file():
+        return None
     try:
         with open(path, "rb", buffering=0) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     except OSError:
         return None
+
+
+def check_head(fields: dict) -> None:
+    """Raises for what plan and manifest share where it is not what kit pack writes (a seal has no key: anybody can make one)."""
+    rules.from_json(fields["competition"])
+    if set(fields["settings"]) != {field.name for field in dataclasses.fields(PackSettings)} - {"workers"}:
+        raise ValueError("settings")
+    PackSettings(**fields["settings"])
+    texts = [fields["truth_sha256"], fields["scenes"]["by"], *(item[name] for item in fields["skipped"] for name in ("image", "reason"))]
+    if not all(isinstance(text, str) for text in texts) or not isinstance(fields["fit_bytes"], int | None):
+        raise ValueError("truth_sha256, scenes, skipped or fit_bytes")
+
+
+def check_shard(shard: dict) -> None:
+    """Raises for a shard that is not named and counted as kit pack does."""
+    match = SHARD.fullmatch(shard["file"])
+    if not match or shard["split"] != f"fold{int(match[1])}" or type(shard["count"]) is not int or shard["count"] < 1:
+        raise ValueError(f"shard {shard!r}")
+
+
+UNFIT = (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexError, KitError)  # what fields of another kind can cause
 
 
 def read_manifest(folder: Path) -> dict:
@@ -119,13 +152,19 @@ def read_manifest(folder: Path) -> dict:
         raise KitError(f"{folder}: was packed by an older kit; remove it and pack again")
     fields = unseal(path, "written by kit pack")
     try:
+        check_head(fields)
         for shard in fields["shards"]:
-            rules.image_path(folder, "{id}", shard["file"])
-            _ = _number(shard), shard["count"] + shard["bytes"], shard["sha256"] + ""
-        _ = rules.from_json(fields["competition"]), fields["planned"] + 0, fields["plan"]["sha256"] + ""
-        fields["files"].items(), fields["settings"].items()
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise KitError(f"{path}: not a manifest of kit pack ({error!r}); pack again") from None
+            check_shard(shard)
+            if type(shard["bytes"]) is not int or not isinstance(shard["sha256"], str):
+                raise ValueError(f"shard {shard!r}")
+        if fields["format"] != FORMAT or type(fields["planned"]) is not int or not isinstance(fields["source"], str):
+            raise ValueError("format, planned or source")
+        if set(fields["plan"]) != {"file", "sha256"} or fields["plan"]["file"] != "plan.json":
+            raise ValueError("plan")
+        if set(fields["files"]) not in (set(), {"folds.csv", *METADATA}):
+            raise ValueError("files")
+    except UNFIT as error:
+        raise KitError(f"{path}: not a manifest of kit pack ({error!r}); remove {folder} and pack again") from None
     return fields
 
 
@@ -136,8 +175,10 @@ def find_damage(folder) -> dict[str, str]:
     where the folder holds no records at all.
     """
     folder = Path(folder)
-    if not (folder / "manifest.json").exists() and not (folder / "plan.json").exists():
+    if not is_records(folder):
         raise KitError(f"{folder}: no such folder of records")
+    if not (folder / "manifest.json").exists():
+        return {"manifest.json": f"missing: packing was not finished; {AGAIN}"}
     try:
         manifest = read_manifest(folder)
     except KitError as error:
@@ -151,12 +192,15 @@ def find_damage(folder) -> dict[str, str]:
         if actual != expected:
             found[name] = "missing" if actual is None else "changed: its SHA-256 is not the manifest's"
     for path in list_extra(folder, set(shards)):
-        found[path.name] = "extra: a shard that the manifest does not know"
+        ours = SHARD.fullmatch(path.name) and not path.is_dir()
+        found[path.name] = "extra: a shard that the manifest does not know" + (
+            "" if ours else "; not made by kit pack, move it away yourself"
+        )
     return found
 
 
 def list_extra(folder: Path, known: set[str]) -> list[Path]:
-    """Files of the folder that look like shards and are not known."""
+    """What looks like a shard in the folder and is not known."""
     return [path for path in sorted(folder.glob("*tfrecord*")) if path.name not in known and not path.name.startswith(".")]
 
 

@@ -16,6 +16,7 @@ from .errors import KitError
 from .examples import encode
 from .masks import Masks
 from .sources import File
+from .writing import flush_folder
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ def write_shard(shard: Shard) -> dict:
                 while record:  # a full disk may take a part
                     record = record[out.write(record) :]
             os.fsync(out.fileno())
+            if hasattr(os, "posix_fadvise"):  # what is read back comes from the disk, not from memory
+                os.posix_fadvise(out.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         with open(shard.temporary, "rb", buffering=0) as back:
             size, found = os.fstat(back.fileno()).st_size, hashlib.file_digest(back, "sha256").hexdigest()  # type: ignore[arg-type]
         if found != digest.hexdigest():
@@ -62,12 +65,3 @@ def write_shard(shard: Shard) -> dict:
             os.unlink(shard.temporary)
     flush_folder(shard.path.parent)
     return {"file": shard.path.name, "count": len(shard.files), "bytes": size, "sha256": found}
-
-
-def flush_folder(folder: Path) -> None:
-    """Makes the names in a folder last through a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

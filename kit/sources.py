@@ -19,7 +19,7 @@ from .competition import Competition, image_path
 from .errors import KitError
 
 MOUNTS = Path("/kaggle/input")
-LARGEST = 2**28  # bytes of one image; more is no image of any such competition
+LARGEST = 2**28  # bytes of one file
 
 
 class Refused(KitError):
@@ -79,7 +79,7 @@ def _read_directory(path: Path) -> dict[str, File]:
     found: dict[str, File] = {}
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = archive.infolist()
+            entries, total = archive.infolist(), path.stat().st_size
     except (OSError, ValueError, NotImplementedError, EOFError, struct.error, zipfile.BadZipFile) as error:
         raise KitError(f"{path}: cannot be read as a zip: {error}") from None
     for entry in entries:
@@ -97,6 +97,8 @@ def _read_directory(path: Path) -> dict[str, File]:
             raise Refused(f"{where} is there twice; do not use this zip")
         if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise Refused(f"{where} is encrypted, or neither stored nor deflated; pack the zip anew")
+        if entry.header_offset < 0 or entry.header_offset + 30 + entry.compress_size > total:
+            raise Refused(f"{where} reaches past the end of the zip; do not use this zip")
         deflated = entry.compress_type == zipfile.ZIP_DEFLATED
         found[name] = File(name, entry.file_size, entry.CRC, entry.header_offset, entry.compress_size, deflated)
     return found
@@ -154,17 +156,26 @@ def reading(path: Path):
     if path.is_dir():
         yield lambda file: _read_file(path, file)
         return
-    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise KitError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
         yield lambda file: _read_entry(descriptor, path, file)
     finally:
         os.close(descriptor)
 
 
+def _bound(file: File) -> None:
+    if file.size > LARGEST:
+        raise KitError(f"{file.name}: has {file.size} bytes, more than any image or CSV of such a competition")
+
+
 def _read_file(folder: Path, file: File) -> bytes:
+    _bound(file)
     try:
         with open(os.path.join(folder, file.name), "rb", buffering=0) as opened:
-            return opened.read(LARGEST + 1) if file.size > LARGEST else opened.readall()
+            return opened.readall()
     except FileNotFoundError:
         raise KitError(f"{file.name}: no such file") from None
     except OSError as error:
@@ -173,6 +184,14 @@ def _read_file(folder: Path, file: File) -> bytes:
 
 def _read_entry(descriptor: int, path: Path, file: File) -> bytes:
     """A zip's entry without zipfile, whose directory of 200,000 entries every worker would have to read (and hold in 150 MB)."""
+    _bound(file)
+    try:
+        return _unpack(descriptor, path, file)
+    except OSError as error:
+        raise KitError(f"{path}: entry {file.name!r} cannot be read: {error.strerror or error}") from None
+
+
+def _unpack(descriptor: int, path: Path, file: File) -> bytes:
     header = os.pread(descriptor, 30, file.at)
     if len(header) < 30 or header[:4] != b"PK\3\4":
         raise KitError(f"{file.name}: the zip is damaged there: no entry begins at byte {file.at}")

@@ -26,6 +26,7 @@ def replacing(path):
         with open(temporary, "rb+") as file:
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        flush_folder(path.parent)
     except OSError as error:
         raise KitError(explain(error, path)) from None
     finally:
@@ -53,6 +54,15 @@ def replacing_folder(path):
         raise KitError(explain(error, path if inside else Path(error.filename))) from None
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes the names in a folder last through a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_target(path) -> None:

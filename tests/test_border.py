@@ -60,6 +60,11 @@ def test_score_and_check_never_load_tensorflow(tmp_path):
     assert not HEAVY & loaded_after(call("score", "a.csv", "a.csv") + "\n" + call("check", "a.csv", "a.csv"), tmp_path)
 
 
+def test_workers_and_the_check_of_records_never_load_tensorflow(records, tmp_path):
+    assert not HEAVY & loaded_after(call("check", str(records)), tmp_path)
+    assert not HEAVY & loaded_after("import kit.inspection, kit.shards, kit.pool, kit.packing", tmp_path)
+
+
 def test_every_public_name_is_there():
     import kit
 

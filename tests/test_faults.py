@@ -1,5 +1,6 @@
 """Kills and full disks: nothing that happens makes a wrong data set look right, and the same command goes on to the same bytes."""
 
+import functools
 import os
 import random
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from kit import records as rules
+from kit.errors import KitError
 from kit.practice import write_practice
 from kit.records import METADATA, find_damage
 
@@ -34,8 +36,8 @@ def listen_to_the_keyboard():
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def start(competition, out, preexec_fn=listen_to_the_keyboard):
-    command = [sys.executable, "-m", "kit", "pack", str(competition), str(out), "--folds", "3", "--shard-mb", "1"]
+def start(competition, out, *options, preexec_fn=listen_to_the_keyboard):
+    command = [sys.executable, "-m", "kit", "pack", str(competition), str(out), *(options or ("--folds", "3", "--shard-mb", "1"))]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=preexec_fn)
 
 
@@ -87,25 +89,35 @@ def claims(folder: Path) -> None:
 
 def test_twenty_kills_at_random_moments(competition, undisturbed, tmp_path):
     whole, seconds = undisturbed
-    rng, out, kills, finished = random.Random(), tmp_path / "records", 0, 0
-    stages = set()
+    rng, out, kills, finished = random.Random(0), tmp_path / "records", 0, 0
+    stages, with_workers = set(), 0
     while kills < 20:
         process = start(competition, out)
+        delay = rng.uniform(0.1, 1) * seconds
+        if kills % 3:  # two of three while workers are there: most of so short a run is loading
+            while process.poll() is None and len(list_children(process.pid)) < 2:
+                time.sleep(0.005)
+            delay = rng.uniform(0, 1.5)
         try:
-            process.wait(rng.uniform(0.1, 1) * seconds)
+            process.wait(delay)
             assert process.returncode == 0, process.stderr.read()
         except subprocess.TimeoutExpired:
             children = list_children(process.pid)
             process.kill()
             process.wait()
             kills += 1
+            with_workers += len(children) > 1
             limit = time.monotonic() + 20
             while (left := living(children)) and time.monotonic() < limit:
                 time.sleep(0.01)
             assert not left, "a worker outlived its parent"
             if out.exists():
                 claims(out)
-                stages.add(tuple(sorted(name for name in ("inspection", "plan.json", "manifest.json") if (out / name).exists())))
+                if not (out / "dataset_info.json").exists():
+                    with pytest.raises(KitError):
+                        rules.open_records(out)
+                    assert not rules.is_records(out) or find_damage(out)
+                stages.add(tuple(name for name in (rules.CACHE, "plan.json", "manifest.json") if (out / name).exists()))
             continue
         assert contents(out) == contents(whole)
         shutil.rmtree(out)
@@ -113,17 +125,22 @@ def test_twenty_kills_at_random_moments(competition, undisturbed, tmp_path):
     process = start(competition, out)
     assert process.wait() == 0, process.stderr.read()
     assert contents(out) == contents(whole) and find_damage(out) == {} and not list(out.glob(".*"))
-    assert len(stages) >= 2, stages  # kills came while it inspected and while it packed
+    assert len(stages) >= 2 and with_workers >= 6, (stages, with_workers)  # kills came while it inspected and while it packed
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed, tmp_path, number):
+@pytest.mark.parametrize(
+    ("number", "sign"),
+    [(signal.SIGTERM, f"{rules.CACHE}/findings.jsonl"), (signal.SIGINT, "manifest.json"), (signal.SIGTERM, "*.tfrecord-*")],
+)
+def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed, tmp_path, number, sign):
     out = tmp_path / "records"
     process = start(competition, out)
-    while not (out / "inspection" / "findings.jsonl").exists() and process.poll() is None:
-        time.sleep(0.01)
+    while not list(out.glob(sign)) and process.poll() is None:
+        time.sleep(0.002)
+    children = list_children(process.pid)
     process.send_signal(number)
     output, errors = process.communicate()
+    assert not living(children)
     assert process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
     assert start(competition, out).wait() == 0
     assert contents(out) == contents(undisturbed[0])
@@ -173,11 +190,14 @@ sys.exit(main(["pack", {str(competition)!r}, {str(out)!r}, "--folds", "3", "--sh
 def test_a_limit_on_file_sizes_is_a_full_disk_too(competition, tmp_path):
     import resource
 
-    process = start(competition, tmp_path / "records", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)))
-    _, errors = process.communicate()
-    assert process.returncode == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1
-    claims(tmp_path / "records") if (tmp_path / "records").exists() else None
-    assert not list((tmp_path / "records").glob("*.tfrecord-*"))
+    for limit, sign in ((400_000, rules.CACHE), (1_000_000, "manifest.json")):  # below the cache, and below a shard
+        out = tmp_path / str(limit)
+        set_limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
+        process = start(competition, out, "--folds", "2", preexec_fn=set_limit)
+        _, errors = process.communicate()
+        assert process.returncode == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, errors
+        claims(out)
+        assert (out / sign).exists() and not list(out.glob("*tfrecord*")) and not list(out.glob(".*"))
 
 
 def test_a_worker_that_is_killed_is_an_error_in_one_line(competition, tmp_path):

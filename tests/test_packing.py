@@ -1,5 +1,6 @@
 """What is packed, what is left out, and that the same call goes on: same bytes, whatever came between."""
 
+import contextlib
 import json
 import shutil
 import zipfile
@@ -11,10 +12,11 @@ import pytest
 from PIL import Image
 
 from kit import dense, inspection, packing, rows
+from kit.cli import main
 from kit.competition import AIRBUS, Competition, find_competition
 from kit.errors import KitError
 from kit.packing import pack, repair
-from kit.records import find_damage, open_records
+from kit.records import CACHE, find_damage, open_records, seal
 from kit.scenes import SceneSettings
 
 TRUTH = AIRBUS.truth_csv
@@ -74,7 +76,7 @@ def test_an_entry_that_was_made_to_do_harm_stops_the_packing(practice, tmp_path)
 
 
 SPOILS = {
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "is truncated: its 5000 bytes"),
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "is truncated, or more follows it: its 5000 bytes"),
     "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
     "PNG": (lambda path: Image.open(path).save(path, "PNG"), "is a PNG by its bytes"),
     "gray": (lambda path: Image.open(path).convert("L").save(path), "its colors are L"),
@@ -212,14 +214,57 @@ def test_an_image_that_changed_since_the_plan_is_an_error(small, tmp_path):
         open_records(tmp_path / "records")
 
 
-@pytest.mark.parametrize("name", ["thesis", "file"])
+@pytest.mark.parametrize("name", ["thesis", "file", "other"])
 def test_a_folder_of_the_user_is_never_touched(practice, tmp_path, name):
-    (tmp_path / "thesis").mkdir()
-    (tmp_path / "thesis" / "all.txt").write_text("of it")
-    (tmp_path / "file").write_text("x")
-    with pytest.raises(KitError, match="holds no records"):
+    for path in ("thesis/inspection/all.txt", "thesis/.draft.tmp", "file", "other/plan.json", "other/.draft.tmp"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("{}")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(KitError, match="holds no records|is damaged"):
         pack(practice, tmp_path / name, folds=2)
-    assert (tmp_path / "thesis" / "all.txt").read_text() == "of it" and (tmp_path / "file").read_text() == "x"
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_what_lies_beside_the_records_stays(practice, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    for name in (".draft.tmp", "my.tfrecord", "notes.txt", "runlength-fold7.tfrecord-00000-of-00001"):
+        (copy / name).write_text("mine")
+    (copy / "old-tfrecords").mkdir()
+    (copy / ".runlength-fold1.tfrecord-00000-of-00001.0123.tmp").write_text("left by a kill")
+    pack(practice, copy, folds=2)
+    left = {path.name for path in copy.iterdir()} - {path.name for path in records.iterdir()}
+    assert left == {".draft.tmp", "my.tfrecord", "notes.txt", "old-tfrecords"}
+    damage = find_damage(copy)
+    assert set(damage) == {"my.tfrecord", "old-tfrecords"} and all("move it away yourself" in text for text in damage.values())
+
+
+def test_a_mended_source_is_looked_at_again(practice, records, tmp_path):
+    """A zip's directory says the same of a damaged entry and of the whole one."""
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for image in sorted(practice.rglob("*")):
+            archive.write(image, image.relative_to(practice))
+    whole = path.read_bytes()
+    data = bytearray(whole)
+    for place in range(300_000, 1_300_000, 90_000):
+        data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(KitError, match="images are bad .* the zip is damaged there"):
+        pack(path, tmp_path / "records", folds=2)
+    path.write_bytes(whole)
+    pack(path, tmp_path / "records", folds=2)
+    assert contents(tmp_path / "records") == contents(records)
+
+
+def test_kaggles_mounts_are_packed(practice, records, tmp_path, monkeypatch):
+    (tmp_path / "competitions").mkdir()
+    (tmp_path / "competitions" / AIRBUS.kaggle).symlink_to(practice)
+    monkeypatch.setattr(packing, "MOUNTS", tmp_path)
+    pack("kaggle", tmp_path / "records", folds=2)
+    assert contents(tmp_path / "records") == contents(records)
+    monkeypatch.setattr(packing, "MOUNTS", tmp_path / "none")
+    with pytest.raises(KitError, match=f"looked in {tmp_path}/none/competitions/{AIRBUS.kaggle}"):
+        pack("kaggle", tmp_path / "records", folds=2)
 
 
 def test_two_packings_do_not_meet(practice, records, tmp_path):
@@ -250,14 +295,20 @@ def test_images_of_many_sizes_and_absent_rows(tmp_path):
         label[2:9, 3:8] = place % 3 > 0
         names.append(f"{place:02d}")
         labels.append(label)
-        Image.fromarray(rng.integers(0, 255, (*shape, 3), np.uint8)).save(tmp_path / "stage1" / "images" / f"{place:02d}.png")
+        size = (5, 5) if place == 4 else shape  # its runs do not fit
+        Image.fromarray(rng.integers(0, 255, (*size, 3), np.uint8)).save(tmp_path / "stage1" / "images" / f"{place:02d}.png")
+    path = tmp_path / "stage1" / "images" / "07.png"
+    path.write_bytes(path.read_bytes()[:100])
+    (tmp_path / "stage1" / "images" / "08.png").unlink()
     competition = Competition("mine", train_images="stage1/images/{id}.png", height=None, width=None, absent_is_empty=True, scenes="")
     table = dense.from_labels(names, labels)
     full = [name for name in names if int(name) % 3]
     data = b"".join(line for line in rows.format_csv(table).splitlines(True) if not line.rstrip().endswith(b","))
     (tmp_path / TRUTH).write_bytes(data)
     manifest = pack(tmp_path, tmp_path / "records", folds=2, competition=competition)
-    assert len(full) == 8 and sum(shard["count"] for shard in manifest["shards"]) == 12 and manifest["skipped"] == []
+    assert len(full) == 8 and sum(shard["count"] for shard in manifest["shards"]) == 9
+    reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
+    assert set(reasons) == {"04", "07", "08"} and "run past the last pixel" in reasons["04"] and "cannot be decoded" in reasons["07"]
     before = contents(tmp_path / "records")
     next((tmp_path / "records").glob("*fold0*")).unlink()
     repair(tmp_path / "records")
@@ -274,7 +325,7 @@ def test_everything_can_be_repaired_from_where_the_source_is_now(small, records,
     assert len(find_damage(tmp_path / "records")) == len(before) + 1
     with pytest.raises(KitError, match="no such folder or zip"):
         repair(tmp_path / "records")
-    repair(tmp_path / "records", moved)
+    assert main(["check", str(tmp_path / "records"), "--repair", "--source", str(moved)]) == 0
     assert contents(tmp_path / "records") == before == contents(records) and find_damage(tmp_path / "records") == {}
     assert capsys.readouterr().out.count("made again") == 2
 
@@ -289,23 +340,69 @@ def test_plan_and_manifest_make_each_other_again(small, tmp_path, name):
     assert contents(tmp_path / "records") == before and find_damage(tmp_path / "records") == {}
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shards": [{"file": "../victim", "split": "fold0", "count": 23}]},
+        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "abc", "count": 23}]},
+        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 10**9}]},
+        {"shards": None},
+        {"needed": []},
+        {"settings": None},
+        {"settings": {"folds": 2}},
+        {"skipped": [7]},
+        {"truth_sha256": 5},
+        {"images": {"id": ["a"], "scene": [10**30], "bytes": [1], "crc32": [-1]}},
+        {"images": {}},
+    ],
+)
+def test_a_plan_that_was_made_to_do_harm_is_refused(practice, records, tmp_path, change):
+    """A seal has no key: whoever changes a plan can seal it again."""
+    copy = shutil.copytree(records, tmp_path / "copy")
+    fields = json.loads((copy / "plan.json").read_text())
+    del fields["sha256"]
+    (copy / "plan.json").write_bytes(seal({**fields, **change}))
+    (copy / "manifest.json").unlink()
+    (copy / "...").mkdir()
+    with pytest.raises(KitError, match=r"plan\.json: not a plan of kit pack"):
+        pack(practice, copy, folds=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"copy"}
+
+
+def test_a_plan_of_another_packing_is_refused(practice, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    pack(practice, tmp_path / "other", folds=2, seed=1)
+    fields = json.loads((tmp_path / "other" / "plan.json").read_text())
+    del fields["sha256"]
+    fields["settings"]["seed"] = 0
+    (copy / "plan.json").write_bytes(seal(fields))
+    with pytest.raises(KitError, match=r"manifest\.json and plan\.json are not of one packing"):
+        pack(practice, copy, folds=2)
+    assert contents(copy) == contents(records)
+
+
 def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
     original = inspection.pool.run
     monkeypatch.setattr(inspection, "CHUNK", 5)
 
+    @contextlib.contextmanager
     def stop_after_two(work, tasks, workers):
-        for count, item in enumerate(original(work, tasks, workers)):
-            if count == 2:
-                raise KeyboardInterrupt
-            yield item
+        def pull(results):
+            for count, item in enumerate(results):
+                if count == 2:
+                    raise KeyboardInterrupt
+                yield item
+
+        with original(work, tasks, workers) as results:
+            yield pull(results)
 
     monkeypatch.setattr(inspection.pool, "run", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         pack(practice, tmp_path / "records", folds=2)
-    assert len((tmp_path / "records" / "inspection" / "findings.jsonl").read_text().split()) > 10
+    assert len((tmp_path / "records" / CACHE / "findings.jsonl").read_text().split()) > 10
     monkeypatch.setattr(inspection.pool, "run", original)
     pack(practice, tmp_path / "records", folds=2)
-    assert contents(tmp_path / "records") == contents(records) and not (tmp_path / "records" / "inspection").exists()
+    assert contents(tmp_path / "records") == contents(records) and not (tmp_path / "records" / CACHE).exists()
 
 
 def test_folds_csv_and_plan_speak_of_the_same_images(records):

@@ -1,6 +1,7 @@
 """What `kit check RECORDS` finds, and what is refused."""
 
 import json
+import os
 import shutil
 
 import numpy as np
@@ -117,16 +118,39 @@ def first_shard_elsewhere(folder):
         (lambda path: reseal(path, shards=[{}]), "not a manifest"),
         (lambda path: reseal(path, shards=[]), "packing was not finished: 0 of 6 shards"),
         (lambda path: reseal(path, files={}), "packing was not finished"),
+        (lambda path: reseal(path, files={"folds.csv": "x"}), "not a manifest"),
+        (lambda path: reseal(path, files={"/dev/zero": "x"}), "not a manifest"),
+        (lambda path: reseal(path, plan={"file": "/dev/zero", "sha256": "x"}), "not a manifest"),
+        (lambda path: reseal(path, settings={"competition": 1}), "not a manifest"),
+        (lambda path: reseal(path, source=5), "not a manifest"),
+        (lambda path: reseal(path, skipped=None), "not a manifest"),
+        (lambda path: [(path / "manifest.json").unlink(), os.mkfifo(path / "manifest.json")], "no regular file"),
         (lambda path: next(path.glob("*.tfrecord-*")).unlink(), "the shard is missing; kit check .* --repair"),
         (lambda path: next(path.glob("*.tfrecord-*")).write_bytes(b"x"), "has 1 bytes, the manifest says"),
         (lambda path: (path / "dataset_info.json").unlink(), "dataset_info.json: missing"),
-        (first_shard_elsewhere, "not a plain file name"),
+        (first_shard_elsewhere, "not a manifest of kit pack"),
     ],
 )
 def test_damaged_records_are_refused(copy, spoil, words):
     spoil(copy)
     with pytest.raises(KitError, match=words):
         open_records(copy)
+
+
+def test_a_fifo_in_the_records_is_no_file(copy):
+    (copy / "folds.csv").unlink()
+    os.mkfifo(copy / "folds.csv")
+    assert find_damage(copy) == {"folds.csv": "missing"}
+
+
+def test_what_is_not_finished_is_said(copy, capsys):
+    for path in copy.iterdir():
+        path.unlink()
+    (copy / rules.CACHE).mkdir()
+    assert main(["check", str(copy)]) == 1 and "packing was not finished" in capsys.readouterr().out
+    assert main(["check", str(copy), "--repair"]) == 2 and "packing was not finished" in capsys.readouterr().err
+    assert main(["check", str(copy), "--source", "x"]) == 2 and "--repair" in capsys.readouterr().err
+    assert main(["check", "a.csv", "b.csv", "--repair"]) == 2 and "are for records" in capsys.readouterr().err
 
 
 def test_a_seal_tells_of_every_change(tmp_path):

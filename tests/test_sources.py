@@ -106,6 +106,39 @@ def test_an_entry_that_inflates_past_its_header_is_refused_by_name(tmp_path, met
         sources.read_whole(source, file)
 
 
+@pytest.mark.parametrize(("offset", "words"), [(20, "reaches past the end"), (42, "reaches past the end"), (24, "more than any image")])
+def test_an_entry_whose_numbers_lie_is_refused(tmp_path, offset, words):
+    """Packed size, place and size in the central directory, in turn, say 4 GB."""
+    path = pack(tmp_path / "lies.zip", [("train/a.jpg", b"x" * 1000)])
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\1\2")
+    data[entry + offset : entry + offset + 4] = struct.pack("<I", 0xFFFFFFF0)
+    path.write_bytes(data)
+    with pytest.raises(KitError, match=words):
+        source = sources.find_source(path, AIRBUS)
+        sources.read_whole(source, source.directory["train/a.jpg"])
+
+
+def test_zip64_numbers_that_lie_are_refused(tmp_path):
+    path = tmp_path / "lies.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.jpg", "w", force_zip64=True) as entry:
+        entry.write(b"x" * 1000)
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\1\2")
+    name = data.index(b"a.jpg", entry)
+    for number in (2**63, 2**63 - 1, 2**40):
+        lie = bytearray(data)
+        lie[entry + 20 : entry + 28] = b"\xff" * 8  # both sizes stand in the extra field
+        extra = struct.pack("<HHQQ", 1, 16, 1000, number)
+        lie[entry + 30 : entry + 32] = struct.pack("<H", len(extra))
+        lie[name + 5 : name + 5] = extra
+        end = lie.index(b"PK\5\6")
+        lie[end + 12 : end + 16] = struct.pack("<I", int.from_bytes(lie[end + 12 : end + 16], "little") + len(extra))
+        path.write_bytes(lie)
+        with pytest.raises(KitError, match="reaches past the end|cannot be read as a zip"):
+            sources.find_source(path, AIRBUS)
+
+
 def test_a_damaged_entry_is_a_damaged_file_and_no_more(tmp_path):
     path = pack(tmp_path / "a.zip", [("a.jpg", bytes(range(256)) * 40)], zipfile.ZIP_STORED)
     data = bytearray(path.read_bytes())
