@@ -36,7 +36,7 @@ class Shard:
 def write_shard(shard: Shard) -> dict:
     """Writes a shard: to its temporary name, flushed to the disk, read back and compared, renamed; returns file, count, bytes and sha256.
 
-    What is read back comes from the system's memory as a rule (forcing the disk cost a sixth of the rate); `kit check` reads the disk later.
+    What is read back comes from memory as a rule (to force the disk cost a sixth of the rate): `kit check` reads the disk later.
     KitError where an image is not the one that was inspected, or the disk gives back other bytes than it got. An error leaves neither
     the temporary file nor a changed shard.
     """
