@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import importlib.util
 import json
-import os
-import re
 import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from . import competition as rules
 from . import folds, masks, pool, progress, records, sources
 from . import plan as plans
+from .claims import claim
 from .competition import AIRBUS, Competition
 from .errors import KitError
 from .masks import Masks
@@ -28,10 +23,6 @@ from .shards import Shard, write_shard
 from .sources import MOUNTS
 from .writing import explain, flush_folder, is_full, write_bytes
 
-# Names of temporary files that a kill may leave.
-LEFT = re.compile(
-    r"\.(runlength-fold\d+\.tfrecord-.+|(manifest\.json|plan\.json|folds\.csv|features\.json|dataset_info\.json)\..+|metadata)\.tmp.*"
-)
 SPARE = 0.05  # share of the free space that --fit leaves free
 
 
@@ -52,39 +43,13 @@ def pack(competition_folder, records_folder, *, competition: Competition = AIRBU
     request = Request(source, competition, chosen, sources.read_whole(source, truth))
     out = Path(records_folder)
     try:
-        with _claim(out):
+        with claim(out):
             return _pack(request, out)
     except OSError as error:
         inside = error.filename is None or Path(error.filename).is_relative_to(out)
         if inside and is_full(error):
             raise KitError(f"{out}: its disk is full; free some space and run the same command again, it goes on") from None
         raise KitError(explain(error, out if inside else Path(error.filename))) from None
-
-
-@contextlib.contextmanager
-def _claim(out: Path):
-    """The folder `out`, made where it is missing, for this process alone; one that stays empty is removed again."""
-    made = not out.exists()
-    if not made and (not out.is_dir() or (any(out.iterdir()) and not records.is_records(out))):
-        raise KitError(f"{out}: exists already and holds no records; remove it or choose another folder for the records")
-    if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
-        raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
-    out.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(out, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
-        except BlockingIOError:
-            raise KitError(f"{out}: another kit pack is at work there; wait for it") from None
-        for path in out.glob(".*.tmp*"):  # of runs that were killed: they hold no lock any more
-            if LEFT.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-        yield
-    finally:
-        if made:
-            with contextlib.suppress(OSError):
-                out.rmdir()  # only where nothing came of it
-        os.close(descriptor)
 
 
 def _pack(request: Request, out: Path) -> dict:
@@ -115,7 +80,7 @@ def _pack(request: Request, out: Path) -> dict:
         )
     truth = masks.select_ids(truth, plan.ids)
     manifest = _carry_out(plan, truth, request, out, former)
-    return manifest | {"table": _tabulate(plan, truth)}
+    return manifest | {"table": plans.tabulate(plan, truth)}
 
 
 def _read_former(out: Path) -> dict | None:
@@ -307,19 +272,3 @@ def repair(folder, source=None) -> dict:
         if source is None:
             raise KitError(f"{error}; only it knows where the images are: give --source COMPETITION") from None
     return pack(source or head["source"], folder, competition=rules.from_json(head["competition"]), **head["settings"])
-
-
-def _tabulate(plan: Plan, truth: Masks) -> str:
-    """The table printed after packing: images, objects, empty share and scenes by fold."""
-    groups, objects, fold = folds.group(plan.scenes), masks.count_objects(truth), plan.folds
-    lines = ["fold  images  objects  empty  scenes"]
-    for number in np.unique(fold):
-        here = fold == number
-        lines.append(
-            f"{number:4d}  {here.sum():6d}  {objects[here].sum():7d}  {(objects[here] == 0).mean():5.2f}  {len(np.unique(groups[here])):6d}"
-        )
-    pairs = np.unique(np.stack([groups, fold]), axis=1)
-    lines.append(f" all  {len(fold):6d}  {objects.sum():7d}  {(objects == 0).mean():5.2f}  {len(np.unique(groups)):6d}")
-    twice = int((np.bincount(pairs[0]) > 1).sum())
-    lines.append(f"scenes on two folds: {twice if (plan.scenes >= 0).all() else 'unknown'}")
-    return "\n".join(lines)

@@ -229,3 +229,19 @@ def _lay_out(head: dict, truth: Masks, found: list[Finding], scenes: np.ndarray,
     crc = np.array([found[place].crc for place in at], np.uint32)
     shapes = None if sized else truth.shapes[at].astype(np.int64)
     return Plan(head, truth.ids[at].tolist(), scenes[at], sizes[at], crc, shapes, shards, needed)
+
+
+def tabulate(plan: Plan, truth: Masks) -> str:
+    """The table printed after packing: images, objects, empty share and scenes by fold."""
+    groups, objects, fold = folds.group(plan.scenes), masks.count_objects(truth), plan.folds
+    lines = ["fold  images  objects  empty  scenes"]
+    for number in np.unique(fold):
+        here = fold == number
+        lines.append(
+            f"{number:4d}  {here.sum():6d}  {objects[here].sum():7d}  {(objects[here] == 0).mean():5.2f}  {len(np.unique(groups[here])):6d}"
+        )
+    pairs = np.unique(np.stack([groups, fold]), axis=1)
+    lines.append(f" all  {len(fold):6d}  {objects.sum():7d}  {(objects == 0).mean():5.2f}  {len(np.unique(groups)):6d}")
+    twice = int((np.bincount(pairs[0]) > 1).sum())
+    lines.append(f"scenes on two folds: {twice if (plan.scenes >= 0).all() else 'unknown'}")
+    return "\n".join(lines)

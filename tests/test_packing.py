@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from kit import dense, inspection, packing, rows
+from kit.claims import claim
 from kit.cli import main
 from kit.competition import AIRBUS, Competition, find_competition
 from kit.errors import KitError
@@ -269,7 +270,7 @@ def test_kaggles_mounts_are_packed(practice, records, tmp_path, monkeypatch):
 
 def test_two_packings_do_not_meet(practice, records, tmp_path):
     copy = shutil.copytree(records, tmp_path / "copy")
-    with packing._claim(copy), pytest.raises(KitError, match="another kit pack is at work there"):
+    with claim(copy), pytest.raises(KitError, match="another kit pack is at work there"):
         pack(practice, copy, folds=2)
 
 
