@@ -4,9 +4,11 @@ written is synced to the disk within its time. Run: make bench; one part: python
 Images: copies of the real ones where they lie beside the project, else of a practice competition's.
 """
 
+import csv
 import io
 import os
 import random
+import resource
 import shutil
 import subprocess
 import sys
@@ -20,8 +22,8 @@ import numpy as np
 
 from kit import inspection, masks, packing, plan, pool, rows, sources
 from kit.competition import AIRBUS
-from kit.practice import write_practice
-from kit.scenes import SceneSettings, find_scenes
+from kit.practice import SCENES_CSV, write_practice
+from kit.scenes import find_scenes
 from kit.settings import PackSettings
 from kit.shards import write_shard
 
@@ -296,14 +298,37 @@ def bench_read(folder: Path) -> None:
 
 
 def bench_scenes(folder: Path) -> None:
-    """The search alone, as the number of tiles grows: thumbnails of distinct noise with structure, a third of them sharing blocks."""
-    rng = np.random.default_rng(0)
-    for tiles in (5_000, 20_000):
-        coarse = rng.integers(0, 200, (tiles, 12, 12), dtype=np.uint8)
-        thumbnails = np.kron(coarse, np.ones((8, 8), np.uint8))
-        thumbnails[1::3, :32, :32] = thumbnails[0::3, 64:, 64:][: len(thumbnails[1::3])]
-        find_scenes(thumbnails[:100])
-        print(f"scenes of {tiles:,} tiles: {timed(lambda found=thumbnails: find_scenes(found, SceneSettings())):.2f} s")
+    """Inspection and scene search on whole scenes of a practice competition, as it grows; TILES=20000 takes ten minutes to make."""
+    total = int(os.environ.get("TILES", 2_000))
+    with redirect_stderr(io.StringIO()):
+        place = write_practice(folder / "practice", images=total, test_images=1)
+    source = sources.find_source(place, AIRBUS)
+    listing = sources.list_images(source, AIRBUS.train_images)
+    with open(place / SCENES_CSV, newline="") as file:
+        known = {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}
+    order = np.random.default_rng(0).permutation(sorted({known[name] for name in listing}))
+    find_scenes(np.zeros((2, 96, 96), np.uint8))  # compiles
+    seen = []
+    for part in (4, 2, 1):
+        chosen = set(order[: len(order) // part].tolist())
+        wanted = {name: file for name, file in listing.items() if known[name] in chosen}
+        begun = time.perf_counter()
+        found, thumbnails = inspection.inspect_images(source, wanted, folder / f"cache{part}", (768, 768))
+        middle = time.perf_counter()
+        scenes = find_scenes(thumbnails)
+        seen.append((len(wanted), middle - begun, time.perf_counter() - middle))
+        true = np.array([known[name] for name, finding in found.items() if finding.reason is None])
+        groups = [true[scenes == scene] for scene in np.flatnonzero(np.bincount(scenes) > 1)]
+        mixed = sum(len(set(group)) > 1 for group in groups)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(
+            f"scenes: {len(wanted):,} tiles inspected in {seen[-1][1]:.1f} s, searched in {seen[-1][2]:.2f} s; {len(groups)} groups, "
+            f"{mixed} of them mixed; peak memory {peak:.0f} MB"
+        )
+    for place, text in ((1, "inspection"), (2, "search")):
+        slope = np.log(seen[2][place] / seen[0][place]) / np.log(seen[2][0] / seen[0][0])
+        minutes = seen[2][place] * (192_556 / seen[2][0]) ** max(slope, 1) / 60
+        print(f"  {text}: grows with the tiles to the power of {slope:.2f}; {minutes:.1f} min at 192,556 on {pool.count_cores()} cores")
 
 
 def main() -> None:
