@@ -211,6 +211,7 @@ def test_an_image_that_changed_since_the_plan_is_an_error(small, tmp_path):
     with pytest.raises(KitError, match=f"{name}: has changed since it was inspected"):
         pack(small, tmp_path / "records", folds=2)
     assert not shard.exists() and not list((tmp_path / "records").glob(".*"))
+    assert not (tmp_path / "records" / "dataset_info.json").exists()  # it would say that all is there
     with pytest.raises(KitError, match="was not finished: 1 of 2"):
         open_records(tmp_path / "records")
 
