@@ -346,6 +346,7 @@ def test_plan_and_manifest_make_each_other_again(small, tmp_path, name):
     "change",
     [
         {"shards": [{"file": "../victim", "split": "fold0", "count": 23}]},
+        {"shards": [{"file": "../runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 23}]},
         {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "abc", "count": 23}]},
         {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 10**9}]},
         {"shards": None},
