@@ -114,7 +114,7 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("--records", help="folder of the records, if they moved since the training")
     verb = add("predict", "predict the test images and write a checked submission CSV", _predict)
     verb.add_argument("model", metavar="MODEL", help="folder made by kit train")
-    verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition")
+    verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition, or the word kaggle: its mounts")
     verb.add_argument("out", metavar="OUT.csv", help="the submission to write")
     verb = add("score", "object F2 of a prediction against the truth", _score)
     verb.add_argument("truth", metavar="TRUTH.csv")
