@@ -127,11 +127,7 @@ def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, 
 def _read_truth(plan: Plan, request: Request) -> Masks:
     """The truth of a plan that was made by an earlier run."""
     shapes = None if plan.shapes is None else {name: (int(h), int(w)) for name, (h, w) in zip(plan.ids, plan.shapes)}
-    truth = request.read_truth(shapes)
-    absent = sorted(set(plan.ids) - set(truth.ids)) if request.competition.absent_is_empty else []
-    if absent:
-        truth = masks.concatenate([truth, masks.blank(absent, [shapes[name] if shapes else request.competition.shape for name in absent])])
-    return truth
+    return plans.complete(request.read_truth(shapes), plan.ids, request.competition, shapes)
 
 
 def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: dict | None) -> dict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,7 +84,7 @@ class Plan:
     @property
     def folds(self) -> np.ndarray:
         """Fold of each image."""
-        return np.repeat([int(shard["split"].removeprefix("fold")) for shard in self.shards], [shard["count"] for shard in self.shards])
+        return np.repeat([records.number(shard) for shard in self.shards], [shard["count"] for shard in self.shards])
 
 
 def to_json(plan: Plan) -> bytes:
@@ -135,7 +136,7 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
     truth, wanted = None, listing
     unpaired: list[dict] = []
     if sized:  # else its rows can be read only when the images' sizes are known
-        truth = _complete(request.read_truth(), listing, competition)
+        truth = complete(request.read_truth(), listing, competition)
         truth, wanted, unpaired = _match(truth, listing, settings)
     shape = competition.shape if sized else None
     search = competition.scenes == "shared blocks"
@@ -146,7 +147,7 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
         shapes = {name: (found.height, found.width) for name, found in findings.items() if found.reason is None}
         read, misfits = request.read_misfits(shapes)
         findings.update({name: Finding(reason) for name, reason in misfits.items() if name in findings and findings[name].reason is None})
-        truth = _complete(read, listing, competition, shapes)
+        truth = complete(read, listing, competition, shapes)
         truth, wanted, unpaired = _match(truth, listing, settings)
     bad = _judge({name: findings[name] for name in wanted}, shape)
     share = len(unpaired) / max(1, len(set(listing) | {item["image"] for item in unpaired})) + len(bad) / max(1, len(wanted))
@@ -161,12 +162,12 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
     return _lay_out(head, truth, found, scenes, room, settings, sized), truth
 
 
-def _complete(truth: Masks, listing: dict[str, File], competition: Competition, shapes=None) -> Masks:
+def complete(truth: Masks, ids: Iterable[str], competition: Competition, shapes=None) -> Masks:
     """The truth with a blank row for each image that has none, where that means that it holds no object."""
     if not competition.absent_is_empty:
         return truth
     known = set(truth.ids)
-    absent = [name for name in listing if name not in known and (shapes is None or name in shapes)]
+    absent = [name for name in ids if name not in known and (shapes is None or name in shapes)]
     absent = [name for name in absent if name.isprintable()]  # a file name that is no text is no image's id
     return masks.concatenate([truth, masks.blank(absent, [shapes[name] if shapes else competition.shape for name in absent])])
 

@@ -40,18 +40,18 @@ class Records:
     @property
     def folds(self) -> list[int]:
         """Numbers of the folds that hold an image."""
-        return sorted({_number(shard) for shard in self.manifest["shards"]})
+        return sorted({number(shard) for shard in self.manifest["shards"]})
 
     def shards(self, wanted: list[int]) -> list[str]:
         """Paths of the shards of some folds."""
-        return [str(self.folder / shard["file"]) for shard in self.manifest["shards"] if _number(shard) in wanted]
+        return [str(self.folder / shard["file"]) for shard in self.manifest["shards"] if number(shard) in wanted]
 
     def count(self, wanted: list[int]) -> int:
         """Images in some folds."""
-        return sum(shard["count"] for shard in self.manifest["shards"] if _number(shard) in wanted)
+        return sum(shard["count"] for shard in self.manifest["shards"] if number(shard) in wanted)
 
 
-def _number(shard: dict) -> int:
+def number(shard: dict) -> int:
     """The fold that a shard of the manifest belongs to."""
     return int(shard["split"].removeprefix("fold"))
 

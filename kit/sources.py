@@ -10,7 +10,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -226,6 +226,3 @@ def read_whole(source: Source, file: File) -> bytes:
         data = read(file)
     check(file, data)
     return data
-
-
-Reader = Callable[[File], bytes]
