@@ -1,4 +1,4 @@
-"""A folder of records for one process alone."""
+"""A folder for one process alone."""
 
 from __future__ import annotations
 
@@ -27,16 +27,24 @@ def claim(out: Path):
         raise KitError(f"{out}: exists already and holds no records; remove it or choose another folder for the records")
     if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
         raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
+    with hold(out, "kit pack"):
+        for path in out.glob(".*.tmp*"):  # of runs that were killed: they hold no lock any more
+            if LEFT.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        yield
+
+
+@contextlib.contextmanager
+def hold(out: Path, verb: str):
+    """The folder `out`, made where it is missing and removed again where it stays empty, locked; KitError where another `verb` has it."""
+    made = not out.exists()
     out.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(out, os.O_RDONLY)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
         except BlockingIOError:
-            raise KitError(f"{out}: another kit pack is at work there; wait for it") from None
-        for path in out.glob(".*.tmp*"):  # of runs that were killed: they hold no lock any more
-            if LEFT.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            raise KitError(f"{out}: another {verb} is at work there; wait for it") from None
         yield
     finally:
         if made:

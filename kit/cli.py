@@ -37,11 +37,12 @@ def _shape(text: str) -> tuple[int, int]:
 def _converter(annotation):
     """A function from an option's text to the value of a settings field."""
     if typing.get_origin(annotation) is tuple:
+        inner = typing.get_args(annotation)[0]
 
         def convert(text):
-            return tuple(int(part) for part in text.split(","))
+            return tuple(inner(part) for part in text.split(",") if part or inner is int)
 
-        convert.__name__ = "list of whole numbers"
+        convert.__name__ = "list of whole numbers" if inner is int else "list of names"
         return convert
     if isinstance(annotation, types.UnionType):  # X | None
         (inner,) = [part for part in typing.get_args(annotation) if part is not type(None)]

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import figures, masks, objects, packing, records, score, submission, tuning
+from . import figures, masks, objects, packing, score, submission, tuning
 from .competition import AIRBUS, image_path
 from .counts import count
 from .errors import KitError
+from .index import open_index
 from .masks import Masks
 from .practice import write_practice
 from .settings import PracticeSettings, TuneSettings
@@ -66,8 +67,8 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     inference.predict(model, competition, out / "submission.csv")
     problems, report = submission.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
     print(report)
-    truth, scenes = inference.read_truth(records.open_records(packed), [0])
-    truth, prediction = _predict_unseen_half(model / "maps", truth, scenes, settings)
+    holdout = open_index(packed, [0])
+    truth, prediction = _predict_unseen_half(model / "maps", holdout.truth, holdout.scenes, settings)
     counts = count(truth, prediction)
     summary = score.summarize(counts)
     result = {

@@ -7,6 +7,7 @@ Formats: protobuf's encoding guide; TensorFlow's TFRecord tutorial (length, mask
 from __future__ import annotations
 
 import functools
+import os
 import struct
 
 import numpy as np
@@ -56,6 +57,79 @@ def frame(record: bytes) -> bytes:
     return b"".join((length, struct.pack("<I", _mask(length)), record, struct.pack("<I", _mask(record))))
 
 
+def skim(descriptor: int, at: int) -> tuple[int, dict[str, bytes | np.ndarray]]:
+    """The record that begins at byte `at` of an open TFRecord file: where the next one begins, and its fields but `image`, by name.
+
+    Texts are bytes, numbers int64 arrays. The image's bytes are stepped over, so most of the file is not read, and no checksum compared.
+    Raises ValueError where there is no such record.
+    """
+    window = _Window(descriptor, at, _LOOK)
+    length = int.from_bytes(window.take(12)[:8], "little")
+    end = window.at + length
+    if window.open_field() != end:
+        raise ValueError("the record is not one entry after another")
+    fields: dict[str, bytes | np.ndarray] = {}
+    while window.at < end:
+        close = window.open_field()
+        key = window.take(window.open_field() - window.at).decode()
+        if key != "image":
+            window.open_field()  # the Feature
+            kind, inner = window.peek() >> 3, window.open_field()
+            if inner > window.at:  # an empty list has nothing inside
+                packed = window.take(window.open_field() - window.at)
+            else:
+                packed = b""
+            fields[key] = packed if kind == 1 else _unpack(np.frombuffer(packed, np.uint8))
+        window.at = close
+    return end + 4, fields
+
+
+_LOOK = 1024  # bytes read at once: the fields of an ordinary record
+
+
+class _Window:
+    """A place in a file and the bytes around it that were read last."""
+
+    def __init__(self, descriptor: int, at: int, look: int):
+        self.descriptor, self.at, self.look = descriptor, at, look
+        self.data, self.base = b"", at
+
+    def take(self, count: int) -> bytes:
+        """The next `count` bytes."""
+        if count < 0 or count > 2**28:
+            raise ValueError("a field has no sensible length")
+        begin = self.at - self.base
+        if begin < 0 or begin + count > len(self.data):
+            self.data, self.base, begin = os.pread(self.descriptor, max(count, self.look), self.at), self.at, 0
+        if begin + count > len(self.data):
+            raise ValueError("the file ends in the middle of a record")
+        self.at += count
+        return self.data[begin : begin + count]
+
+    def peek(self) -> int:
+        """The next byte, which stays the next."""
+        byte = self.take(1)[0]
+        self.at -= 1
+        return byte
+
+    def read_varint(self) -> int:
+        value, shift = 0, 0
+        while shift < 64:
+            byte = self.take(1)[0]
+            value |= (byte & 127) << shift
+            if byte < 128:
+                return value
+            shift += 7
+        raise ValueError("a number has no end")
+
+    def open_field(self) -> int:
+        """Steps over a tag and a length; returns where the field ends."""
+        if self.take(1)[0] & 7 != 2:
+            raise ValueError("a field is of another kind")
+        length = self.read_varint()
+        return self.at + length
+
+
 def _mask(data: bytes) -> int:
     crc = int(_crc32c(np.frombuffer(data, np.uint8), _tables()))
     return ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
@@ -100,6 +174,25 @@ def _pack(values):
         found[size] = np.uint8(rest)
         size += 1
     return found[:size]
+
+
+@compiled
+def _unpack(data):
+    """The int64 values of varints, uint8; raises ValueError for a number that has no end."""
+    found, size = np.empty(len(data), np.int64), 0
+    value, shift = np.uint64(0), np.uint64(0)
+    for byte in data:
+        if shift > np.uint64(63):
+            raise ValueError("a number has no end")
+        value |= np.uint64(byte & np.uint8(127)) << shift
+        shift += np.uint64(7)
+        if byte < np.uint8(128):
+            found[size] = np.int64(value)
+            size += 1
+            value, shift = np.uint64(0), np.uint64(0)
+    if shift > np.uint64(0):
+        raise ValueError("a number has no end")
+    return found[:size].copy()
 
 
 @functools.cache

@@ -43,9 +43,11 @@ class Settings:
             name = f"--{field.name.replace('_', '-')} {value}"
             if not fits(value, hints[field.name]):
                 raise KitError(f"{name}: expected {field.type}")
-            if meta["choices"] is not None and value not in meta["choices"]:
-                raise KitError(f"{name}: choose one of {', '.join(map(str, meta['choices']))}")
-            if value is None or isinstance(value, str):
+            for part in value if isinstance(value, tuple) else (value,):
+                if meta["choices"] is not None and part not in meta["choices"]:
+                    word = "among" if isinstance(value, tuple) else "one of"
+                    raise KitError(f"--{field.name.replace('_', '-')} {part}: choose {word} {', '.join(map(str, meta['choices']))}")
+            if value is None or isinstance(value, str | tuple):
                 continue
             if isinstance(value, float) and not math.isfinite(value):
                 raise KitError(f"{name}: must be a finite number")
@@ -89,36 +91,61 @@ class PackSettings(Settings):
 BEST_BY = ("val_object_f2_ships", "val_object_f2", "val_pixel_f2", "val_pixel_iou", "val_loss", "loss", "epoch")
 
 
+ENCODERS = ("resnet18", "resnet34", "efficientnetb0", "mobilenet", "mobilenetv2", "seresnext50", "plain")
+LOSSES = ("dice", "bce", "focal", "balanced")
+AUGMENTATIONS = ("dihedral", "brightness", "contrast", "gamma", "blur", "jpeg", "scale", "rotate", "copy_paste")
+
+
 @dataclass(frozen=True)
 class TrainSettings(Settings):
     """`kit train`: a U-Net on all folds but one."""
 
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
-    encoder: str = setting("resnet18", "encoder of the U-Net", choices=("resnet18", "resnet34", "efficientnetb0"))
+    encoder: str = setting("resnet18", "encoder of the U-Net; plain is the ancestor's net without one", choices=ENCODERS)
     encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
     decoder: tuple[int, ...] = setting((128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first")
     scale: int = setting(1, "the network sees images shrunk by this factor, its map is enlarged again; 2 costs a quarter", low=1, high=8)
+    output: int = setting(1, "2: the map comes from the last stage but one and is enlarged, for half the decoder's cost", low=1, high=2)
     momentum: float = setting(0.9, "momentum of the batch norms' statistics; raise it for long trainings", low=0, high=1)
+    presence: bool = setting(False, "a second output: is there an object in this image")
+    mixed: bool = setting(False, "compute in float16 where that is safe, for GPUs with tensor cores")
     epochs: int = setting(20, "epochs", low=1)
     steps: int | None = setting(None, "steps an epoch; none: as many as show each training image once", low=1)
-    batch: int = setting(8, "crops a step", low=1)
-    crop: int = setting(256, "side of the training crops, px", low=32)
+    batch: int = setting(8, "crops a step, on all devices together", low=1)
+    crop: int | None = setting(256, "side of the training crops, px; none: whole images", low=32)
     ship_share: float = setting(0.75, "share of crops around an object; the others lie anywhere in any image", low=0, high=1)
-    learning_rate: float = setting(1e-3, "peak learning rate of Adam; cosine to zero after a short warm-up", low=0)
+    empty_share: float | None = setting(None, "share of crops from images without an object; none: as it comes", low=0, high=1)
+    balance: bool = setting(False, "draw every object count (0 to 14, 15 and more) equally often")
+    augment: tuple[str, ...] = setting(("dihedral",), "what is done to crops, comma between, or nothing", choices=AUGMENTATIONS)
+    loss: tuple[str, ...] = setting(("dice", "bce"), "losses that are added, comma between", choices=LOSSES)
+    object_weight: float = setting(3.0, "how many times another pixel an object's pixel weighs in all losses but dice", low=0)
+    learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
+    schedule: str = setting("cosine", "how it falls; step: after two epochs by exp(-0.1) an epoch", choices=("constant", "step", "cosine"))
     warmup: float = setting(0.05, "share of all steps in which the learning rate rises to its peak", low=0, high=1)
     clip: float = setting(1.0, "largest global norm of a step's gradient; 0: any", low=0)
+    average: float = setting(0.0, "momentum of a moving average of the weights, which is kept and scored; 0: none", low=0, high=1)
     best_by: str = setting(
         "val_object_f2_ships",
         "column of history.csv by which best.weights.h5 is chosen (the largest, of a loss the smallest)",
         choices=BEST_BY,
     )
+    keep: int = setting(3, "weights of that many best epochs are kept beside those of the last two", low=0)
+    start_from: str | None = setting(None, "model folder whose best weights this training begins with")
+    devices: tuple[str, ...] = setting((), "devices to train on together, such as GPU:0,GPU:1; nothing: all GPUs, or the CPU")
+    save_minutes: float = setting(5.0, "the state is saved that often, and at every epoch", low=0)
     max_hours: float | None = setting(None, "hours after which training stops, saves and ends with status 0", low=0)
-    seed: int = setting(0, "seed of weights, order, crops and flips", low=0, high=LARGEST_SEED)
+    seed: int = setting(0, "seed of weights, order, crops and augmentation", low=0, high=LARGEST_SEED)
 
     def __post_init__(self):
         super().__post_init__()
         if len(self.decoder) != 5 or min(self.decoder) < 1:
             raise KitError(f"--decoder {','.join(map(str, self.decoder))}: give five whole numbers of at least 1, such as 128,64,32,16,8")
+        if not self.loss:
+            raise KitError(f"--loss: choose among {', '.join(LOSSES)}")
+
+
+# What a training that goes on may be told anew: how long it goes, and what it leaves.
+CHANGEABLE = ("epochs", "max_hours", "save_minutes", "keep")
 
 
 @dataclass(frozen=True)

@@ -5,31 +5,35 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import shutil
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from .. import competition as rules
 from .. import images, masks, objects, progress, rows, sources, submission, tuning
 from ..competition import AIRBUS, Competition
 from ..errors import KitError
+from ..index import Index, open_index
 from ..masks import Masks
 from ..records import Records, open_records
 from ..settings import TrainSettings, TuneSettings
 from ..writing import check_target, replacing_folder, write_json, write_text
-from .batches import read_files, scan
+from .batches import read_files
 from .failures import explained
+from .holdout import forward, scan_maps
+from .steps import find_map
 from .unet import unet
+from .weights import load_weights
 
 BATCH = 2  # whole images a step: more are not faster on a CPU and need more memory
 
 
-def load_model(folder) -> tuple[keras.Model, dict]:
-    """The network of a model folder with its best weights, and config.json; KitError where something is missing or does not fit."""
+def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:
+    """The network of a model folder with its best weights, and config.json; KitError where something is missing or does not fit.
+
+    model: your own network, where the training had one.
+    """
     folder = Path(folder)
     if not folder.is_dir():
         raise KitError(f"{folder}: no such model folder; make it: kit train RECORDS {folder}")
@@ -37,7 +41,10 @@ def load_model(folder) -> tuple[keras.Model, dict]:
     weights = folder / "best.weights.h5"
     if not weights.is_file():
         raise KitError(f"{weights}: missing; train again")
-    network = unet(config["encoder"], decoder=config["decoder"], scale=config["scale"])
+    if model is None and "model" in config["own"]:
+        raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")
+    names = ("decoder", "scale", "output", "presence", "mixed")
+    network = unet(config["encoder"], **{name: config[name] for name in names}) if model is None else model
     load_weights(network, weights, config["encoder"])
     return network, config
 
@@ -45,64 +52,13 @@ def load_model(folder) -> tuple[keras.Model, dict]:
 def _read_config(path: Path) -> dict:
     """config.json of a model folder; KitError where it is missing or is not what a training writes."""
     config = rules.read_json(path, "a model folder is made by kit train")
-    names = [field.name for field in dataclasses.fields(TrainSettings)]
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
     try:
-        chosen = dataclasses.asdict(TrainSettings(**{name: config[name] for name in names} | {"decoder": tuple(config["decoder"])}))
+        chosen = dataclasses.asdict(TrainSettings(**{field.name: values[field.name] for field in dataclasses.fields(TrainSettings)}))
         rules.from_json(config["competition"])
-        return {**chosen, "records": str(config["records"]), "competition": config["competition"]}
-    except (KeyError, TypeError, KitError) as error:
+        return {**chosen, "records": str(config["records"]), "competition": config["competition"], "own": dict(config["own"])}
+    except (KeyError, TypeError, ValueError, KitError) as error:
         raise KitError(f"{path}: not the settings of a training ({error!r})") from None
-
-
-def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
-    """Loads an .h5 file; KitError where it is damaged or belongs to another network."""
-    try:
-        with warnings.catch_warnings():  # Keras warns of groups that it misses, then raises
-            warnings.simplefilter("ignore")
-            network.load_weights(str(path))
-    except (ValueError, OSError, KeyError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise KitError(
-            f"{path}: not the weights of a U-Net with encoder {encoder} (another encoder, or a damaged file): {first[:160]}"
-        ) from None
-
-
-def forward(network: keras.Model):
-    """The network as a compiled function: uint8 (batch, height, width, 3) -> probabilities, inference statistics."""
-    return tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
-
-
-def scan_maps(run, records: Records, folds: list[int], text: str) -> Iterator[tuple[list[str], np.ndarray, tf.Tensor, tf.Tensor]]:
-    """Batches of the folds' whole images: ids, uint8 maps (batch, height, width), probabilities and truth of the same shape.
-
-    run: the function made by `forward`, once a network: making it anew traces the whole network again.
-    """
-    with progress.bar(records.count(folds), text, leave=False) as bar:
-        for ids, images, real in scan(records, folds, BATCH):
-            probabilities = run(images)
-            yield [name.decode() for name in ids.numpy()], objects.to_uint8(probabilities.numpy()), probabilities, real
-            bar.update(len(ids))
-
-
-def read_truth(records: Records, folds: list[int]) -> tuple[Masks, np.ndarray]:
-    """Masks of the folds, in the order in which `scan` gives the images, and the scene of each (int64, -1 unknown)."""
-    ids: list[str] = []
-    columns: dict[str, list] = {
-        name: [] for name in ("height", "width", "scene", "objects", "labels", "sizes", "runs/start", "runs/length")
-    }
-    for record in tf.data.TFRecordDataset(records.shards(folds)).as_numpy_iterator():
-        fields = tf.train.Example.FromString(record).features.feature
-        ids.append(fields["image_id"].bytes_list.value[0].decode())
-        for name in columns:
-            if name != "sizes":
-                columns[name].extend(fields[name].int64_list.value)
-        owner = np.array(fields["runs/object"].int64_list.value, np.int64)
-        columns["sizes"].extend(np.bincount(owner, minlength=columns["objects"][-1]))
-    whole = {name: np.array(values, np.int64) for name, values in columns.items()}
-    objects, runs = (np.concatenate([[0], np.cumsum(whole[name])]) for name in ("objects", "sizes"))
-    shapes = np.stack([whole["height"], whole["width"]], axis=1).astype(np.int32)
-    labels, start, length = (whole[name].astype(np.int32) for name in ("labels", "runs/start", "runs/length"))
-    return Masks(np.array(ids, object), shapes, objects, labels, runs, start, length), whole["scene"]
 
 
 def sign_maps(folder: Path, weights: Path, records: Records) -> None:
@@ -114,8 +70,8 @@ def _sign(weights: Path, records: Records) -> str:
     return "".join(hashlib.sha256(path.read_bytes()).hexdigest() + "\n" for path in (weights, records.folder / "manifest.json"))
 
 
-def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
-    """The holdout's maps of a model folder in its `maps/` (PNG, named by image id); returns that folder, the folds, the records.
+def compute_maps(model, records=None) -> tuple[Path, Index]:
+    """The holdout's maps of a model folder in its `maps/` (PNG, named by image id); returns that folder, and the holdout's index.
 
     Training leaves those of the best weights; they are computed again where they are missing or come from other weights.
     """
@@ -123,19 +79,19 @@ def compute_maps(model, records=None) -> tuple[Path, list[int], Records]:
     source = open_records(records if records is not None else config["records"])
     if config["fold"] is None:
         raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
-    folds = [config["fold"]]
+    index = open_index(source, [config["fold"]])
     folder, weights = Path(model) / "maps", Path(model) / "best.weights.h5"
     signature = folder / "source.sha256"
     current = signature.is_file() and signature.read_text() == _sign(weights, source)
-    if current and len(list(folder.glob("*.png"))) == source.count(folds):
-        return folder, folds, source
+    if current and len(list(folder.glob("*.png"))) == len(index):
+        return folder, index
     with replacing_folder(folder) as temporary:
-        for names, maps, _, _ in scan_maps(forward(network), source, folds, "maps"):
-            for name, image in zip(names, maps):
+        for places, maps, _, _ in scan_maps(forward(network), index, "maps"):
+            for name, image in zip(index.truth.ids[places], maps):
                 tuning.write_map(temporary, name, image)
         sign_maps(temporary, weights, source)
         shutil.rmtree(folder, ignore_errors=True)
-    return folder, folds, source
+    return folder, index
 
 
 @explained
@@ -145,9 +101,8 @@ def tune(model, *, records=None, **settings) -> dict:
     records: where they are now, if not where training found them. Keyword arguments are the fields of TuneSettings.
     """
     chosen = TuneSettings(**settings)
-    folder, folds, source = compute_maps(model, records)
-    truth, scenes = read_truth(source, folds)
-    result = tuning.tune_maps(folder, truth, scenes, chosen)
+    folder, index = compute_maps(model, records)
+    result = tuning.tune_maps(folder, index.truth, index.scenes, chosen)
     write_json(Path(model) / "tuning.json", result)
     return result
 
@@ -194,7 +149,7 @@ def predict(model, competition_folder, out, *, competition: Competition | None =
     run, found, done = forward(network), [], 0
     with progress.bar(len(ids), "predict") as bar:
         for batch in read_files(paths, BATCH):
-            maps = objects.to_uint8(run(batch).numpy())
+            maps = objects.to_uint8(find_map(run(batch)).numpy())
             found.append(objects.find_objects(ids[done : done + len(maps)], maps, cuts))
             done += len(maps)
             bar.update(len(maps))

@@ -1,0 +1,35 @@
+"""Whether a training shall end early: its hours are over, or Ctrl-C or SIGTERM came."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+
+
+class Stop:
+    """Inside the `with` block Ctrl-C and SIGTERM are noted instead of obeyed; a second one has its usual effect."""
+
+    def __init__(self, hours: float | None):
+        self.hours, self.end = hours, time.monotonic() + 3600 * (hours or 0)
+        self.signal: str | None = None
+        self.former: dict = {}
+
+    def __enter__(self):
+        if threading.current_thread() is threading.main_thread():
+            self.former = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def _note(self, number, _):
+        self.signal = signal.Signals(number).name
+        signal.signal(number, self.former[number])
+
+    def __exit__(self, *_):
+        for number, handler in self.former.items():
+            signal.signal(number, handler)
+
+    def reason(self) -> str | None:
+        """What ends the training, None where nothing does."""
+        if self.hours is not None and time.monotonic() > self.end:
+            return f"--max-hours {self.hours:g}"
+        return self.signal
