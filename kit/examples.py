@@ -64,21 +64,25 @@ def skim(descriptor: int, at: int) -> tuple[int, dict[str, bytes | np.ndarray]]:
     Raises ValueError where there is no such record.
     """
     window = _Window(descriptor, at, _LOOK)
-    length = int.from_bytes(window.take(12)[:8], "little")
-    end = window.at + length
-    if window.open_field() != end:
+    end = 12 + at + int.from_bytes(window.take(12)[:8], "little")
+    if end + 4 > window.end:
+        raise ValueError("the file ends in the middle of a record")
+    window.end = end
+    if window.open_field(1) != end:
         raise ValueError("the record is not one entry after another")
     fields: dict[str, bytes | np.ndarray] = {}
     while window.at < end:
-        close = window.open_field()
-        key = window.take(window.open_field() - window.at).decode()
+        close = window.open_field(1)
+        key = window.take(window.open_field(1) - window.at).decode()
+        ends = [window.open_field(2)]  # the Feature; in it a list, in that what it holds, each to the end
+        kind = window.peek() >> 3
+        ends.append(window.open_field(1 if kind == 1 else 3))
+        if ends[-1] > window.at:  # an empty list has nothing inside
+            ends.append(window.open_field(1))
+        if set(ends) != {close}:
+            raise ValueError("an entry does not hold one list")
         if key != "image":
-            window.open_field()  # the Feature
-            kind, inner = window.peek() >> 3, window.open_field()
-            if inner > window.at:  # an empty list has nothing inside
-                packed = window.take(window.open_field() - window.at)
-            else:
-                packed = b""
+            packed = window.take(close - window.at)
             fields[key] = packed if kind == 1 else _unpack(np.frombuffer(packed, np.uint8))
         window.at = close
     return end + 4, fields
@@ -93,11 +97,12 @@ class _Window:
     def __init__(self, descriptor: int, at: int, look: int):
         self.descriptor, self.at, self.look = descriptor, at, look
         self.data, self.base = b"", at
+        self.end = os.fstat(descriptor).st_size  # nothing reaches past it; later the record's
 
     def take(self, count: int) -> bytes:
         """The next `count` bytes."""
-        if count < 0 or count > 2**28:
-            raise ValueError("a field has no sensible length")
+        if count < 0 or self.at + count > self.end:
+            raise ValueError("the file or the record ends in the middle of a field")
         begin = self.at - self.base
         if begin < 0 or begin + count > len(self.data):
             self.data, self.base, begin = os.pread(self.descriptor, max(count, self.look), self.at), self.at, 0
@@ -122,9 +127,9 @@ class _Window:
             shift += 7
         raise ValueError("a number has no end")
 
-    def open_field(self) -> int:
-        """Steps over a tag and a length; returns where the field ends."""
-        if self.take(1)[0] & 7 != 2:
+    def open_field(self, number: int) -> int:
+        """Steps over the tag of field `number` and a length; returns where the field ends."""
+        if self.take(1)[0] != number << 3 | 2:
             raise ValueError("a field is of another kind")
         length = self.read_varint()
         return self.at + length

@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 from .errors import KitError
 
 END = b"\xff\xd9"  # of every whole JPEG
+PNG_END = b"IEND\xaeB`\x82"  # the last chunk's name and checksum
 FORMATS = {"jpg": ("JPEG",), "jpeg": ("JPEG",), "png": ("PNG",)}
 
 
@@ -55,7 +56,7 @@ def glance(folder: Path, name: str) -> tuple[int, int]:
     try:
         with open(folder / name, "rb") as file:
             file.seek(0, 2)
-            file.seek(max(0, file.tell() - len(END)))
+            file.seek(max(0, file.tell() - len(PNG_END)))
             end = file.read()
             file.seek(0)
             with warnings.catch_warnings():
@@ -63,8 +64,10 @@ def glance(folder: Path, name: str) -> tuple[int, int]:
                 with Image.open(file, formats=("JPEG", "PNG")) as image:
                     if image.mode != "RGB":
                         raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
-                    if image.format == "JPEG" and end != END:
-                        raise KitError(f"{name}: is truncated, or more follows it: it does not end with the marker FF D9")
+                    if not end.endswith(END if image.format == "JPEG" else PNG_END):
+                        raise KitError(f"{name}: is truncated, or more follows it: it does not end as a whole {image.format} does")
                     return image.height, image.width
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise KitError(f"{name}: cannot be read as a JPEG or PNG: {error}") from None
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise KitError(f"{name}: is no JPEG or PNG of a sensible size") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise KitError(f"{name}: cannot be read: {error}") from None

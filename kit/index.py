@@ -15,7 +15,7 @@ from .competition import AIRBUS, Competition
 from .errors import KitError
 from .masks import Masks
 from .plan import complete
-from .records import Records, is_records, number, open_records
+from .records import UNFIT, Records, is_records, number, open_records
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ def open_index(source, folds: Iterable[int] | None = None, *, table=None, compet
     folds.csv (`ImageId,scene,fold`, as kit pack writes it); images that it lacks are left out. So is, and that is said, an image of a
     folder whose header and end show that it is not whole. Raises KitError where no image is left, and for a damaged source.
     """
+    folds = None if folds is None else list(folds)
     if isinstance(source, Index):
         found = source
     elif isinstance(source, Records) or (str(source) != "kaggle" and is_records(Path(source))):
@@ -78,10 +79,10 @@ def index_records(records: Records, folds: Iterable[int] | None = None) -> Index
             try:
                 places, found = zip(*_walk(path, shard))
                 parts.append(_tabulate(found))
-            except (OSError, ValueError, KeyError) as error:
+                scenes += [int(fields["scene"][0]) for fields in found]
+            except (OSError, *UNFIT) as error:
                 raise KitError(f"{path}: is damaged ({error}); kit check {records.folder} --repair makes it again") from None
             offsets += places
-            scenes += [int(fields["scene"][0]) for fields in found]
             paths += [str(path)] * shard["count"]
             bar.update(shard["count"])
     place = np.repeat([number(shard) for shard in shards], [shard["count"] for shard in shards])
@@ -114,6 +115,9 @@ def _tabulate(found: Sequence[dict]) -> Masks:
     counts = join("objects")
     if not len(ids) == len(shapes) == len(counts) == len(join("scene")):
         raise ValueError("a record lacks its size, scene or count of objects")
+    for fields, count in zip(found, counts):
+        if len(fields["labels"]) != count or (fields["runs/object"] >= count).any():  # before as many are counted
+            raise ValueError("a record's objects and runs do not fit")
     sizes = np.concatenate([np.bincount(fields["runs/object"], minlength=count) for fields, count in zip(found, counts)])
     objects, runs = (np.concatenate([[0], np.cumsum(values)]).astype(np.int64) for values in (counts, sizes))
     labels, start, length = (join(name).astype(np.int32) for name in ("labels", "runs/start", "runs/length"))
@@ -133,7 +137,7 @@ def index_folder(place, competition: Competition, table=None) -> Index:
     name = competition.need("truth_csv")
     truth = rows.read_csv(source.path / sources.find_file(source, name, "the truth").name, competition)
     truth = complete(truth, listing, competition)
-    known = _read_table(table) if table is not None else dict.fromkeys(listing, (-1, -1))
+    known = _read_table(table) if table is not None else dict.fromkeys(truth.ids, (-1, -1))
     chosen, reasons = [], []
     with progress.bar(len(truth), "look", leave=False) as bar:
         for image, name in enumerate(truth.ids):

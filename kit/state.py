@@ -67,8 +67,11 @@ def _read(path: Path) -> tuple[list[np.ndarray], dict]:
         names = sorted(name for name in file.files if name != WORDS)
         if names != [f"{place:05d}" for place in range(len(names))]:
             raise ValueError("arrays are missing")
-        words = json.loads(file[WORDS].tobytes())
-        arrays = [file[name] for name in names]
-    if type(words.get("step")) is not int or not isinstance(words.get("history"), list):
+        members = {name: file[name] for name in file.files}
+    if not all(isinstance(member, np.ndarray) for member in members.values()):
+        raise ValueError("a member is no array")
+    words = json.loads(members.pop(WORDS).tobytes())
+    if not isinstance(words, dict) or type(words.get("step")) is not int or not isinstance(words.get("history"), list):
         raise ValueError("no step or no history")
+    arrays = [members[name] for name in names]
     return arrays, words

@@ -74,3 +74,46 @@ def test_a_bad_image_is_named_with_its_reason(jpeg, spoil, words):
     with pytest.raises(KitError, match=words) as error:
         images.inspect("train/a.jpg", jpeg.read_bytes())
     assert "a.jpg" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png"])
+@pytest.mark.parametrize("shape", [(1, 1), (64, 96), (301, 17)])
+def test_a_glance_gives_pillows_size(tmp_path, name, shape):
+    Image.fromarray(np.full((*shape, 3), 77, np.uint8)).save(tmp_path / name)
+    with Image.open(tmp_path / name) as image:
+        assert images.glance(tmp_path, name) == (image.height, image.width) == shape
+
+
+def cut_png(path):
+    disguise(path)
+    cut(path)
+
+
+def without_end_png(path):
+    disguise(path)
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (cut, "is truncated"),
+        (without_end, "is truncated"),
+        (cut_png, "is truncated"),
+        (without_end_png, "is truncated"),
+        (lambda path: path.write_bytes(path.read_bytes()[:100] + images.END), "cannot be read|is no JPEG"),
+        (lambda path: path.write_bytes(b""), "is no JPEG or PNG"),
+        (lambda path: path.write_bytes(images.END), "is no JPEG or PNG"),
+        (lambda path: path.write_text("no image"), "is no JPEG or PNG"),
+        (lambda path: path.unlink(), "cannot be read: .*No such file"),
+        (lambda path: (path.unlink(), path.mkdir()), "cannot be read: .*directory"),
+        (bomb, "is no JPEG or PNG of a sensible size"),
+        (gray, "its colors are L, expected RGB"),
+        (cmyk, "its colors are CMYK, expected RGB"),
+    ],
+)
+def test_a_glance_at_a_bad_image_names_it_in_one_line(jpeg, spoil, words):
+    spoil(jpeg)
+    with pytest.raises(KitError, match=f"^a.jpg: {words}") as error:
+        images.glance(jpeg.parent, "a.jpg")
+    assert "\n" not in str(error.value)

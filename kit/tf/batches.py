@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from ..competition import AIRBUS, Competition
+from ..errors import KitError
 from ..index import Index, open_index
 from . import augmentation
 from .crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask, whole
@@ -46,6 +47,8 @@ def batches(
     batch to begin with, counted over epochs. Equal arguments give equal bytes. Raises KitError where there is no image for what is asked.
     """
     index = open_index(source, folds, table=table, competition=competition)
+    if crop is not None and (least := int(index.truth.shapes.min(initial=crop))) < crop:
+        raise KitError(f"crop {crop}: the images of {index.name} have sides from {least} px")
     sampling = sample(index, batch, steps, ship_share=ship_share, empty_share=empty_share, balance=balance, seed=seed)
     change = augment if callable(augment) else augmentation.augment(augment or ())
     paste = not callable(augment) and "copy_paste" in (augment or ())

@@ -27,7 +27,7 @@ class Sampling:
         """Crops by number, int64 (n,) from 0, to images, int64 (n,), and whether each crop lies around an object, bool (n,).
 
         An epoch's crops are permuted by (seed, epoch). Each group goes through its images again and again, every time in another order,
-        so none is shown twice before all are shown once, whatever the length of an epoch.
+        so after any number of whole epochs each was shown as often as any other of the group, or once more.
         """
         total = int(self.bounds[-1])
         epoch = numbers // total
@@ -60,8 +60,8 @@ def plan_sampling(
     """
     objects, everything = np.asarray(objects), np.arange(len(objects))
     full, empty = np.flatnonzero(objects > 0), np.flatnonzero(objects == 0)
-    if ship_share + (empty_share or 0) > 1 + 1e-9:
-        raise KitError(f"--ship-share {ship_share:g} and --empty-share {empty_share:g}: together more than 1")
+    if min(ship_share, empty_share or 0) < 0 or ship_share + (empty_share or 0) > 1 + 1e-9:
+        raise KitError(f"--ship-share {ship_share:g} and --empty-share {empty_share or 0:g}: less than 0, or together more than 1")
     rest = 1 - ship_share - (empty_share or 0)
     groups = [(full, ship_share, True, f"--ship-share {ship_share:g}: no image holds an object")]
     if empty_share is None:

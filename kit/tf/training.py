@@ -6,6 +6,7 @@ import dataclasses
 import importlib.metadata
 import os
 import platform
+import re
 import shutil
 import time
 from collections.abc import Callable
@@ -36,6 +37,8 @@ from .stop import Stop
 from .unet import unet
 from .weights import copy_weights, load_weights, save_weights
 
+# Names of temporary files that a kill may leave.
+LEFT = re.compile(r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*")
 OWN = ("loss", "augment", "schedule")  # settings that may be the caller's own functions
 
 
@@ -82,8 +85,9 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     _compare(out, config)
     run = _Run(chosen, own, model, open_index(source, folds), open_index(source, holdout) if holdout else None, out, source)
     with hold(out, "kit train"), stop:
-        for left in out.glob(".*.tmp*"):  # of runs that were killed
-            shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
+        for path in (*out.glob(".*.tmp*"), *(out / "state").glob(".*.tmp*")):  # of runs that were killed
+            if LEFT.fullmatch(path.name):
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         write_json(out / "config.json", config)
         write_text(out / "environment.txt", describe_environment(run.strategy))
         return run.go(stop)

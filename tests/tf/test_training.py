@@ -1,13 +1,19 @@
 import csv
 import json
-import signal
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kit.errors import KitError
+from kit.history import COLUMNS, SCORES, name_weights
+from kit.index import open_index
+from kit.tf.batches import batches, scan
+from kit.tf.holdout import ObjectF2, forward, score_holdout
 from kit.tf.inference import load_model
-from kit.tf.training import COLUMNS, train
+from kit.tf.losses import make_loss
+from kit.tf.training import train
 
 TINY = {"epochs": 1, "steps": 1, "batch": 2, "crop": 64, "decoder": (16, 8, 8, 8, 4)}
 
@@ -31,47 +37,10 @@ def test_a_training_leaves_history_weights_and_settings(model, records):
 
 def test_the_same_seed_gives_the_same_weights(records, tmp_path):
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        train(records, tmp_path / name, seed=seed, **TINY)
+        train(records, tmp_path / name, seed=seed, fold=None, **TINY)
     a, b, c = (weights_of(tmp_path / name) for name in "abc")
     assert all(np.array_equal(x, y) for x, y in zip(a, b))
     assert not all(np.array_equal(x, y) for x, y in zip(a, c))
-
-
-def test_max_hours_stops_saved_in_the_first_epoch(records, tmp_path, capsys):
-    history = train(records, tmp_path / "model", max_hours=1e-9, **(TINY | {"steps": 50}))
-    assert history == [] and "stopped by --max-hours 1e-09 in epoch 1, step 1" in capsys.readouterr().out
-    assert (tmp_path / "model" / "best.weights.h5").is_file() and (tmp_path / "model" / "last.weights.h5").is_file()
-    load_model(tmp_path / "model")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_saved(records, tmp_path, capsys, monkeypatch, number):
-    def interrupt(step, *_):
-        if step == 2:
-            signal.raise_signal(number)
-        return 1e-3
-
-    before = signal.getsignal(number)
-    monkeypatch.setattr("kit.tf.training.cosine", interrupt)
-    assert train(records, tmp_path / "model", **(TINY | {"steps": 50})) == []
-    assert f"stopped by {number.name} in epoch 1, step 3" in capsys.readouterr().out
-    load_model(tmp_path / "model")
-    assert signal.getsignal(number) is before
-
-
-def test_a_signal_while_the_holdout_is_scored_stops_saved(records, tmp_path, capsys, monkeypatch):
-    written = []
-
-    def interrupt(folder, name, image):
-        if not written:
-            signal.raise_signal(signal.SIGTERM)  # a second one would end the process
-        written.append(name)
-
-    monkeypatch.setattr("kit.tf.training.tuning.write_map", interrupt)
-    assert train(records, tmp_path / "model", **TINY) == []
-    assert "stopped by SIGTERM in epoch 1" in capsys.readouterr().out
-    load_model(tmp_path / "model")
-    assert not (tmp_path / "model" / "maps").exists() and not (tmp_path / "model" / ".maps.tmp").exists()
 
 
 def test_training_on_all_folds_has_no_holdout(records, tmp_path):
@@ -89,6 +58,12 @@ def test_training_on_all_folds_has_no_holdout(records, tmp_path):
         ({"decoder": (8, 8)}, "--decoder 8,8: give five whole numbers"),
         ({"seed": 2**32}, "--seed 4294967296: must be at most"),
         ({"crop": 800}, "--crop 800: the images are only 768 x 768"),
+        ({"crop": 65, "output": 2}, "--crop 65: give a multiple of 2 px"),
+        ({"loss": ("hinge",)}, "--loss hinge: choose among dice"),
+        ({"augment": ("mirror",)}, "--augment mirror: choose among"),
+        ({"devices": ("GPU:9",)}, "--devices GPU:9: this machine has CPU:0"),
+        ({"ship_share": 0.8, "empty_share": 0.4}, "together more than 1"),
+        ({"start_from": "nowhere"}, "nowhere: holds no best.weights.h5"),
         ({"encoder_weights": "imagenet"}, "imagenet: no such file"),
         ({"encoder_weights": "nowhere.h5"}, r"nowhere\.h5"),
         ({"learning_rate": float("inf")}, "--learning-rate inf: must be a finite number"),
@@ -101,11 +76,90 @@ def test_unusable_settings_are_named_and_leave_nothing(records, tmp_path, settin
     assert not (tmp_path / "model").exists()
 
 
-def test_an_existing_model_is_not_overwritten(records, model):
-    with pytest.raises(KitError, match="exists already"):
-        train(records, model, **TINY)
+def test_a_folder_that_is_no_model_is_not_touched(records, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(KitError, match="is no model folder"):
+        train(records, tmp_path, **TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_weights_of_the_best_and_the_last_two_epochs_are_kept(records, tmp_path):
+    settings = TINY | {"epochs": 5, "keep": 1, "best_by": "loss", "fold": None, "schedule": "constant", "learning_rate": 1e-2}
+    history = train(records, tmp_path / "model", **settings)
+    best = min(history, key=lambda row: row["loss"])
+    wanted = {name_weights(row) for row in (best, *history[-2:])}
+    assert {path.name for path in (tmp_path / "model").glob("epoch-*")} == wanted
+    assert (tmp_path / "model" / "best.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(best)).read_bytes()
+    assert (tmp_path / "model" / "last.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(history[-1])).read_bytes()
+
+
+def small_network():
+    inputs = keras.Input((None, None, 3), dtype="uint8")
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
+    return keras.Model(inputs, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))  # a channel of one, as many networks have
+
+
+def test_ones_own_network_loss_augmentation_and_schedule_are_used(records, tmp_path):
+    seen = []
+
+    def squared(truth, prediction):
+        return tf.reduce_mean((truth - prediction) ** 2, (1, 2))
+
+    def darken(image, mask, seed):
+        seen.append(image.shape)
+        return image // 2, mask
+
+    def rate(step, steps, epoch):
+        seen.append((step, steps, epoch))
+        return 0.25
+
+    own = {"model": small_network, "loss": [squared, "dice"], "augment": darken, "schedule": rate}
+    history = train(records, tmp_path / "model", **own, epochs=2, steps=2, batch=2, crop=64, warmup=0.0)
+    assert seen[0] == (64, 64, 3) and {(step, 4, 2) for step in range(4)} <= set(seen)
+    assert len(history) == 2 and history[0]["learning_rate"] == 0.25e-3 and 0 < history[0]["val_loss"] < 2
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["own"]["model"] == "small_network" and "squared" in config["own"]["loss"] and "darken" in config["own"]["augment"]
+    with pytest.raises(KitError, match="its network is not the kit's but small_network"):
+        load_model(tmp_path / "model")
+    network, _ = load_model(tmp_path / "model", small_network())
+    assert network(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 64, 64, 1)
+
+
+def test_keras_own_fit_gets_the_score_and_the_history(records, tmp_path):
+    network = small_network()
+    network.compile("adam", loss=make_loss(["dice", "bce"]))
+    score = ObjectF2(records, [0], csv_path=tmp_path / "history.csv")
+    data = batches(records, [1], batch=2, crop=64)
+    fitted = network.fit(data, epochs=2, steps_per_epoch=2, callbacks=[score], verbose=0)
+    assert set(SCORES) <= set(fitted.history) and len(fitted.history["val_object_f2"]) == 2
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [float(row["val_object_f2"]) for row in rows] == fitted.history["val_object_f2"]
+    index = open_index(records, [0])
+    expected = score_holdout(forward(network), index, make_loss(["dice", "bce"]))
+    assert float(rows[-1]["val_loss"]) == pytest.approx(expected["val_loss"], rel=1e-5)
+    assert float(rows[0]["val_object_f2_blank"]) == (np.diff(index.truth.objects) == 0).mean()
+
+
+def test_the_holdouts_score_is_that_of_its_masks(records):
+    """A network that paints the truth scores 1, one that paints nothing the blank submission's."""
+    index = open_index(records, [0])
+    truth = {}
+    for _, images, masks in scan(index, 1):
+        truth[images[0, ::64, ::64].numpy().tobytes()] = masks[0]
+
+    def painted(images):
+        return tf.cast(tf.stack([truth[image[::64, ::64].numpy().tobytes()] for image in images]), tf.float32)
+
+    loss = make_loss("dice")
+    found = score_holdout(painted, index, loss)
+    assert found["val_pixel_iou"] == found["val_pixel_f2"] == 1 and found["val_loss"] == pytest.approx(0, abs=1e-6)
+    assert found["val_object_f2_empty"] == 1 and found["val_object_f2"] > 0.8  # touching ships are one component
+    blank = score_holdout(lambda images: tf.zeros(images.shape[:3]), index, loss)
+    assert blank["val_object_f2"] == blank["val_object_f2_blank"] == found["val_object_f2_blank"] and blank["val_object_f2_ships"] == 0
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step(records, tmp_path):
-    with pytest.raises(KitError, match="the loss of step [0-9]+ is nan"):
+    with pytest.raises(KitError, match=r"the (loss is nan|weights are no numbers) in step \d+ \(images "):
         train(records, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": 1e30}))

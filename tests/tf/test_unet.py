@@ -34,10 +34,6 @@ def layers(network: keras.Model, kind: type = keras.layers.Layer) -> list:
     return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
 
 
-def values(network: keras.Model) -> list[np.ndarray]:
-    return [variable.numpy() for variable in network.weights]
-
-
 QUICK = ("resnet18", "mobilenet", "plain")
 
 
@@ -45,10 +41,10 @@ QUICK = ("resnet18", "mobilenet", "plain")
 def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_path):
     keras.utils.set_random_seed(0)
     network = unet(encoder, decoder=NARROW, output=output)
-    before, images = values(network), noise(2, 64, 64)
+    before, images = network.get_weights(), noise(2, 64, 64)
     loss = step(network, images, np.zeros((2, 64, 64), np.float32))
     assert 0 < loss < 1
-    changed = [not np.array_equal(old, new) for old, new in zip(before, values(network))]
+    changed = [not np.array_equal(old, new) for old, new in zip(before, network.get_weights())]
     assert np.mean(changed) > 0.9  # a bias before a batch norm gets no gradient
     network.save_weights(tmp_path / "a.weights.h5")
     other = unet(encoder, decoder=NARROW, output=output)
@@ -283,6 +279,14 @@ def test_weights_that_do_not_fit_the_encoder_are_refused(backbone, encoder, tmp_
     write_as_keras_2(backbone, tmp_path / "encoder.h5")
     with pytest.raises(KitError, match=rf"encoder\.h5: cannot be loaded as weights of {encoder}"):
         unet(encoder, decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+
+
+def test_weights_that_lack_a_layer_are_refused(backbone, tmp_path):
+    write_as_keras_2(backbone, tmp_path / "encoder.h5")
+    with h5py.File(tmp_path / "encoder.h5", "a") as file:
+        del file["conv0"]
+    with pytest.raises(KitError, match=r"encoder\.h5: cannot be loaded as weights of resnet18"):
+        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
 
 
 def test_what_is_no_choice_is_refused(tmp_path):

@@ -1,0 +1,274 @@
+"""Training's feed, steps and score against their peers, in one run, on the same images, from a warm cache; the peers take turns, and a ratio
+is the median over the rounds. CPU milliseconds beside the rates are of the whole process, all threads together: other work on the machine
+moves them less. Run: make bench; one part: python benchmarks/train.py batches|ancestor|steps|score
+
+Images: the real ones where they lie beside the project, else a practice competition's.
+"""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+from PIL import Image
+
+from kit import masks, objects, score, tuning
+from kit.counts import count
+from kit.index import Index, open_index, select
+from kit.packing import pack
+from kit.pool import count_cores
+from kit.practice import write_practice
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "airbus"
+SIDE = 768
+
+
+def prepare(folder: Path) -> tuple[Path, Path]:
+    """The competition folder and its records; says how long packing took."""
+    place = REAL if REAL.is_dir() else write_practice(folder / "practice", images=600, test_images=1)
+    files = list((place / "train_v2").iterdir())
+    for file in files:
+        file.read_bytes()
+    kind = "real images" if place == REAL else "images of a practice competition"
+    print(f"{len(files)} {kind} in {place.name}; {os.cpu_count()} cores, {count_cores()} of them for this process")
+    begun = time.perf_counter()
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        pack(place, folder / "records")
+    sync(folder)
+    seconds, size = time.perf_counter() - begun, use(folder / "records")
+    print(f"packing: {seconds:.1f} s, {1000 * seconds / len(files):.1f} ms and {size / len(files) / 1000:.0f} kB of disk an image")
+    return place, folder / "records"
+
+
+def sync(folder: Path) -> None:
+    subprocess.run(["sync", "-f", str(folder)], check=True)
+
+
+def use(folder: Path) -> int:
+    """Bytes of disk that a folder's files take, whole blocks of the disk."""
+    return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
+
+
+def spend(work, images: int, discard=lambda: None) -> tuple[float, float]:
+    """Seconds an image, and CPU seconds of all threads; before that `discard` is done: it uses up what waits from an earlier turn."""
+    discard()
+    begun, busy = time.perf_counter(), time.process_time()
+    work()
+    return (time.perf_counter() - begun) / images, (time.process_time() - busy) / images
+
+
+def draw(batches, number: int, size: int):
+    """Work for `alternate`: so many batches, after six that were made while others were measured."""
+    feed = iter(batches)
+
+    def take(many):
+        for _ in range(many):
+            next(feed)
+
+    return lambda: spend(lambda: take(number), number * size, lambda: take(6))
+
+
+def alternate(works: dict, rounds: int) -> dict[str, np.ndarray]:
+    """(rounds, 2) of each piece of work: what `spend` gives, in turns; a first round warms up."""
+    seen: dict[str, list] = {name: [] for name in works}
+    for _ in range(rounds + 1):
+        for name, work in works.items():
+            seen[name].append(work())
+    return {name: np.array(values[1:]) for name, values in seen.items()}
+
+
+def compare(text: str, ours: np.ndarray, peer: np.ndarray, name: str, least: float | None = None) -> None:
+    """Prints both rates, the ratio of the rates, and the CPU time."""
+    rates = [1 / np.median(times[:, 0]) for times in (ours, peer)]
+    busy = [1000 * np.median(times[:, 1]) for times in (ours, peer)]
+    bar = "" if least is None else f" (at least {least})"
+    print(
+        f"{text}: {rates[0]:,.1f} images/s, {name} {rates[1]:,.1f}, ratio {np.median(peer[:, 0] / ours[:, 0]):.2f}{bar}; "
+        f"CPU {busy[0]:.1f} and {busy[1]:.1f} ms an image, ratio {np.median(peer[:, 1] / ours[:, 1]):.2f}"
+    )
+
+
+def decode_only(index: Index, batch: int):
+    """The least that a feed in TensorFlow does: the records in order, parsed, their JPEG decoded, batched."""
+    import tensorflow as tf
+
+    def decode(record):
+        return tf.io.decode_jpeg(tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"], channels=3)
+
+    data = tf.data.TFRecordDataset(np.unique(index.paths.astype(str))).repeat()
+    data = data.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).batch(batch, drop_remainder=True).prefetch(2)
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 0
+    return data.with_options(options)
+
+
+def bench_batches(folder: Path, place: Path, records: Path) -> None:
+    from kit.tf.batches import batches
+
+    index = open_index(records)
+    files = [(place / "train_v2" / name).read_bytes() for name in index.truth.ids]
+    workers, turn = ThreadPoolExecutor(count_cores()), iter(range(10**9))
+
+    def bare():
+        first = 320 * next(turn)
+        chosen = [files[(first + number) % len(files)] for number in range(320)]
+        return spend(lambda: [None for _ in workers.map(simplejpeg.decode_jpeg, chosen)], len(chosen))
+
+    whole = {"crop": None, "ship_share": 0, "augment": ()}
+    works = {
+        "whole": draw(batches(index, batch=8, **whole), 40, 8),
+        "in place": draw(batches(place, batch=8, **whole), 40, 8),
+        "decoding": draw(decode_only(index, 8), 40, 8),
+        "simplejpeg": bare,
+        "crops": draw(batches(index, batch=8, crop=256, augment=()), 40, 8),
+        "augmented": draw(batches(index, batch=8, crop=256), 40, 8),
+    }
+    seen = alternate(works, 7)
+    workers.shutdown()
+    compare("whole images and masks from records", seen["whole"], seen["decoding"], "decoding alone in tf.data", 0.88)
+    compare("whole images and masks from records", seen["whole"], seen["simplejpeg"], f"simplejpeg in {count_cores()} threads", 0.7)
+    compare("whole images and masks from records", seen["whole"], seen["in place"], "from the competition's folder")
+    compare("crops of 256 px and masks", seen["crops"], seen["whole"], "whole ones", 1.5)
+    compare("crops of 256 px and masks, dihedral", seen["augmented"], seen["whole"], "whole ones")
+
+
+def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
+    """Keras's generator over folders, as the ancestor feeds its training, in its batches of 5 images with flips."""
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    from kit.tf.batches import batches
+
+    index = open_index(records)
+    index = select(index, np.arange(min(300, len(index))))
+    for name in ("images", "masks"):
+        (folder / name / "all").mkdir(parents=True)
+    begun = time.perf_counter()
+    for image, name in enumerate(index.truth.ids):
+        shutil.copyfile(place / "train_v2" / name, folder / "images" / "all" / name)
+        mask = np.zeros(SIDE * SIDE, np.uint8)
+        runs = slice(*index.truth.runs[index.truth.objects[image : image + 2]])
+        for start, length in zip(index.truth.start[runs], index.truth.length[runs]):
+            mask[start : start + length] = 255
+        Image.fromarray(mask.reshape(SIDE, SIDE).T).save(folder / "masks" / "all" / f"{Path(name).stem}.png")
+    sync(folder)
+    seconds, size = time.perf_counter() - begun, use(folder / "images") + use(folder / "masks")
+    begun = time.perf_counter()
+    open_index(place)
+    ready = (time.perf_counter() - begun) / len(list((place / "train_v2").iterdir()))
+    print(
+        f"the ancestor's folders of images and masks: {1000 * seconds / len(index):.1f} ms and {size / len(index) / 1000:.0f} kB of disk "
+        f"an image; reading the competition's folder in place: {1000 * ready:.2f} ms and 0 kB"
+    )
+    maker = ImageDataGenerator(rescale=1 / 255, horizontal_flip=True, vertical_flip=True)
+    form = {"target_size": (SIDE, SIDE), "batch_size": 5, "class_mode": None, "seed": 0}
+    with redirect_stdout(io.StringIO()):
+        images = maker.flow_from_directory(folder / "images", **form)
+        drawn = maker.flow_from_directory(folder / "masks", color_mode="grayscale", **form)
+    pairs = zip(images, drawn)
+    works = {
+        "ours": draw(batches(index, batch=5, crop=None, ship_share=0), 48, 5),
+        "ancestor": lambda: spend(lambda: [next(pairs) for _ in range(10)], 50),
+    }
+    seen = alternate(works, 5)
+    compare("whole images and masks, flipped, batches of 5", seen["ours"], seen["ancestor"], "Keras's ImageDataGenerator", 6)
+
+
+def make_training():
+    """The default network, and its step."""
+    import keras
+
+    from kit.settings import TrainSettings
+    from kit.tf.losses import make_loss
+    from kit.tf.steps import choose_strategy, make_optimizer, make_step
+    from kit.tf.unet import unet
+
+    chosen = TrainSettings()
+    keras.utils.set_random_seed(0)
+    network = unet(chosen.encoder, decoder=chosen.decoder, momentum=chosen.momentum)
+    optimizer = make_optimizer(chosen.learning_rate, False)
+    optimizer.build(network.trainable_variables)
+    loss = make_loss(chosen.loss, chosen.object_weight)
+    return network, make_step(network, optimizer, loss, choose_strategy(), batch=8, clip=chosen.clip)
+
+
+def bench_steps(folder: Path, place: Path, records: Path) -> None:
+    from kit.tf.batches import batches
+
+    _, step = make_training()
+    feed = iter(batches(records, batch=8, crop=256))
+    kept = next(feed)
+
+    def run(take, many):
+        for _ in range(many):
+            float(step(*take()))  # as training does: the loss is looked at after every step
+
+    def block(take):
+        # The two steps that do not count fill the feed's buffers, which would otherwise take time from steps on the batch in memory.
+        return lambda: spend(lambda: run(take, 6), 48, lambda: run(take, 2))
+
+    seen = alternate({"feed": block(lambda: next(feed)), "memory": block(lambda: kept)}, 5)
+    compare("training steps from records, 8 crops of 256 px", seen["feed"], seen["memory"], "on a batch in memory", 0.95)
+
+
+def bench_score(folder: Path, place: Path, records: Path) -> None:
+    """What the score adds to the holdout's forward passes; the maps are those of a network after 30 steps on small crops."""
+    from kit.tf.batches import batches, scan
+    from kit.tf.holdout import count_batch, forward
+    from kit.tf.steps import find_map
+
+    network, step = make_training()
+    for images, truth in batches(records, batch=8, crop=128).take(30):
+        step(images, truth)
+    holdout = open_index(records, [0])
+    holdout = select(holdout, np.arange(min(48, len(holdout))))
+    run, size = forward(network), count_batch(holdout)
+    whole = list(scan(holdout, size))  # so that decoding does not run beside what is measured
+    run(whole[0][1])
+    objects.find_objects(["warm"], [np.zeros((SIDE, SIDE), np.uint8)])
+    passes, finding, writing, found = [], [], [], []
+    for places, images, _ in whole:
+        names, begun = holdout.truth.ids[places.numpy()], time.perf_counter()
+        probabilities = find_map(run(images)).numpy()
+        passed = time.perf_counter()
+        maps = objects.to_uint8(probabilities)
+        found.append(objects.find_objects(names, maps))
+        done = time.perf_counter()
+        for name, image in zip(names, maps):
+            tuning.write_map(folder, name, image)
+        passes, finding, writing = [*passes, passed - begun], [*finding, done - passed], [*writing, time.perf_counter() - done]
+    begun = time.perf_counter()
+    summary = score.summarize(count(holdout.truth, masks.concatenate(found)))
+    counting = time.perf_counter() - begun
+    each = 1000 / len(holdout) * np.array([sum(passes), sum(finding), counting, sum(writing)])
+    print(
+        f"object F2 on {len(holdout)} images of the holdout, {summary['ships']} ships, {summary['predicted']} objects found: forward "
+        f"{each[0]:.0f} ms an image, finding objects {each[1]:.2f} ms, counting {each[2]:.2f} ms; share {each[1:3].sum() / each[0]:.1%} "
+        f"(at most 3%); besides, writing the map {each[3]:.1f} ms"
+    )
+
+
+def main() -> None:
+    parts = {"batches": bench_batches, "ancestor": bench_ancestor, "steps": bench_steps, "score": bench_score}
+    wanted = [parts[name] for name in sys.argv[1:] or parts]
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    with tempfile.TemporaryDirectory() as folder:
+        place, records = prepare(Path(folder))
+        import kit.tf  # noqa: F401  before TensorFlow's first op: it sets the process's threads
+        import tensorflow as tf
+
+        intra, inter = tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads()
+        print(f"TensorFlow: intra-op threads {intra or 'one a core'}, inter-op {inter}; tf.data: a private pool, one thread a core")
+        for part in wanted:
+            part(Path(folder), place, records)
+
+
+if __name__ == "__main__":
+    main()

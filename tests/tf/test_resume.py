@@ -1,0 +1,293 @@
+"""Kills, signals, full disks and damaged states: a training that goes on ends as if nothing had happened."""
+
+import csv
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image
+
+from kit import dense, packing, submission
+from kit.competition import Competition
+from kit.errors import KitError
+from kit.tf.training import train
+
+SMALL = {"encoder": "plain", "epochs": 3, "steps": 4, "batch": 2, "crop": 32, "average": 0.9, "save_minutes": 0.0, "keep": 1}
+SMALL |= {"presence": True, "augment": ("dihedral", "brightness", "copy_paste"), "loss": ("dice", "balanced")}
+
+# Kills itself: `time`, so many seconds after the first save; `state`, `weights`, `history`: in the middle of the n-th such file, or, an
+# odd n, when it is written but not yet in its place.
+CHILD = """
+import json, os, signal, sys, threading
+import kit.tf
+from kit import state, writing
+from kit.tf import training, weights
+records, out, kind, value, settings = sys.argv[1:]
+value, seen, former = float(value), [], os.replace
+
+def kill():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def replace(source, target):
+    name = str(target)
+    mine = {"state": ".npz", "weights": "last.weights.h5", "history": "history.csv"}.get(kind)
+    if kind == "time" and not seen:
+        threading.Timer(value, kill).start()
+    if kind == "time" or mine and name.endswith(mine):
+        seen.append(name)
+    if mine and len(seen) == value:
+        if value % 2 == 0:
+            with open(source, "rb+") as file:
+                file.truncate(os.path.getsize(source) // 2)
+        kill()
+    former(source, target)
+
+os.replace = replace
+settings = {name: tuple(item) if isinstance(item, list) else item for name, item in json.loads(settings).items()}
+training.train(records, out, **settings)
+"""
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Records of small images, so that the holdout is scored in no time."""
+    folder = tmp_path_factory.mktemp("tiny")
+    (folder / "train_v2").mkdir()
+    rng, names, labels = np.random.default_rng(0), [f"{place}.jpg" for place in range(12)], []
+    for name in names:
+        label = np.zeros((64, 64), int)
+        if len(labels) % 3:
+            top, left = rng.integers(0, 50, 2)
+            label[top : top + 9, left : left + 12] = 1
+        labels.append(label)
+        pixels = rng.integers(0, 60, (64, 64, 3)) + 150 * (label > 0)[..., None]
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / "train_v2" / name)
+    competition = Competition(height=64, width=64, scenes="")
+    submission.write_csv(dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
+    packing.pack(folder, folder / "records", folds=3, competition=competition)
+    return folder / "records"
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tiny, tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "model"
+    assert run_child(tiny, out, "never", 0)[0] == 0
+    return out
+
+
+def run_child(records, out, kind, value, preexec_fn=None, **settings):
+    command = [sys.executable, "-c", CHILD, str(records), str(out), kind, str(value), json.dumps(SMALL | settings)]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=preexec_fn)
+    return done.returncode, done.stdout, done.stderr
+
+
+def history_of(out):
+    with open(out / "history.csv", newline="") as file:
+        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+
+
+def arrays_of(path):
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found
+
+
+def same_training(one, other):
+    assert history_of(one) == history_of(other) and len(history_of(one)) == 3
+    names = sorted(path.name for path in one.glob("*.weights.h5"))
+    assert names == sorted(path.name for path in other.glob("*.weights.h5"))
+    for name in names:
+        a, b = arrays_of(one / name), arrays_of(other / name)
+        assert a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
+    for path in (one / "maps").iterdir():
+        assert path.name == "source.sha256" or path.read_bytes() == (other / "maps" / path.name).read_bytes()
+    left = [path.name for path in other.rglob(".*")]
+    assert not left
+
+
+def test_twelve_kills_change_nothing(tiny, undisturbed, tmp_path):
+    rng, out = random.Random(5), tmp_path / "model"
+    plans = [("state", 2), ("state", 3), ("weights", 1), ("state", 4), ("history", 1), ("weights", 1), ("state", 1), ("history", 1)]
+    plans += [("time", rng.uniform(0, 1.5)) for _ in range(4)]
+    rng.shuffle(plans)
+    killed = 0
+    for kind, value in plans:
+        status, _, stderr = run_child(tiny, out, kind, value)
+        assert status in (0, -signal.SIGKILL), stderr
+        killed += status != 0
+        rows = history_of(out) if (out / "history.csv").exists() else []
+        assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, len(rows) + 1)]
+    assert killed >= 8, "most kills came too late to be any"
+    status, _, stderr = run_child(tiny, out, "never", 0)
+    assert status == 0, stderr
+    same_training(undisturbed, out)
+
+
+def test_a_finished_training_says_so_and_more_epochs_go_on(tiny, undisturbed, tmp_path, capsys):
+    out = shutil.copytree(undisturbed, tmp_path / "model")
+    before = {path: path.read_bytes() for path in out.rglob("*.h5")}
+    assert len(train(tiny, out, **SMALL)) == 3
+    assert "is finished: 3 epochs; a larger --epochs goes on" in capsys.readouterr().out
+    assert before == {path: path.read_bytes() for path in out.rglob("*.h5")}
+    history = train(tiny, out, **(SMALL | {"epochs": 4}))
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4] and "going on" in capsys.readouterr().out
+    assert [row["epoch"] for row in history_of(out)] == ["1", "2", "3", "4"]
+
+
+def test_a_damaged_state_falls_back_to_the_one_before(tiny, undisturbed, tmp_path, capsys):
+    out = tmp_path / "model"
+    assert run_child(tiny, out, "state", 9)[0] == -signal.SIGKILL
+    states = sorted((out / "state").glob("step-*.npz"))
+    assert len(states) == 2
+    states[1].write_bytes(states[1].read_bytes()[:-1000])
+    train(tiny, out, **SMALL)
+    assert "is damaged" in capsys.readouterr().out
+    same_training(undisturbed, out)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_saved_and_the_same_command_goes_on(tiny, undisturbed, tmp_path, capsys, monkeypatch, number):
+    from kit.tf import training
+
+    former, calls = training.learning_rate, []
+
+    def interrupt(*arguments):
+        calls.append(1)
+        if len(calls) == 6:
+            signal.raise_signal(number)
+        return former(*arguments)
+
+    before = signal.getsignal(number)
+    with monkeypatch.context() as patch:
+        patch.setattr("kit.tf.training.learning_rate", interrupt)
+        assert len(train(tiny, tmp_path / "model", **SMALL)) == 1
+    assert f"stopped by {number.name} in epoch 2, step 5; saved in" in capsys.readouterr().out
+    assert signal.getsignal(number) is before
+    train(tiny, tmp_path / "model", **SMALL)
+    same_training(undisturbed, tmp_path / "model")
+
+
+def test_a_signal_while_the_holdout_is_scored_stops_saved(tiny, undisturbed, tmp_path, capsys, monkeypatch):
+    written = []
+
+    def interrupt(folder, name, image):
+        if not written:
+            signal.raise_signal(signal.SIGTERM)  # a second one would end the process
+        written.append(name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kit.tf.holdout.tuning.write_map", interrupt)
+        assert train(tiny, tmp_path / "model", **SMALL) == []
+    assert "stopped by SIGTERM in epoch 1" in capsys.readouterr().out
+    assert (tmp_path / "model" / "best.weights.h5").is_file() and not (tmp_path / "model" / "maps").exists()
+    train(tiny, tmp_path / "model", **SMALL)
+    same_training(undisturbed, tmp_path / "model")
+
+
+def test_max_hours_stops_saved_before_the_first_step(tiny, undisturbed, tmp_path, capsys):
+    assert train(tiny, tmp_path / "model", max_hours=1e-9, **SMALL) == []
+    assert "stopped by --max-hours 1e-09 in epoch 1, step 0" in capsys.readouterr().out
+    assert {"best.weights.h5", "last.weights.h5"} <= {path.name for path in (tmp_path / "model").iterdir()}
+    train(tiny, tmp_path / "model", **SMALL)
+    same_training(undisturbed, tmp_path / "model")
+
+
+def test_a_full_disk_says_so_and_keeps_the_last_good_state(tiny, undisturbed, tmp_path):
+    out = tmp_path / "model"
+    assert run_child(tiny, out, "state", 5)[0] == -signal.SIGKILL
+    states = {path.name: path.read_bytes() for path in (out / "state").glob("step-*.npz")}
+    limit = min(map(len, states.values())) // 2
+
+    def small_disk():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    options = [f"--{name.replace('_', '-')}" for name, value in SMALL.items() if value is True]
+    for name, value in SMALL.items():
+        if value is not True:
+            options += [f"--{name.replace('_', '-')}", ",".join(value) if isinstance(value, tuple) else str(value)]
+    command = [sys.executable, "-m", "kit", "train", str(tiny), str(out), *options]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=small_disk)
+    assert done.returncode == 2 and "is full" in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    kept = {path.name: path.read_bytes() for path in (out / "state").glob("step-*.npz")}
+    assert kept == states
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    same_training(undisturbed, out)
+
+
+CHANGES = {
+    "crop": 64,
+    "learning_rate": 2e-3,
+    "seed": 1,
+    "loss": ("dice",),
+    "ship_share": 0.5,
+    "decoder": (8, 8, 8, 8, 8),
+    "best_by": "epoch",
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_changed_setting_is_refused_and_named(tiny, undisturbed, name):
+    before = sorted(os.listdir(undisturbed)), (undisturbed / "config.json").read_bytes()
+    with pytest.raises(KitError, match=f"began with --{name.replace('_', '-')} .*only --epochs, --max-hours"):
+        train(tiny, undisturbed, **(SMALL | {name: CHANGES[name]}))
+    assert before == (sorted(os.listdir(undisturbed)), (undisturbed / "config.json").read_bytes())
+
+
+def test_other_records_and_own_functions_are_refused_moved_ones_are_not(tiny, undisturbed, records, tmp_path, capsys):
+    with pytest.raises(KitError, match="other records"):
+        train(records, undisturbed, **SMALL)
+    with pytest.raises(KitError, match="own"):
+        train(tiny, undisturbed, schedule=lambda *_: 1.0, **SMALL)
+    moved = shutil.copytree(tiny, tmp_path / "moved")
+    assert len(train(moved, shutil.copytree(undisturbed, tmp_path / "model"), **SMALL)) == 3
+
+
+def test_a_new_training_starts_from_anothers_weights(tiny, undisturbed, tmp_path):
+    train(tiny, tmp_path / "a", start_from=str(undisturbed), **(SMALL | {"epochs": 1, "steps": 1, "learning_rate": 0.0, "average": 0.0}))
+    first, best = arrays_of(tmp_path / "a" / "last.weights.h5"), arrays_of(undisturbed / "best.weights.h5")
+    same = [np.array_equal(first[key], best[key]) for key in best if "seed" not in key]
+    assert all(same) and len(same) > 10
+    with pytest.raises(KitError, match="--start-from .*nowhere: holds no best"):
+        train(tiny, tmp_path / "b", start_from=str(tmp_path / "nowhere"), **SMALL)
+
+
+def test_two_trainings_in_one_folder_at_once_are_refused(tiny, undisturbed):
+    from kit.claims import hold
+
+    with hold(undisturbed, "kit train"), pytest.raises(KitError, match="another kit train is at work there"):
+        train(tiny, undisturbed, **SMALL)
+
+
+def test_a_loss_that_is_no_number_names_step_and_images_and_leaves_good_weights(tiny, tmp_path):
+    import tensorflow as tf
+
+    calls = tf.Variable(0)
+
+    def breaks_down(truth, prediction):
+        calls.assign_add(1)
+        value = tf.reduce_mean((truth - prediction) ** 2, (1, 2))
+        return tf.where(calls > 2, value * float("nan"), value)
+
+    settings = {name: value for name, value in SMALL.items() if name != "loss"}
+    with pytest.raises(KitError, match=r"the loss is nan in step 3 \(images \d+\.jpg.*weights of step 2.*--start-from") as found:
+        train(tiny, tmp_path / "model", loss=breaks_down, **settings)
+    from kit.index import open_index
+    from kit.tf.batches import sample
+
+    index = open_index(tiny, [1, 2])
+    shares = {"ship_share": 0.75, "empty_share": None, "balance": False, "seed": 0}
+    images, _ = sample(index, 2, 4, **shares).draw(tf.range(4, 6, dtype=tf.int64))
+    assert all(name in str(found.value) for name in index.truth.ids[images.numpy()])
+    good = arrays_of(tmp_path / "model" / "last.weights.h5")
+    assert good and all(np.isfinite(array).all() for array in good.values() if array.dtype.kind == "f")
