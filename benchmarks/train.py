@@ -1,6 +1,6 @@
-"""Training's feed, steps and score against their peers, in one run, on the same images, from a warm cache; the peers take turns, and a ratio
-is the median over the rounds. CPU milliseconds beside the rates are of the whole process, all threads together: other work on the machine
-moves them less. Run: make bench; one part: python benchmarks/train.py batches|ancestor|steps|score
+"""Training's feed, steps and score against their peers, in one run, on the same images, from a warm cache. The peers take turns; a rate is
+the median over the rounds, and so is a ratio. CPU milliseconds are of the whole process, all threads together: other work on the machine
+moves them less than the rates. Run: make bench; one part: python benchmarks/train.py batches|ancestor|steps|score
 
 Images: the real ones where they lie beside the project, else a practice competition's.
 """
@@ -12,8 +12,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +40,7 @@ def prepare(folder: Path) -> tuple[Path, Path]:
     for file in files:
         file.read_bytes()
     kind = "real images" if place == REAL else "images of a practice competition"
-    print(f"{len(files)} {kind} in {place.name}; {os.cpu_count()} cores, {count_cores()} of them for this process")
+    print(f"{len(files)} {kind}; {os.cpu_count()} cores, {count_cores()} of them for this process")
     begun = time.perf_counter()
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
         pack(place, folder / "records")
@@ -53,7 +55,7 @@ def sync(folder: Path) -> None:
 
 
 def use(folder: Path) -> int:
-    """Bytes of disk that a folder's files take, whole blocks of the disk."""
+    """Bytes of disk that a folder's files take, in whole blocks."""
     return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
 
 
@@ -68,12 +70,7 @@ def spend(work, images: int, discard=lambda: None) -> tuple[float, float]:
 def draw(batches, number: int, size: int):
     """Work for `alternate`: so many batches, after six that were made while others were measured."""
     feed = iter(batches)
-
-    def take(many):
-        for _ in range(many):
-            next(feed)
-
-    return lambda: spend(lambda: take(number), number * size, lambda: take(6))
+    return lambda: spend(lambda: deque(islice(feed, number), 0), number * size, lambda: deque(islice(feed, 6), 0))
 
 
 def alternate(works: dict, rounds: int) -> dict[str, np.ndarray]:
@@ -87,12 +84,11 @@ def alternate(works: dict, rounds: int) -> dict[str, np.ndarray]:
 
 def compare(text: str, ours: np.ndarray, peer: np.ndarray, name: str, least: float | None = None) -> None:
     """Prints both rates, the ratio of the rates, and the CPU time."""
-    rates = [1 / np.median(times[:, 0]) for times in (ours, peer)]
-    busy = [1000 * np.median(times[:, 1]) for times in (ours, peer)]
+    (mine, my_cpu), (other, other_cpu), (wall, cpu) = (np.median(values, axis=0) for values in (ours, peer, peer / ours))
     bar = "" if least is None else f" (at least {least})"
     print(
-        f"{text}: {rates[0]:,.1f} images/s, {name} {rates[1]:,.1f}, ratio {np.median(peer[:, 0] / ours[:, 0]):.2f}{bar}; "
-        f"CPU {busy[0]:.1f} and {busy[1]:.1f} ms an image, ratio {np.median(peer[:, 1] / ours[:, 1]):.2f}"
+        f"{text}: {1 / mine:,.1f} images/s, {name} {1 / other:,.1f}, ratio {wall:.2f}{bar}; "
+        f"CPU {1000 * my_cpu:.1f} and {1000 * other_cpu:.1f} ms an image, ratio {cpu:.2f}"
     )
 
 
@@ -100,14 +96,14 @@ def decode_only(index: Index, batch: int):
     """The least that a feed in TensorFlow does: the records in order, parsed, their JPEG decoded, batched."""
     import tensorflow as tf
 
+    from kit.tf.batches import _with_threads
+
     def decode(record):
         return tf.io.decode_jpeg(tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"], channels=3)
 
     data = tf.data.TFRecordDataset(np.unique(index.paths.astype(str))).repeat()
     data = data.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).batch(batch, drop_remainder=True).prefetch(2)
-    options = tf.data.Options()
-    options.threading.private_threadpool_size = 0
-    return data.with_options(options)
+    return _with_threads(data)  # the same threads as the kit's
 
 
 def bench_batches(folder: Path, place: Path, records: Path) -> None:
@@ -115,27 +111,22 @@ def bench_batches(folder: Path, place: Path, records: Path) -> None:
 
     index = open_index(records)
     files = [(place / "train_v2" / name).read_bytes() for name in index.truth.ids]
-    workers, turn = ThreadPoolExecutor(count_cores()), iter(range(10**9))
-
-    def bare():
-        first = 320 * next(turn)
-        chosen = [files[(first + number) % len(files)] for number in range(320)]
-        return spend(lambda: [None for _ in workers.map(simplejpeg.decode_jpeg, chosen)], len(chosen))
-
+    workers, turns = ThreadPoolExecutor(count_cores()), cycle(files)
     whole = {"crop": None, "ship_share": 0, "augment": ()}
     works = {
         "whole": draw(batches(index, batch=8, **whole), 40, 8),
         "in place": draw(batches(place, batch=8, **whole), 40, 8),
         "decoding": draw(decode_only(index, 8), 40, 8),
-        "simplejpeg": bare,
+        "simplejpeg": lambda: spend(lambda: deque(workers.map(simplejpeg.decode_jpeg, islice(turns, 320)), 0), 320),
         "crops": draw(batches(index, batch=8, crop=256, augment=()), 40, 8),
         "augmented": draw(batches(index, batch=8, crop=256), 40, 8),
     }
     seen = alternate(works, 7)
     workers.shutdown()
-    compare("whole images and masks from records", seen["whole"], seen["decoding"], "decoding alone in tf.data", 0.88)
-    compare("whole images and masks from records", seen["whole"], seen["simplejpeg"], f"simplejpeg in {count_cores()} threads", 0.7)
-    compare("whole images and masks from records", seen["whole"], seen["in place"], "from the competition's folder")
+    text = "whole images and masks from records"
+    compare(text, seen["whole"], seen["decoding"], "decoding alone in tf.data", 0.88)
+    compare(text, seen["whole"], seen["simplejpeg"], f"simplejpeg in {count_cores()} threads", 0.7)
+    compare(text, seen["whole"], seen["in place"], "from the competition's folder")
     compare("crops of 256 px and masks", seen["crops"], seen["whole"], "whole ones", 1.5)
     compare("crops of 256 px and masks, dihedral", seen["augmented"], seen["whole"], "whole ones")
 
@@ -148,9 +139,9 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
 
     index = open_index(records)
     index = select(index, np.arange(min(300, len(index))))
-    for name in ("images", "masks"):
-        (folder / name / "all").mkdir(parents=True)
     begun = time.perf_counter()
+    (folder / "images" / "all").mkdir(parents=True)
+    (folder / "masks" / "all").mkdir(parents=True)
     for image, name in enumerate(index.truth.ids):
         shutil.copyfile(place / "train_v2" / name, folder / "images" / "all" / name)
         mask = np.zeros(SIDE * SIDE, np.uint8)
@@ -173,30 +164,23 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
         images = maker.flow_from_directory(folder / "images", **form)
         drawn = maker.flow_from_directory(folder / "masks", color_mode="grayscale", **form)
     pairs = zip(images, drawn)
-    works = {
-        "ours": draw(batches(index, batch=5, crop=None, ship_share=0), 48, 5),
-        "ancestor": lambda: spend(lambda: [next(pairs) for _ in range(10)], 50),
-    }
-    seen = alternate(works, 5)
+    ours = draw(batches(index, batch=5, crop=None, ship_share=0), 48, 5)
+    seen = alternate({"ours": ours, "ancestor": lambda: spend(lambda: deque(islice(pairs, 10), 0), 50)}, 5)
     compare("whole images and masks, flipped, batches of 5", seen["ours"], seen["ancestor"], "Keras's ImageDataGenerator", 6)
 
 
 def make_training():
-    """The default network, and its step."""
+    """The network and the step of kit train's defaults."""
     import keras
 
-    from kit.settings import TrainSettings
     from kit.tf.losses import make_loss
     from kit.tf.steps import choose_strategy, make_optimizer, make_step
     from kit.tf.unet import unet
 
-    chosen = TrainSettings()
     keras.utils.set_random_seed(0)
-    network = unet(chosen.encoder, decoder=chosen.decoder, momentum=chosen.momentum)
-    optimizer = make_optimizer(chosen.learning_rate, False)
+    network, optimizer = unet(), make_optimizer(1e-3, False)
     optimizer.build(network.trainable_variables)
-    loss = make_loss(chosen.loss, chosen.object_weight)
-    return network, make_step(network, optimizer, loss, choose_strategy(), batch=8, clip=chosen.clip)
+    return network, make_step(network, optimizer, make_loss(), choose_strategy(), batch=8, clip=1.0)
 
 
 def bench_steps(folder: Path, place: Path, records: Path) -> None:
@@ -207,14 +191,12 @@ def bench_steps(folder: Path, place: Path, records: Path) -> None:
     kept = next(feed)
 
     def run(take, many):
-        for _ in range(many):
-            float(step(*take()))  # as training does: the loss is looked at after every step
+        return [float(step(*take())) for _ in range(many)]  # as training does: the loss is looked at after every step
 
     def block(take):
-        # The two steps that do not count fill the feed's buffers, which would otherwise take time from steps on the batch in memory.
-        return lambda: spend(lambda: run(take, 6), 48, lambda: run(take, 2))
+        return lambda: spend(lambda: run(take, 6), 48, lambda: run(take, 2))  # in the first two the feed fills its buffers again
 
-    seen = alternate({"feed": block(lambda: next(feed)), "memory": block(lambda: kept)}, 5)
+    seen = alternate({"feed": block(lambda: next(feed)), "memory": block(lambda: kept)}, 4)
     compare("training steps from records, 8 crops of 256 px", seen["feed"], seen["memory"], "on a batch in memory", 0.95)
 
 
@@ -229,29 +211,29 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
         step(images, truth)
     holdout = open_index(records, [0])
     holdout = select(holdout, np.arange(min(48, len(holdout))))
-    run, size = forward(network), count_batch(holdout)
-    whole = list(scan(holdout, size))  # so that decoding does not run beside what is measured
+    run = forward(network)
+    whole = list(scan(holdout, count_batch(holdout)))  # a list: nothing is decoded beside what is measured
     run(whole[0][1])
-    objects.find_objects(["warm"], [np.zeros((SIDE, SIDE), np.uint8)])
-    passes, finding, writing, found = [], [], [], []
+    count(holdout.truth, objects.find_objects(holdout.truth.ids, np.zeros((len(holdout), SIDE, SIDE), np.uint8)))  # compiled now
+    times, found = [], []
     for places, images, _ in whole:
-        names, begun = holdout.truth.ids[places.numpy()], time.perf_counter()
+        names, marks = holdout.truth.ids[places.numpy()], [time.perf_counter()]
         probabilities = find_map(run(images)).numpy()
-        passed = time.perf_counter()
+        marks.append(time.perf_counter())
         maps = objects.to_uint8(probabilities)
         found.append(objects.find_objects(names, maps))
-        done = time.perf_counter()
+        marks.append(time.perf_counter())
         for name, image in zip(names, maps):
             tuning.write_map(folder, name, image)
-        passes, finding, writing = [*passes, passed - begun], [*finding, done - passed], [*writing, time.perf_counter() - done]
+        times.append(np.diff([*marks, time.perf_counter()]))
     begun = time.perf_counter()
     summary = score.summarize(count(holdout.truth, masks.concatenate(found)))
-    counting = time.perf_counter() - begun
-    each = 1000 / len(holdout) * np.array([sum(passes), sum(finding), counting, sum(writing)])
+    counting = 1000 * (time.perf_counter() - begun) / len(holdout)
+    passing, finding, writing = 1000 * np.sum(times, axis=0) / len(holdout)
     print(
         f"object F2 on {len(holdout)} images of the holdout, {summary['ships']} ships, {summary['predicted']} objects found: forward "
-        f"{each[0]:.0f} ms an image, finding objects {each[1]:.2f} ms, counting {each[2]:.2f} ms; share {each[1:3].sum() / each[0]:.1%} "
-        f"(at most 3%); besides, writing the map {each[3]:.1f} ms"
+        f"{passing:.0f} ms an image, finding objects {finding:.2f}, counting {counting:.2f}, share {(finding + counting) / passing:.1%} "
+        f"(at most 3%); besides, writing the map {writing:.1f} ms"
     )
 
 
@@ -261,8 +243,9 @@ def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:
         place, records = prepare(Path(folder))
-        import kit.tf  # noqa: F401  before TensorFlow's first op: it sets the process's threads
         import tensorflow as tf
+
+        import kit.tf  # noqa: F401  before TensorFlow's first op: it sets the process's threads
 
         intra, inter = tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads()
         print(f"TensorFlow: intra-op threads {intra or 'one a core'}, inter-op {inter}; tf.data: a private pool, one thread a core")

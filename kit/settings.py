@@ -91,9 +91,10 @@ class PackSettings(Settings):
 BEST_BY = ("val_object_f2_ships", "val_object_f2", "val_pixel_f2", "val_pixel_iou", "val_loss", "loss", "epoch")
 
 
+# What kit.tf knows, named here so that --help need not load it.
 ENCODERS = ("resnet18", "resnet34", "efficientnetb0", "mobilenet", "mobilenetv2", "seresnext50", "plain")
 LOSSES = ("dice", "bce", "focal", "balanced")
-AUGMENTATIONS = ("dihedral", "brightness", "contrast", "gamma", "blur", "jpeg", "scale", "rotate", "copy_paste")
+AUGMENTATIONS = ("dihedral", "scale", "rotate", "brightness", "contrast", "gamma", "blur", "jpeg", "copy_paste")
 
 
 @dataclass(frozen=True)

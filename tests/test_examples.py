@@ -113,10 +113,12 @@ def test_a_cut_record_is_none():
             skim(RECORD * 2, len(RECORD) + 1 + size)  # begun in the middle, or at the end
 
 
-def places_of_lengths(data: bytes, at: int, end: int, depth: int = 0) -> list[int]:
-    """Where the lengths inside an Example stand, bytes `at` to `end` of the data: Features, entry, key or Feature, list, its values."""
+def places_of_frames(data: bytes, at: int, end: int, depth: int = 0) -> list[int]:
+    """Where tags and lengths stand in an Example, bytes `at` to `end` of the data: Features, entry, key or Feature, list, its values."""
     found = []
     while at < end:
+        if depth != 3:  # there a tag tells numbers from texts
+            found.append(at)
         tag, at, size, shift = data[at], at + 1, 0, 0
         while True:
             found.append(at)
@@ -124,14 +126,14 @@ def places_of_lengths(data: bytes, at: int, end: int, depth: int = 0) -> list[in
             if data[at - 1] < 128:
                 break
         if depth < 4 and (depth, tag) != (2, 10):  # neither values nor a key
-            found += places_of_lengths(data, at, at + size, depth + 1)
+            found += places_of_frames(data, at, at + size, depth + 1)
         at += size
     return found
 
 
-def test_a_flipped_bit_of_any_length_is_noticed():
-    places = [*range(8), *places_of_lengths(RECORD, 12, len(RECORD) - 4)]
-    assert len(places) > 8 + 5 * 10
+def test_a_flipped_bit_of_any_tag_or_length_is_noticed():
+    places = [*range(8), *places_of_frames(RECORD, 12, len(RECORD) - 4)]
+    assert len(places) > 8 + 9 * 10
     for place in places:
         for bit in range(8):
             flipped = bytearray(RECORD)
@@ -142,7 +144,8 @@ def test_a_flipped_bit_of_any_length_is_noticed():
 
 def test_a_length_that_lies_takes_no_memory():
     data = bytearray(RECORD)
-    data[16:22] = b"\xf0\xff\xff\x7f\x0a\x01"  # the first key is said to have 2^28 - 16 bytes
+    assert data[19:25] == b"height"
+    data[18:22] = b"\xf0\xff\xff\x7f"  # the first key is said to have 2^28 - 16 bytes
     for lie in (bytes(data), (2**62).to_bytes(8, "little") + RECORD[8:], b"\xff" * 8 + RECORD[8:]):
         tracemalloc.start()
         try:

@@ -126,7 +126,6 @@ def after(key):
         change(lambda record: after(b"image_id")(record) + 2, b"\x1a"),  # a list of numbers for an id
         change(lambda record: after(b"objects")(record) + 2, b"\x0a"),  # texts for a number
         change(lambda record: after(b"objects")(record) + 6, b"\x7f"),  # more objects than labels
-        change(lambda record: after(b"runs/object")(record) + 6, b"\xff\xff\xff\xff\x7f"),  # a run of object 2^35 - 1
         change(lambda record: len(record) - 30, bytes(30)),
     ],
 )
@@ -146,6 +145,19 @@ def test_a_damaged_record_is_named_with_the_way_out(records, indexed, tmp_path, 
         open_index(copy)
     assert "\n" not in str(error.value)
     assert len(open_index(copy, [1])) == (indexed.folds == 1).sum()  # the other fold's shards are not read
+
+
+def test_a_run_of_an_object_that_cannot_be_takes_no_memory(records, indexed, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    runs = np.diff(indexed.truth.runs[indexed.truth.objects])
+    place = int(np.flatnonzero((runs > 5) & (runs < 100))[0])  # so that every length takes one byte
+    shard = copy / indexed.paths[place].rpartition("/")[2]
+    data = bytearray(shard.read_bytes())
+    key = data.index(b"runs/object", int(indexed.offsets[place]))
+    change(key + len(b"runs/object") + 6, b"\xff\xff\xff\xff\x7f")(data)  # object 2^35 - 1: counted one by one, 256 GB
+    shard.write_bytes(data)
+    with pytest.raises(KitError, match=f"{shard}: is damaged .*kit check"):
+        open_index(copy)
 
 
 def test_any_flipped_bit_of_a_record_gives_an_index_or_a_message(records, indexed, tmp_path):

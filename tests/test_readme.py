@@ -10,8 +10,27 @@ from kit import dense, masks, rows
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def find_example(word: str) -> str:
+    """The README's Python that holds a word."""
+    (code,) = [code for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if word in code]
+    return code
+
+
+def test_the_example_of_ones_own_network_runs(records, tmp_path, monkeypatch):
+    """With fewer steps, and two folds instead of five."""
+    monkeypatch.chdir(tmp_path)
+    Path("records").symlink_to(records)
+    code = find_example("my_network").replace('"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,')
+    code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace("steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1")
+    from kit.tf.unet import unet
+
+    exec(code, {"my_network": unet("plain")})
+    assert (tmp_path / "mine" / "best.weights.h5").is_file()
+    assert (tmp_path / "history.csv").read_text().startswith("epoch,loss,val_loss")
+
+
 def test_the_example_of_the_light_core_runs(tmp_path, monkeypatch):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    code = find_example("read_csv")
     monkeypatch.chdir(tmp_path)
     image = np.zeros((768, 768), bool)
     image[10:20, 30:90] = image[300:330, 40:48] = True

@@ -218,7 +218,7 @@ class _Run:
                 self.optimizer.learning_rate = self.rate(at.step)
                 loss = float(step(*next(feed)))
                 if not np.isfinite(loss):
-                    self.fail(f"the loss is {loss}")
+                    self.fail(f"the loss is {loss}", at.step)
                 at.step += 1
                 at.losses.append(loss)
                 now = time.monotonic()
@@ -292,7 +292,7 @@ class _Run:
         """Saves the state; weights that are no numbers are an error, so a saved state is a good one."""
         arrays = [np.array(variable) for variable in self.variables()]
         if not all(np.isfinite(array).all() for array in arrays if np.issubdtype(array.dtype, np.floating)):
-            self.fail("the weights are no numbers")
+            self.fail("the weights are no numbers", max(0, self.progress.step - 1))
         state.save(self.out / "state", arrays, dataclasses.asdict(self.progress))
 
     def restore(self) -> bool:
@@ -317,9 +317,8 @@ class _Run:
             raise KitError(f"{self.out / 'state'}: not the state of a training ({error!r})") from None
         return True
 
-    def fail(self, what: str) -> None:
-        """Raises for a step whose loss or weights are no numbers; the last good weights are left as last.weights.h5."""
-        batch = self.progress.step
+    def fail(self, what: str, batch: int) -> None:
+        """Raises for a batch whose loss, or the weights after it, are no numbers; the last good weights are left as last.weights.h5."""
         images, _ = self.sampling.draw(tf.range(self.chosen.batch, dtype=tf.int64) + batch * self.chosen.batch)
         names = ", ".join(dict.fromkeys(self.index.truth.ids[images.numpy()]))
         self.progress = Progress()

@@ -150,6 +150,9 @@ def test_blocks_of_drawn_numbers_leave_no_seam(pair):
 def test_the_same_seed_gives_the_same_batches_and_another_seed_others(records):
     first, again, other = (take(batches(records, batch=4, crop=64, augment=NAMES, seed=seed), 2) for seed in (1, 1, 2))
     assert equal(first, again) and not equal(first, other)
+    alone = select(open_index(records), np.array([1]))
+    one, two = (take(batches(alone, batch=2, crop=64, ship_share=0.0, augment=None, seed=seed), 2) for seed in (1, 2))
+    assert not equal(one, two)  # not only another order of images: other windows
 
 
 def test_the_order_does_not_depend_on_the_number_of_threads(pair):
@@ -166,12 +169,22 @@ def test_batches_have_no_end(pair):
 
 def operations(data) -> set[str]:
     """Every operation in a data set's graph and in the functions that it maps."""
+    return {node.op for node in nodes(data)}
+
+
+def nodes(data) -> list:
     graph = tf.compat.v1.GraphDef.FromString(tf.raw_ops.DatasetToGraphV2(input_dataset=data._variant_tensor).numpy())
-    return {node.op for node in graph.node} | {node.op for function in graph.library.function for node in function.node_def}
+    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
 
 
 def in_python(data) -> set[str]:
     return {name for name in operations(data) if "PyFunc" in name or name == "GeneratorDataset"}
+
+
+def test_crops_made_by_several_threads_keep_their_order(pair):
+    for data in (batches(pair[0], crop=64), scan(pair[0], 2)):
+        parallel = [node for node in nodes(data) if node.op.startswith("ParallelMap")]
+        assert parallel and {node.attr["deterministic"].s for node in parallel} == {b"true"}
 
 
 def test_no_python_runs_for_a_batch(pair):
@@ -191,21 +204,23 @@ def test_no_python_runs_for_a_batch(pair):
 @pytest.mark.parametrize("paste", [False, True])
 def test_numbered_masks_tell_objects_apart_and_others_do_not(pair, paste):
     names = ("copy_paste",) if paste else ()
-    (_, numbered), (_, plain) = (
+    (images, numbered), (same, plain) = (
         take(batches(pair[0], batch=8, crop=None, ship_share=0.0, augment=names, numbered=numbered), 1)[0] for numbered in (True, False)
     )
     assert np.array_equal(numbered > 0, plain > 0) and set(np.unique(plain)) == {0, 1}
-    assert numbered.max() >= 3
+    assert numbered.max() >= 3 and np.array_equal(images, same)
     if not paste:
         whole = [dense.to_labels(pair[0].truth, image).tobytes() for image in range(8)]
         assert sorted(mask.astype(np.int32).tobytes() for mask in numbered) == sorted(whole)
 
 
 def test_pasted_objects_are_in_image_and_mask(pair):
-    pasted = 0
-    for (images, real), (_, before) in zip(
-        *(take(batches(pair[0], batch=4, crop=96, seed=1, augment=names), 10) for names in (("copy_paste",), ()))
-    ):
+    def crops(names, numbered=False):
+        return take(batches(pair[0], batch=4, crop=96, seed=1, augment=names, numbered=numbered), 10)
+
+    pasted, found, apart = 0, crops(("copy_paste",)), crops(("copy_paste",), numbered=True)
+    for (images, real), (same, _), (_, before) in zip(found, apart, crops(())):
+        assert np.array_equal(images, same)  # an object that does not fit keeps none of the others away, numbered or not
         for image, mask, old in zip(images[..., 1], real, before):
             assert (image[mask > 0] > 127).all() and (mask >= old).all()
             assert (image[~ndimage.binary_dilation(mask > 0, BOX, 2)] < 128).all()  # two px around are blended

@@ -269,6 +269,23 @@ def test_two_trainings_in_one_folder_at_once_are_refused(tiny, undisturbed):
         train(tiny, undisturbed, **SMALL)
 
 
+def test_weights_that_are_no_numbers_are_never_saved(tiny, tmp_path):
+    import tensorflow as tf
+
+    @tf.custom_gradient
+    def poisoned(values):
+        return values, lambda upstream: upstream * float("nan")
+
+    def fine_but_for_its_gradient(truth, prediction):
+        return tf.reduce_mean((truth - poisoned(prediction)) ** 2, (1, 2))
+
+    settings = {name: value for name, value in SMALL.items() if name != "loss"}
+    with pytest.raises(KitError, match=r"the weights are no numbers in step 1 \(images .*good weights of step 0"):
+        train(tiny, tmp_path / "model", loss=fine_but_for_its_gradient, **settings)
+    good = arrays_of(tmp_path / "model" / "last.weights.h5")
+    assert good and all(np.isfinite(array).all() for array in good.values() if array.dtype.kind == "f")
+
+
 def test_a_loss_that_is_no_number_names_step_and_images_and_leaves_good_weights(tiny, tmp_path):
     import tensorflow as tf
 
@@ -277,7 +294,7 @@ def test_a_loss_that_is_no_number_names_step_and_images_and_leaves_good_weights(
     def breaks_down(truth, prediction):
         calls.assign_add(1)
         value = tf.reduce_mean((truth - prediction) ** 2, (1, 2))
-        return tf.where(calls > 2, value * float("nan"), value)
+        return value + tf.where(calls > 2, float("nan"), 0.0)
 
     settings = {name: value for name, value in SMALL.items() if name != "loss"}
     with pytest.raises(KitError, match=r"the loss is nan in step 3 \(images \d+\.jpg.*weights of step 2.*--start-from") as found:

@@ -110,6 +110,10 @@ def test_another_seed_and_another_epoch_have_another_order():
         assert image.tolist() != sorted(image)
         orders.add(tuple(image.tolist()))
     assert len(orders) == 12
+    patterns = {
+        crops_of(plan_sampling(OBJECTS, 50, ship_share=0.5, seed=seed), epoch)[1].tobytes() for seed in (0, 1) for epoch in range(4)
+    }
+    assert len(patterns) == 8  # not only which image of a group comes, also which group
 
 
 def test_kinds_of_crops_are_mixed_over_an_epoch():

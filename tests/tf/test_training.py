@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 
 import keras
@@ -6,16 +7,27 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kit import settings
 from kit.errors import KitError
 from kit.history import COLUMNS, SCORES, name_weights
 from kit.index import open_index
+from kit.tf import augmentation
 from kit.tf.batches import batches, scan
 from kit.tf.holdout import ObjectF2, forward, score_holdout
 from kit.tf.inference import load_model
-from kit.tf.losses import make_loss
+from kit.tf.losses import LOSSES, make_loss
+from kit.tf.schedule import SCHEDULES
 from kit.tf.training import train
+from kit.tf.unet import ENCODERS
 
 TINY = {"epochs": 1, "steps": 1, "batch": 2, "crop": 64, "decoder": (16, 8, 8, 8, 4)}
+
+
+def test_the_settings_offer_what_there_is():
+    assert tuple(ENCODERS) == settings.ENCODERS and tuple(LOSSES) == settings.LOSSES
+    assert settings.AUGMENTATIONS == augmentation.NAMES
+    (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
+    assert schedule.metadata["choices"] == tuple(SCHEDULES)
 
 
 def weights_of(folder):
@@ -50,7 +62,7 @@ def test_training_on_all_folds_has_no_holdout(records, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("change", "words"),
     [
         ({"fold": 9}, "--fold 9: .* has folds 0, 1"),
         ({"encoder": "vgg16"}, "--encoder vgg16: choose one of"),
@@ -70,9 +82,9 @@ def test_training_on_all_folds_has_no_holdout(records, tmp_path):
         ({"batch": 0}, "--batch 0: must be at least 1"),
     ],
 )
-def test_unusable_settings_are_named_and_leave_nothing(records, tmp_path, settings, words):
+def test_unusable_settings_are_named_and_leave_nothing(records, tmp_path, change, words):
     with pytest.raises(KitError, match=words):
-        train(records, tmp_path / "model", **(TINY | settings))
+        train(records, tmp_path / "model", **(TINY | change))
     assert not (tmp_path / "model").exists()
 
 
@@ -84,8 +96,8 @@ def test_a_folder_that_is_no_model_is_not_touched(records, tmp_path):
 
 
 def test_weights_of_the_best_and_the_last_two_epochs_are_kept(records, tmp_path):
-    settings = TINY | {"epochs": 5, "keep": 1, "best_by": "loss", "fold": None, "schedule": "constant", "learning_rate": 1e-2}
-    history = train(records, tmp_path / "model", **settings)
+    chosen = TINY | {"epochs": 5, "keep": 1, "best_by": "loss", "fold": None, "schedule": "constant", "learning_rate": 1e-2}
+    history = train(records, tmp_path / "model", **chosen)
     best = min(history, key=lambda row: row["loss"])
     wanted = {name_weights(row) for row in (best, *history[-2:])}
     assert {path.name for path in (tmp_path / "model").glob("epoch-*")} == wanted
