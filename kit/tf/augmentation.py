@@ -33,9 +33,12 @@ def dihedral(image, mask, seed):
     """One of the eight flips and quarter turns; an oblong image gets one of the four that keep its shape."""
     draws = tf.random.stateless_uniform([3], seed, 0, 2, tf.int32) > 0
     square = tf.equal(tf.shape(mask)[0], tf.shape(mask)[1])
-    swapped = tf.cond(draws[2] & square, lambda: (tf.transpose(image, [1, 0, 2]), tf.transpose(mask)), lambda: (image, mask))
-    turned = tf.raw_ops.Reverse(tensor=swapped[0], dims=tf.concat([draws[:2], [False]], 0))  # unlike tf.reverse takes drawn axes
-    return _shaped_as(image, turned), _shaped_as(mask, tf.raw_ops.Reverse(tensor=swapped[1], dims=draws[:2]))
+    both = (image, mask)
+    both = tf.cond(draws[2] & square, lambda: (tf.transpose(image, [1, 0, 2]), tf.transpose(mask)), lambda: both)
+    rows = tf.range(tf.shape(mask)[0])[::-1]
+    both = tf.cond(draws[0], lambda now=both: tuple(tf.gather(part, rows) for part in now), lambda now=both: now)  # a tenth of a reverse
+    both = tf.cond(draws[1], lambda now=both: tuple(tf.reverse(part, [1]) for part in now), lambda now=both: now)
+    return _shaped_as(image, both[0]), _shaped_as(mask, both[1])
 
 
 def brightness(image, mask, seed, shift=BRIGHTNESS):

@@ -12,7 +12,7 @@ from ..competition import AIRBUS, Competition
 from ..errors import KitError
 from ..index import Index, open_index
 from . import augmentation
-from .crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask, whole
+from .crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask
 from .sampling import Sampling, plan_sampling
 
 BLOCK = 256  # crops that are drawn by one call: a call costs more than what it draws
@@ -58,9 +58,9 @@ def batches(
         fields = tensors(image)
         seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), number]), 2)  # numbers of its own, whatever thread makes it
         if crop is None and shrink > 1:
-            picture, mask = shrink_image(fields["data"], shrink), shrink_mask(decode_mask(fields, whole(fields)), shrink)
+            picture, mask = shrink_image(fields["data"], shrink), shrink_mask(decode_mask(fields), shrink)
         else:
-            window = whole(fields) if crop is None else choose_window(fields, crop, around, seeds[0])
+            window = None if crop is None else choose_window(fields, crop, around, seeds[0])
             picture, mask = decode_image(fields["data"], window), decode_mask(fields, window, numbered or paste)
         picture.set_shape([crop, crop, 3])
         mask.set_shape([crop, crop])
@@ -91,7 +91,7 @@ def scan(index: Index, batch: int, numbered: bool = False) -> tf.data.Dataset:
 
     def example(image):
         fields = tensors(image)
-        return image, decode_image(fields["data"], whole(fields)), decode_mask(fields, whole(fields), numbered)
+        return image, decode_image(fields["data"]), decode_mask(fields, None, numbered)
 
     data = tf.data.Dataset.range(len(index)).map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _with_threads(data.batch(batch).prefetch(2))

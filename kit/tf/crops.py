@@ -52,11 +52,6 @@ def _read_record(path, offset):
     return tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"]
 
 
-def whole(fields) -> tf.Tensor:
-    """The window of a whole image: top, left, height, width, int32, px."""
-    return tf.stack([0, 0, fields["height"], fields["width"]])
-
-
 def choose_window(fields, crop: int, around, seed) -> tf.Tensor:
     """A window of `crop` px a side (less where the image is smaller): around a run of an object drawn at random, or anywhere.
 
@@ -83,34 +78,39 @@ def _pick(draw, count):
     return tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)
 
 
-def decode_image(data, window) -> tf.Tensor:
-    """uint8 (height, width, 3) of a window; of a JPEG only that part is decoded, a PNG is decoded whole and cut."""
+def decode_image(data, window=None) -> tf.Tensor:
+    """uint8 (height, width, 3) of a window, None for the whole image; of a JPEG only that part is decoded, a PNG is decoded and cut."""
 
-    def cut():
+    def read_png():
         image = tf.io.decode_png(data, channels=3)
-        return image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
+        return image if window is None else image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
 
-    return tf.cond(tf.io.is_jpeg(data), lambda: tf.io.decode_and_crop_jpeg(data, window, channels=3), cut)
+    def read_jpeg():
+        return tf.io.decode_jpeg(data, channels=3) if window is None else tf.io.decode_and_crop_jpeg(data, window, channels=3)
+
+    return tf.cond(tf.io.is_jpeg(data), read_jpeg, read_png)
 
 
-def decode_mask(fields, window, numbered: bool = False) -> tf.Tensor:
-    """uint8 (height, width) of a window: 1 where an object is, or, numbered, 1 to 255 by object (more than 255 begin again at 1).
+def decode_mask(fields, window=None, numbered: bool = False) -> tf.Tensor:
+    """uint8 (height, width) of a window, None for the whole image: 1 where an object is, or, numbered, 1 to 255 by object (more than 255
+    begin again at 1).
 
     Only runs in the window's columns are expanded: pixel by pixel, in the order of the window's rows, one scatter (no transpose).
     """
-    top, left, high, wide = tf.unstack(window)
-    start, length, height = fields["start"], fields["length"], fields["height"]
-    near = (start // height < left + wide) & ((start + length - 1) // height >= left)
-    start, length = tf.boolean_mask(start, near), tf.boolean_mask(length, near)
+    start, length, height, number = fields["start"], fields["length"], fields["height"], fields["number"]
+    if window is None:
+        top, left, high, wide = 0, 0, height, fields["width"]
+    else:
+        top, left, high, wide = tf.unstack(window)
+        near = tf.where((start // height < left + wide) & ((start + length - 1) // height >= left))[:, 0]
+        start, length, number = tf.gather(start, near), tf.gather(length, near), tf.gather(number, near)
     pixels = tf.ragged.range(start, start + length).flat_values
     row, column = pixels % height - top, pixels // height - left
-    inside = (row >= 0) & (row < high) & (column >= 0) & (column < wide)
-    places = tf.boolean_mask(row * wide + column, inside)
-    if numbered:
-        values = tf.cast(tf.boolean_mask(fields["number"], near) % 255 + 1, tf.uint8)
-        values = tf.boolean_mask(tf.repeat(values, length), inside)
-    else:
-        values = tf.ones_like(places, tf.uint8)
+    places = row * wide + column
+    values = tf.repeat(tf.cast(number % 255 + 1, tf.uint8), length) if numbered else tf.ones_like(places, tf.uint8)
+    if window is not None:
+        inside = tf.where((row >= 0) & (row < high) & (column >= 0) & (column < wide))[:, 0]
+        places, values = tf.gather(places, inside), tf.gather(values, inside)
     mask = tf.scatter_nd(places[:, None], values, (high * wide)[None])  # objects never overlap: no pixel twice
     return tf.reshape(mask, tf.stack([high, wide]))
 

@@ -7,10 +7,15 @@ from PIL import Image
 
 from kit import dense
 from kit.index import Index, open_index
-from kit.tf.crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask, whole
+from kit.tf.crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask
 
 INT = tf.TensorSpec([], tf.int64)
 WINDOW = tf.TensorSpec([4], tf.int32)
+
+
+def whole(fields):
+    """The window that is the whole image."""
+    return tf.stack([0, 0, fields["height"], fields["width"]])
 
 
 def index_of(folder, truth) -> Index:
@@ -61,6 +66,7 @@ def test_a_window_of_the_mask_is_that_slice_of_the_dense_mask(tmp_path, numbered
             assert found.dtype == np.uint8 and np.array_equal(found, cut(expected, window))
         assert np.array_equal(decode_mask(table(image), window, numbered), found)
         assert np.array_equal(decode_mask(table(image), whole(table(image)), numbered), expected)
+        assert np.array_equal(decode_mask(table(image), None, numbered), expected)
 
 
 def test_windows_at_every_border_of_an_image(tmp_path):
@@ -79,10 +85,10 @@ def test_numbers_tell_more_than_255_objects_apart(tmp_path):
     flat[::2] = np.arange(1, 601)  # down the columns, so that the k-th object has number k
     label = flat.reshape(30, 40).T
     table = table_of(tmp_path, np.zeros((5, 5), int), label)
-    found = decode_mask(table(1), whole(table(1)), True).numpy()
+    found = decode_mask(table(1), None, True).numpy()
     assert np.array_equal(found, np.where(label > 0, (label - 1) % 255 + 1, 0)) and found.max() == 255
     assert np.array_equal(decode_mask(table(1), [3, 20, 9, 8], True), found[3:12, 20:28])  # the same numbers in every window
-    assert np.array_equal(decode_mask(table(1), whole(table(1))), label > 0)
+    assert np.array_equal(decode_mask(table(1)), label > 0)
 
 
 def test_the_table_gives_every_image_its_own_fields(practice, records):
