@@ -156,9 +156,9 @@ def test_a_damaged_state_falls_back_to_the_one_before(tiny, undisturbed, tmp_pat
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_saved_and_the_same_command_goes_on(tiny, undisturbed, tmp_path, capsys, monkeypatch, number):
-    from kit.tf import training
+    from kit.tf import run
 
-    former, calls = training.learning_rate, []
+    former, calls = run.learning_rate, []
 
     def interrupt(*arguments):
         calls.append(1)
@@ -168,7 +168,7 @@ def test_a_signal_stops_saved_and_the_same_command_goes_on(tiny, undisturbed, tm
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
-        patch.setattr("kit.tf.training.learning_rate", interrupt)
+        patch.setattr("kit.tf.run.learning_rate", interrupt)
         assert len(train(tiny, tmp_path / "model", **SMALL)) == 1
     assert f"stopped by {number.name} in epoch 2, step 5; saved in" in capsys.readouterr().out
     assert signal.getsignal(number) is before
