@@ -40,7 +40,7 @@ def _converter(annotation):
         inner = typing.get_args(annotation)[0]
 
         def convert(text):
-            return tuple(inner(part) for part in text.split(",") if part or inner is int)
+            return () if text == "none" and inner is str else tuple(inner(part) for part in text.split(","))
 
         convert.__name__ = "list of whole numbers" if inner is int else "list of names"
         return convert
@@ -56,7 +56,7 @@ def _converter(annotation):
 
 
 def _show(value) -> str:
-    return "none" if value is None else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    return "none" if value is None or value == () else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _add_settings(parser: argparse.ArgumentParser, cls) -> None:

@@ -191,3 +191,13 @@ def test_help_says_default_and_unit_of_every_option(capsys):
 def test_python_m_kit_is_the_same(kit_cli):
     status, output, _ = kit_cli("--version")
     assert status == 0 and output.startswith("kit ") and sys.version_info >= (3, 11)
+
+
+def test_lists_of_names_are_given_with_commas_and_none_is_none():
+    from kit.cli import _settings, make_parser
+    from kit.settings import TrainSettings
+
+    options = make_parser().parse_args(["train", "r", "m", "--augment", "none", "--loss", "dice,balanced", "--devices", "GPU:0,GPU:1"])
+    found = TrainSettings(**_settings(options, TrainSettings))
+    assert found.augment == () and found.loss == ("dice", "balanced") and found.devices == ("GPU:0", "GPU:1") and found.crop == 256
+    assert make_parser().parse_args(["train", "r", "m", "--crop", "none"]).crop is None

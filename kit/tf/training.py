@@ -40,6 +40,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     not those the training began with, and for a loss that is not a number.
     """
     own = {name: settings.pop(name) for name in OWN if name in settings and _is_own(settings[name])}
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
     chosen = TrainSettings(**settings)
     stop = Stop(chosen.max_hours)
     source, out = open_records(records), Path(out)

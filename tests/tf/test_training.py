@@ -96,7 +96,15 @@ def test_a_folder_that_is_no_model_is_not_touched(records, tmp_path):
 
 
 def test_weights_of_the_best_and_the_last_two_epochs_are_kept(records, tmp_path):
-    chosen = TINY | {"epochs": 5, "keep": 1, "best_by": "loss", "fold": None, "schedule": "constant", "learning_rate": 1e-2}
+    chosen = TINY | {
+        "epochs": 5,
+        "keep": 1,
+        "best_by": "loss",
+        "fold": None,
+        "loss": ["dice", "bce"],
+        "schedule": "constant",
+        "learning_rate": 1e-2,
+    }
     history = train(records, tmp_path / "model", **chosen)
     best = min(history, key=lambda row: row["loss"])
     wanted = {name_weights(row) for row in (best, *history[-2:])}
