@@ -56,6 +56,7 @@ def numbered(side=64):
     numbers[0, :5, :8] = 1  # 40 px
     numbers[0, 20:60, 10:60] = 255  # 2,000 px
     numbers[1, 30:33, 30:33] = 7  # fewer than 25 px
+    numbers[1, 40:55, 30:50] = 1  # another object than the first image's
     return numbers
 
 

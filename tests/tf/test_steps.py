@@ -36,7 +36,7 @@ tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU"
 rng = np.random.default_rng(0)
 images = rng.integers(0, 255, (2, 4, 96, 96, 3), np.uint8)
 truth = np.zeros((2, 4, 96, 96), np.uint8)
-truth[:, 0, 3:30, 5:20], truth[:, 0, 40:42, 40:43], truth[:, 1, 10:14, :] = 1, 2, 1  # the second replica's images are empty
+truth[:, 0, 3:30, 5:20], truth[:, 0, 40:42, 40:43], truth[:, 1, 10:14, :], truth[:, 3, 50:80, 50:90] = 1, 2, 1, 3
 
 found = []
 for devices in ([], ["CPU:0", "CPU:1"]):
@@ -92,15 +92,16 @@ IMAGES = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 3), np.uint8)
 TRUTH = (IMAGES[..., 0] > 128).astype(np.uint8)
 
 
-def test_a_step_is_the_gradient_of_the_mean_loss_clipped_and_applied(small):
+@pytest.mark.parametrize("clip", [0.01, 0, 100])
+def test_a_step_is_the_gradient_of_the_mean_loss_clipped_and_applied(small, clip):
     loss, optimizer = make_loss(["dice", "bce"]), keras.optimizers.SGD(0.5)
     optimizer.build(small.trainable_variables)
     before = [np.array(value) for value in small.trainable_variables]
     with tf.GradientTape() as tape:
         expected = tf.reduce_mean(loss.call(TRUTH, small(IMAGES)))
-    gradients, norm = tf.clip_by_global_norm(tape.gradient(expected, small.trainable_variables), 0.01)
-    assert norm > 0.02  # so that clipping matters
-    step = make_step(small, optimizer, loss, choose_strategy(), batch=4, clip=0.01)
+    gradients, norm = tf.clip_by_global_norm(tape.gradient(expected, small.trainable_variables), clip or 1e9)
+    assert 0.02 < norm < 50  # so that one clips, the other does not
+    step = make_step(small, optimizer, loss, choose_strategy(), batch=4, clip=clip)
     assert float(step(IMAGES, TRUTH)) == pytest.approx(float(expected), rel=1e-6)
     for old, new, gradient in zip(before, small.trainable_variables, gradients):
         assert np.allclose(np.array(new), old - 0.5 * gradient, atol=1e-7)
