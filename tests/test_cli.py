@@ -185,7 +185,7 @@ def test_help_says_default_and_unit_of_every_option(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "--crop X side of the training crops, px (default 256)" in text and "--max-hours X hours after which" in text
+    assert "--crop X side of the training crops, px; none: whole images (default 256)" in text and "--max-hours X hours after which" in text
 
 
 def test_python_m_kit_is_the_same(kit_cli):
