@@ -28,10 +28,15 @@ def claim(out: Path):
     if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
         raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
     with hold(out, "kit pack"):
-        for path in out.glob(".*.tmp*"):  # of runs that were killed: they hold no lock any more
-            if LEFT.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        clear(out, LEFT)
         yield
+
+
+def clear(folder: Path, left: re.Pattern) -> None:
+    """Removes what runs that were killed left in a folder, which this process holds: temporary files of names that match."""
+    for path in folder.glob(".*.tmp*"):
+        if left.fullmatch(path.name):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 @contextlib.contextmanager

@@ -21,12 +21,10 @@ from ..settings import TrainSettings, TuneSettings
 from ..writing import check_target, replacing_folder, write_json, write_text
 from .batches import read_files
 from .failures import explained
-from .holdout import forward, scan_maps
+from .holdout import BATCH, forward, scan_maps
 from .steps import find_map
 from .unet import unet
 from .weights import load_weights
-
-BATCH = 2  # whole images a step: more are not faster on a CPU and need more memory
 
 
 def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:

@@ -48,20 +48,24 @@ class Dice(keras.losses.Loss):
         return 1 - (2 * both + 1) / (either + 1)
 
 
-@keras.saving.register_keras_serializable(package="kit")
-class CrossEntropy(keras.losses.Loss):
-    """Mean over pixels of -w y log(p) - (1 - y) log(1 - p): object pixels weigh w times as much as others."""
+class Weighted(keras.losses.Loss):
+    """A loss whose object pixels weigh `weight` times as much as others."""
 
     def __init__(self, weight: float = 3.0, **options):
         super().__init__(**options)
         self.weight = weight
 
+    def get_config(self):
+        return super().get_config() | {"weight": self.weight}
+
+
+@keras.saving.register_keras_serializable(package="kit")
+class CrossEntropy(Weighted):
+    """Mean over pixels of -w y log(p) - (1 - y) log(1 - p): object pixels weigh w times as much as others."""
+
     def call(self, y_true, y_pred):
         truth, prediction = match(y_true, y_pred)
         return tf.reduce_mean(_cross_entropy(self.weight * truth, 1 - truth, prediction), (1, 2))
-
-    def get_config(self):
-        return super().get_config() | {"weight": self.weight}
 
 
 def _cross_entropy(there, absent, prediction):
@@ -70,23 +74,16 @@ def _cross_entropy(there, absent, prediction):
 
 
 @keras.saving.register_keras_serializable(package="kit")
-class Focal(keras.losses.Loss):
+class Focal(Weighted):
     """Mean over pixels of -w y (1 - p)^2 log(p) - (1 - y) p^2 log(1 - p) (Lin 2017, Focal Loss, gamma 2): easy pixels count little."""
-
-    def __init__(self, weight: float = 3.0, **options):
-        super().__init__(**options)
-        self.weight = weight
 
     def call(self, y_true, y_pred):
         truth, p = match(y_true, y_pred)
         return tf.reduce_mean(_cross_entropy(self.weight * truth * (1 - p) ** 2, (1 - truth) * p**2, p), (1, 2))
 
-    def get_config(self):
-        return super().get_config() | {"weight": self.weight}
-
 
 @keras.saving.register_keras_serializable(package="kit")
-class Balanced(keras.losses.Loss):
+class Balanced(Weighted):
     """Cross entropy whose object pixels weigh area^-1/2, so that ships of 40 px and of 20,000 px both count.
 
     The mask numbers the objects, 1 to 255 (batches(numbered=True)); an area is what the crop shows of an object, taken as 25 to 10,000
@@ -94,10 +91,6 @@ class Balanced(keras.losses.Loss):
     """
 
     numbered = True
-
-    def __init__(self, weight: float = 3.0, **options):
-        super().__init__(**options)
-        self.weight = weight
 
     def call(self, y_true, y_pred):
         numbers = tf.cast(y_true, tf.int32)
@@ -109,9 +102,6 @@ class Balanced(keras.losses.Loss):
         weights = raw * self.weight * tf.math.divide_no_nan(total[0], total[1])
         truth, prediction = match(y_true, y_pred)
         return tf.reduce_mean(_cross_entropy(_pool(weights, prediction), 1 - truth, prediction), (1, 2))
-
-    def get_config(self):
-        return super().get_config() | {"weight": self.weight}
 
 
 def _sum_over_replicas(values):

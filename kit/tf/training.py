@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import json
 import os
 import platform
 import re
-import shutil
 from pathlib import Path
 
 import tensorflow as tf
 
 from .. import competition as rules
-from ..claims import hold
+from ..claims import clear, hold
 from ..errors import KitError
 from ..index import open_index
 from ..records import Records, digest_file, open_records
@@ -62,9 +62,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     _compare(out, config)
     run = Run(chosen, own, model, open_index(source, folds), open_index(source, holdout) if holdout else None, out, source)
     with hold(out, "kit train"), stop:
-        for path in (*out.glob(".*.tmp*"), *(out / "state").glob(".*.tmp*")):  # of runs that were killed
-            if LEFT.fullmatch(path.name):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for folder in (out, out / "state"):
+            clear(folder, LEFT)
         write_json(out / "config.json", config)
         write_text(out / "environment.txt", describe_environment(run.strategy))
         return run.go(stop)
@@ -85,7 +84,7 @@ def _compare(out: Path, config: dict) -> None:
     if not (out / "config.json").is_file():
         return
     former = rules.read_json(out / "config.json", "the settings of a training")
-    for name, value in json_like(config).items():
+    for name, value in json.loads(json.dumps(config)).items():
         if name in (*CHANGEABLE, "records") or former.get(name, value) == value:
             continue
         if name == "records_sha256":
@@ -96,13 +95,6 @@ def _compare(out: Path, config: dict) -> None:
             f"{out}: its training began with {option} {former[name]}, now it is {value}; only {may} may change; "
             f"choose another folder, perhaps with --start-from {out}"
         )
-
-
-def json_like(value):
-    """A value as it comes back from JSON."""
-    if isinstance(value, dict):
-        return {name: json_like(part) for name, part in value.items()}
-    return [json_like(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
