@@ -25,7 +25,7 @@ from pycocotools import mask as coco  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 from skimage.measure import label, regionprops  # noqa: E402
 
-from kit import bootstrap, dense, masks, objects, rectangles, rows, score  # noqa: E402
+from kit import bootstrap, components, dense, masks, objects, rectangles, rows, score  # noqa: E402
 from kit.counts import count  # noqa: E402
 
 SIDE, EMPTY = 768, 150_000
@@ -281,7 +281,7 @@ def bench_maps() -> None:
     once = "scikit-image's label and one NumPy pass over all labels"
     compare("Map to masks, pure noise", {"kit": over(noise, ours), once: over(noise, in_one_pass)}, 1e3, "ms", {once: ">= 1"}, per=8)
 
-    maps = [objects.to_uint8(make_map(rng, 5)) for _ in range(64)]
+    maps = [components.to_uint8(make_map(rng, 5)) for _ in range(64)]
     found = [objects.find_objects(["a"], [image]) for image in maps]
     number = sum(len(table.labels) for table in found)
 

@@ -22,9 +22,11 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from kit import masks, objects, score, tuning
+from kit import masks, objects, score
+from kit.components import to_uint8
 from kit.counts import count
 from kit.index import Index, open_index, select
+from kit.maps import write_map
 from kit.packing import pack
 from kit.pool import count_cores
 from kit.practice import write_practice
@@ -230,11 +232,11 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
         names, marks = holdout.truth.ids[places.numpy()], [time.perf_counter()]
         probabilities = find_map(run(images)).numpy()
         marks.append(time.perf_counter())
-        maps = objects.to_uint8(probabilities)
+        maps = to_uint8(probabilities)
         found.append(objects.find_objects(names, maps))
         marks.append(time.perf_counter())
         for name, image in zip(names, maps):
-            tuning.write_map(folder, name, image)
+            write_map(folder, name, image)
         times.append(np.diff([*marks, time.perf_counter()]))
     begun = time.perf_counter()
     summary = score.summarize(count(holdout.truth, masks.concatenate(found)))

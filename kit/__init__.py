@@ -17,6 +17,7 @@ _NAMES = {
     "PRESETS": "kit.competition",
     "read_csv": "kit.rows",
     "format_csv": "kit.rows",
+    "Cuts": "kit.objects",
     "find_objects": "kit.objects",
     "fit_rectangles": "kit.rectangles",
     "from_labels": "kit.dense",
@@ -46,6 +47,8 @@ _NAMES = {
     "train": "kit.tf.training",
     "tune": "kit.tf.inference",
     "predict": "kit.tf.inference",
+    "tune_folder": "kit.tuning",
+    "predict_maps": "kit.prediction",
 }
 
 __all__ = ["__version__", *_NAMES]

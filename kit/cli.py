@@ -15,7 +15,7 @@ from pathlib import Path
 from . import __version__
 from .competition import AIRBUS, PRESETS, find_competition
 from .errors import KitError
-from .settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings
+from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
 
 # Modules of the extra `train`; where one is missing the error names the extra.
 _TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
@@ -110,13 +110,20 @@ def make_parser() -> argparse.ArgumentParser:
     verb = add("train", "train a U-Net on all folds but one", _train, TrainSettings)
     verb.add_argument("records", metavar="RECORDS", help="folder made by kit pack")
     verb.add_argument("model", metavar="MODEL", help="folder to make")
-    verb = add("tune", "choose threshold and cuts on the holdout's maps", _tune, TuneSettings)
-    verb.add_argument("model", metavar="MODEL", help="folder made by kit train")
+    verb = add("tune", "threshold and cuts on the holdout's maps", _tune, TuneSettings)
+    verb.add_argument("places", nargs="+", metavar="MODEL", help="folders made by kit train; with --maps: TRUTH.csv OUT.json")
     verb.add_argument("--records", help="folder of the records, if they moved since the training")
-    verb = add("predict", "predict the test images and write a checked submission CSV", _predict)
-    verb.add_argument("model", metavar="MODEL", help="folder made by kit train")
-    verb.add_argument("competition", metavar="COMPETITION", help="folder of the competition, or the word kaggle: its mounts")
-    verb.add_argument("out", metavar="OUT.csv", help="the submission to write")
+    verb.add_argument("--maps", metavar="DIR", help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv")
+    verb.add_argument("--scenes", metavar="CSV", help="with --maps: columns ImageId and scene, such as folds.csv of the records")
+    verb.add_argument("--shape", type=_shape, metavar="HxW", help="with --maps: image size in px (default: the competition's)")
+    add_competition(verb)
+    verb = add("predict", "predict the test images and write a checked submission CSV", _predict, PredictSettings)
+    places = "folders made by kit train, folder or zip of the competition (or the word kaggle), the submission to write"
+    verb.add_argument("places", nargs="+", metavar="MODEL... COMPETITION OUT.csv", help=f"{places}; with --maps: SAMPLE.csv OUT.csv")
+    verb.add_argument("--maps", metavar="DIR", help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv")
+    verb.add_argument("--tuning", metavar="FILE", help="with --maps: what kit tune wrote (default: DIR/tuning.json where there is one)")
+    verb.add_argument("--shape", type=_shape, metavar="HxW", help="with --maps: image size in px (default: the competition's)")
+    add_competition(verb)
     verb = add("score", "object F2 of a prediction against the truth", _score)
     verb.add_argument("truth", metavar="TRUTH.csv")
     verb.add_argument("prediction", metavar="PREDICTION.csv")
@@ -134,6 +141,19 @@ def make_parser() -> argparse.ArgumentParser:
     return parser
 
 
+class _Stopped(Exception):
+    """Ctrl-C or SIGTERM in work that the same command goes on with."""
+
+
+def _interruptible(function, *arguments, **options):
+    """`function`, which keeps what it has done when it is interrupted: then `main` says so and ends with status 0."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return function(*arguments, **options)
+    except KeyboardInterrupt:
+        raise _Stopped from None
+
+
 def _demo(options):
     from .demo import run_demo
 
@@ -149,13 +169,8 @@ def _practice(options):
 def _pack(options):
     from .packing import pack
 
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     competition = find_competition(options.preset)
-    try:
-        manifest = pack(options.competition, options.records, competition=competition, **_settings(options, PackSettings))
-    except KeyboardInterrupt:
-        print(f"kit pack: stopped; the same command goes on in {options.records}")
-        return 0
+    manifest = _interruptible(pack, options.competition, options.records, competition=competition, **_settings(options, PackSettings))
     print(manifest["table"])
     for item in manifest["skipped"]:
         line = f"left out: {item['image']}: {item['reason']}"
@@ -168,18 +183,50 @@ def _train(options):
     train(options.records, options.model, **_settings(options, TrainSettings))
 
 
-def _tune(options):
-    from .tf.inference import tune
-    from .tuning import describe
+def _only_with_maps(options, **others) -> None:
+    """KitError for an option that is not what it is by default, and would be passed over; others: options and their defaults."""
+    for name, default in others.items():
+        if getattr(options, name) != default:
+            raise KitError(f"--{'competition' if name == 'preset' else name} goes with --maps only")
 
-    print(describe(tune(options.model, records=options.records, **_settings(options, TuneSettings))))
+
+def _tune(options):
+    from .tuning import describe, tune_folder
+
+    settings = _settings(options, TuneSettings)
+    if options.maps is None:
+        _only_with_maps(options, scenes=None, shape=None, preset=AIRBUS.name)
+        from .tf.inference import tune
+
+        print(describe(_interruptible(tune, options.places, records=options.records, **settings).fields))
+        return
+    if len(options.places) != 2 or options.records:
+        raise KitError("with --maps: kit tune --maps DIR TRUTH.csv OUT.json")
+    competition = find_competition(options.preset).with_shape(options.shape)
+    tuned = tune_folder(options.maps, *options.places, scenes=options.scenes, competition=competition, **settings)
+    print(describe(tuned.fields))
 
 
 def _predict(options):
-    from .tf.inference import predict
+    places: list[str] = options.places
+    if len(places) < (3 if options.maps is None else 2):
+        raise KitError("give at least one model, the competition and the CSV to write: kit predict MODEL... COMPETITION OUT.csv")
+    *models, place, out = places
+    if options.maps is None:
+        _only_with_maps(options, tuning=None, shape=None)
+        from .tf.inference import predict
 
-    found = predict(options.model, options.competition, options.out)
-    print(f"kit predict: wrote {options.out}: {len(found)} images, {len(found.labels)} masks, checked")
+        competition = None if options.preset == AIRBUS.name else find_competition(options.preset)
+        found = _interruptible(predict, models, place, out, competition=competition, **_settings(options, PredictSettings))
+    else:
+        if len(options.places) != 2 or options.tta or options.scale:
+            raise KitError("with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale")
+        from .prediction import predict_maps
+
+        competition = find_competition(options.preset).with_shape(options.shape)
+        given = {"tuning": options.tuning, "competition": competition, "allow_missing": options.allow_missing}
+        found = _interruptible(predict_maps, options.maps, place, out, **given)
+    print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")
 
 
 def _score(options):
@@ -210,12 +257,7 @@ def _check_records(options):
     if options.repair:
         from .packing import repair
 
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        try:
-            repair(options.what, options.source)
-        except KeyboardInterrupt:
-            print("kit check: stopped; the same command goes on")
-            return 0
+        _interruptible(repair, options.what, options.source)
     elif options.source:
         raise KitError("--source says where --repair finds the images; give both")
     damage = find_damage(options.what)
@@ -242,6 +284,9 @@ def main(arguments: list[str] | None = None) -> int:
         if (error.name or "").split(".")[0] not in _TRAIN:
             raise
         message = f"this verb needs {error.name}; in the kit's folder: pip install '.[train]'"
+    except _Stopped:
+        print(f"kit {options.verb}: stopped; the same command goes on")
+        return 0
     except KeyboardInterrupt:
         print(f"kit {options.verb}: interrupted", file=sys.stderr)
         return 130

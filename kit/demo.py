@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import importlib.util
 import re
 import shutil
@@ -12,31 +11,31 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import figures, masks, objects, packing, score, submission, tuning
+from . import figures, masks, packing, score, submission, tuning
 from .competition import AIRBUS, image_path
 from .counts import count
 from .errors import KitError
 from .index import open_index
 from .masks import Masks
 from .practice import write_practice
-from .settings import PracticeSettings, TuneSettings
+from .settings import PracticeSettings
 from .writing import write_json
 
-MADE = ("competition", "records", "model", "submission.csv", "contact-sheet.png", "road.png", "summary.json")
+MADE = ("competition", "records", "model", "submission.csv", "submission.json", "contact-sheet.png", "road.png", "summary.json")
 
 # Sized for two CPU cores and six minutes, so an easier competition than `kit practice` makes by default: half of the tiles are empty
 # (three in four there), ships are larger, and there is less land and cloud. The network sees the tiles at half size.
 # The last epoch's weights are taken as the best, so that nothing is chosen on the half that is scored.
 PRACTICE: dict = {"images": 900, "test_images": 40, "empty_share": 0.5, "clutter": 0.1, "ship_area": 1500.0}
 PACK: dict = {"folds": 5}
-TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 160, "learning_rate": 3e-3, "best_by": "epoch"}
+TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 160, "learning_rate": 3e-3, "best_by": "epoch", "presence": True}
 
 
 def run_demo(out="demo", *, seed: int = 0) -> dict:
     """Runs the whole road in the folder `out` and returns summary.json's fields.
 
-    The cuts are tuned on one half of the holdout's scenes and scored on the other; the submission's are tuned on all of it. A folder that
-    an earlier demo made is replaced, any other that is not empty raises KitError.
+    Each part of the holdout is scored with cuts that were tuned on its other scenes; the submission's are tuned on all of it. A folder
+    that an earlier demo made is replaced, any other that is not empty raises KitError.
     """
     begun = time.monotonic()
     for name in ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn"):  # before anything is removed
@@ -61,14 +60,13 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     if len(training.train(packed, model, seed=seed, **TRAIN)) < TRAIN["epochs"]:
         raise KitError("stopped in its training; run the same command again")
     say(4, "threshold and cuts, tuned on the maps of fold 0")
-    settings = TuneSettings(empty_share=PRACTICE["empty_share"], seed=seed)
-    print(tuning.describe(inference.tune(model, **dataclasses.asdict(settings))))
-    say(5, "the submission, and the score on the half of the holdout that the tuner did not see")
+    tuned = inference.tune(model, empty_share=PRACTICE["empty_share"], seed=seed)
+    print(tuning.describe(tuned.fields))
+    say(5, "the submission, and the score on the holdout, each part by cuts that the tuner chose without it")
     inference.predict(model, competition, out / "submission.csv")
     problems, report = submission.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
     print(report)
-    holdout = open_index(packed, [0])
-    truth, prediction = _predict_unseen_half(model / "maps", holdout.truth, holdout.scenes, settings)
+    truth, prediction = open_index(packed, [0]).truth, tuned.prediction
     counts = count(truth, prediction)
     summary = score.summarize(counts)
     result = {
@@ -106,17 +104,6 @@ def _clear(out: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _predict_unseen_half(maps: Path, truth: Masks, scenes: np.ndarray, settings: TuneSettings) -> tuple[Masks, Masks]:
-    """Truth and prediction of the second half of the scenes, with the cuts that the first half chooses."""
-    first = tuning.halve(scenes, masks.count_objects(truth), settings.seed)
-    seen = masks.select(truth, np.flatnonzero(first))
-    values = tuning.score_grid(maps, seen)
-    cuts = tuning.GRID[tuning.choose(values, masks.count_objects(seen) == 0, settings.empty_share)]
-    unseen = masks.select(truth, np.flatnonzero(~first))
-    images = (tuning.read_map(maps, name, shape) for name, shape in zip(unseen.ids, unseen.shapes))
-    return unseen, objects.find_objects(unseen.ids, images, cuts)
-
-
 def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path) -> None:
     """contact-sheet.png: five ship tiles from the best to the worst by F2 and the empty tile with the lowest; road.png: the best of those
     tiles with several ships, as tile, truth, prediction and rows of a CSV."""
@@ -136,7 +123,7 @@ def describe(result: dict, out: Path) -> str:
     """The closing table."""
     return "\n".join(
         [
-            f"scored half of the holdout: {result['images']} tiles, {result['ship_images']} with {result['ships']} ships",
+            f"the holdout: {result['images']} tiles, {result['ship_images']} with {result['ships']} ships",
             f"  object F2           {result['f2']:.3f}",
             f"  blank submission    {result['f2_blank']:.3f}",
             f"  F2 on ship tiles    {result['f2_ships']:.3f}",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import warnings
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -14,6 +16,14 @@ from .errors import KitError
 END = b"\xff\xd9"  # of every whole JPEG
 PNG_END = b"IEND\xaeB`\x82"  # the last chunk's name and checksum
 FORMATS = {"jpg": ("JPEG",), "jpeg": ("JPEG",), "png": ("PNG",)}
+
+
+@contextlib.contextmanager
+def wary():
+    """Inside the block Pillow refuses an image of more than 89 million pixels; in all threads, so one thread enters it."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
 
 
 def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
@@ -26,10 +36,7 @@ def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
         raise KitError(f"{name}: the file is empty")
     expected = FORMATS.get(name.rpartition(".")[2].lower(), ("JPEG", "PNG"))
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data), formats=("JPEG", "PNG"))
-        with image:
+        with wary(), Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             if image.format not in expected:
                 raise KitError(f"{name}: is a {image.format} by its bytes; give the file its right name")
             if image.mode != "RGB":
@@ -49,24 +56,30 @@ def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
 
 
 def glance(folder: Path, name: str) -> tuple[int, int]:
-    """Height and width in px of the RGB image file `name` in `folder`, by its header and its end alone: nothing is decoded (0.1 ms).
+    """Height and width in px of the RGB image file `name` in `folder`: see `look`."""
+    try:
+        with open(folder / name, "rb") as file, wary():
+            return look(name, file)
+    except OSError as error:
+        raise KitError(f"{name}: cannot be read: {error}") from None
 
-    Raises KitError for a file that is not whole by these.
+
+def look(name: str, file: BinaryIO) -> tuple[int, int]:
+    """Height and width in px of the RGB image in an open file, by its header and its end alone: nothing is decoded (0.1 ms).
+
+    Raises KitError for a file that is not whole by these, and, inside of `wary`, for one too large to be sensible.
     """
     try:
-        with open(folder / name, "rb") as file:
-            file.seek(0, 2)
-            file.seek(max(0, file.tell() - len(PNG_END)))
-            end = file.read()
-            file.seek(0)
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", Image.DecompressionBombWarning)
-                with Image.open(file, formats=("JPEG", "PNG")) as image:
-                    if image.mode != "RGB":
-                        raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
-                    if not end.endswith(END if image.format == "JPEG" else PNG_END):
-                        raise KitError(f"{name}: is truncated, or more follows it: it does not end as a whole {image.format} does")
-                    return image.height, image.width
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - len(PNG_END)))
+        end = file.read()
+        file.seek(0)
+        with Image.open(file, formats=("JPEG", "PNG")) as image:
+            if image.mode != "RGB":
+                raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
+            if not end.endswith(END if image.format == "JPEG" else PNG_END):
+                raise KitError(f"{name}: is truncated, or more follows it: it does not end as a whole {image.format} does")
+            return image.height, image.width
     except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise KitError(f"{name}: is no JPEG or PNG of a sensible size") from None
     except (OSError, SyntaxError, ValueError) as error:

@@ -1,240 +1,154 @@
-"""A probability map's objects: threshold, connected components by union-find over runs, cuts by area and confidence. No label image."""
+"""A probability map's objects: what makes a pixel an object pixel, a component an object, and an image empty."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from . import masks as table
+from .components import as_map, find_components, measure
 from .errors import KitError
-from .jit import compiled
 from .masks import Masks
+from .rectangles import fit_rectangles
+from .settings import fits
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """What makes a pixel an object pixel and a component an object."""
+    """From a map to objects; the defaults are threshold 128 and no cut. Values are those of uint8 maps, 255 is certain."""
 
-    threshold: int = 128  # on uint8 maps: a pixel belongs to an object where value >= threshold
+    threshold: int = 128  # 1 to 255: a pixel belongs to an object where value >= threshold
+    small_area: int = 0  # px: components of small_threshold below this area keep it, the larger ones have `threshold`; 0: one threshold
+    small_threshold: int = 128  # 1 to `threshold`
     min_area: int = 0  # px: smaller components are dropped
     min_confidence: float = 0.0  # 0 to 1: components whose mean probability is lower are dropped
+    min_peak: int = 0  # 0 to 255: components without a pixel of this value are dropped (hysteresis)
+    rectangles: bool = False  # components become their best rotated rectangles
+    min_fit: float = 0.6  # 0 to 1: soft IoU that such a rectangle has to reach
+    min_presence: float = 0.0  # 0 to 1: images of which the network says less are left empty (the gate)
+    blank: bool = False  # nothing is an object: no other cut scored more
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if not fits(value, {"int": int, "float": float, "bool": bool}[field.type]):
+                raise KitError(f"{field.name} {value!r}: expected {field.type}")
+        for name, low, high in (
+            ("threshold", 1, 255),
+            ("small_area", 0, 2**31),
+            ("small_threshold", 1, 255),
+            ("min_area", 0, 2**31),
+            ("min_confidence", 0, 1),
+            ("min_peak", 0, 255),
+            ("min_fit", 0, 1),
+            ("min_presence", 0, 1),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise KitError(f"{name} {getattr(self, name)}: choose a number from {low} to {high}")
+        if self.small_area and self.small_threshold > self.threshold:
+            raise KitError(f"small_threshold {self.small_threshold}: small objects' threshold is at most the large ones', {self.threshold}")
 
 
-def to_uint8(probabilities) -> np.ndarray:
-    """round(255 p) of probabilities in 0..1."""
-    return np.rint(np.clip(np.asarray(probabilities, np.float32), 0, 1) * 255).astype(np.uint8)
+def find_objects(
+    ids: Iterable[str],
+    maps: Iterable[np.ndarray],
+    cuts: Cuts = Cuts(),
+    *,
+    presence: Sequence[float] | np.ndarray | None = None,
+    connectivity: int = 4,
+) -> Masks:
+    """Objects of probability maps (height, width), one an id: uint8, or floats in 0..1, which count as their `to_uint8`.
 
-
-def find_objects(ids: Iterable[str], maps: Iterable[np.ndarray], cuts: Cuts = Cuts(), *, connectivity: int = 4) -> Masks:
-    """Objects of probability maps (height, width), one an id: uint8, or float16 or float32 in 0..1, which count as their `to_uint8`.
-
-    Components are 4- or 8-connected and come in the order of their first pixel, column by column. A NaN is background.
+    First come 4- or 8-connected components, in the order of their first pixel, column by column; then the cuts; then rectangles, clipped
+    to the image and to pixels of no other object. presence: for each image the probability that it holds any object, for the gate.
     """
-    _check(connectivity, cuts.threshold)
-    parts = []
-    for image in maps:
-        pixels, scale = as_map(image)
-        threshold = np.uint8(cuts.threshold) if pixels.dtype == np.uint8 else _smallest(cuts.threshold)
-        parts.append((pixels.shape, _find(pixels, threshold, connectivity, cuts.min_area, 255 * cuts.min_confidence, scale)))
-    return _collect(ids, parts)
+    names, found = list(ids), []
+    given = [None] * len(names) if presence is None else list(presence)
+    if cuts.min_presence and presence is None:
+        raise KitError("these cuts hold a gate (min_presence), and nothing says how likely an image holds an object; tune without it")
+    images = list(maps)
+    if not len(images) == len(names) == len(given):
+        raise KitError(f"{len(names)} ids for {len(images)} maps")
+    for name, image, likely in zip(names, images, given):
+        # float(): NumPy would round the cut to a float32's own kind
+        if cuts.blank or (likely is not None and float(likely) < cuts.min_presence):
+            found.append(table.blank([name], np.shape(image)))
+        else:
+            found.append(_find(name, image, cuts, connectivity))
+    return found[0] if len(found) == 1 else table.concatenate(found)
 
 
-def find_components(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks:
-    """The connected components of one boolean mask (height, width), as the objects of the image `name`."""
-    pixels = np.ascontiguousarray(mask, np.uint8)
-    _check(connectivity)
-    return _collect([name], [(pixels.shape, _find(pixels, np.uint8(1), connectivity, 0, 0.0, np.float32(1)))])
-
-
-def mean_values(masks: Masks, image: np.ndarray) -> np.ndarray:
-    """Mean over each object of the one image of `masks` of a map (height, width), as uint8 values, float64 (objects,)."""
-    pixels, scale = as_map(image, masks.shapes[0])
-    return _sum_levels(pixels, scale, masks.runs, masks.start, masks.length) / np.maximum(table.areas(masks), 1)
-
-
-def _check(connectivity: int, threshold: int = 1) -> None:
-    if connectivity not in (4, 8):
-        raise KitError(f"connectivity {connectivity}: choose 4 or 8")
-    if not 1 <= threshold <= 255 or threshold != int(threshold):
-        raise KitError(f"threshold {threshold}: choose a whole number from 1 to 255")
-
-
-def as_map(image: np.ndarray, shape=None) -> tuple[np.ndarray, np.float32]:
-    """The map in an order and type that the kernels take, and what makes its values 0..255; KitError where it is no map of `shape`."""
-    image = np.asarray(image)
-    if shape is not None and image.shape != tuple(shape):
-        raise KitError(f"the map has shape {image.shape}, its image {tuple(map(int, shape))}")
-    if image.ndim != 2 or image.dtype not in (np.uint8, np.float16, np.float32, np.float64):
-        raise KitError(f"a map is uint8 or float of shape (height, width), got {image.dtype} of shape {image.shape}")
-    if image.dtype == np.uint8:
-        return np.ascontiguousarray(image), np.float32(1)
-    return np.ascontiguousarray(image, np.float32), np.float32(255)
-
-
-@functools.lru_cache(maxsize=256)
-def _smallest(threshold: int) -> np.float32:
-    """The smallest float32 whose `to_uint8` reaches the threshold: comparing with it spares converting the map."""
-    value = np.float32((threshold - 0.5) / 255)
-    while to_uint8(value) >= threshold:
-        value = np.nextafter(value, np.float32(0))
-    while to_uint8(value) < threshold:
-        value = np.nextafter(value, np.float32(np.inf))
-    return value
-
-
-def _collect(ids: Iterable[str], parts: list) -> Masks:
-    """One table from (shape, (start, length, runs)) of each image."""
-    names = np.array([*ids, None], object)[:-1]  # None keeps NumPy from taking texts of one length for something else
-    if len(names) != len(parts):
-        raise KitError(f"{len(names)} ids for {len(parts)} maps")
-    shapes = np.array([shape for shape, _ in parts], np.int32).reshape(-1, 2)
-    found = [spans for _, spans in parts]
-    if len(found) == 1:
-        (start, length, runs), objects = found[0], np.array([0, len(found[0][2]) - 1])
+def _find(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
+    if cuts.small_area:
+        raw = _find_by_size(name, image, cuts, connectivity)
+        means, peaks = measure(raw, image)
+        keep = (table.areas(raw) >= cuts.min_area) & (means >= 255 * cuts.min_confidence) & (peaks >= cuts.min_peak)
+        objects = table.select_objects(raw, keep)
     else:
-        start, length = (np.concatenate([np.zeros(0, np.int32), *(spans[k] for spans in found)]) for k in (0, 1))
-        runs = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *(np.diff(spans[2]) for spans in found)]))])
-        objects = np.cumsum([0, *(len(spans[2]) - 1 for spans in found)])
-    return Masks(names, shapes, objects, np.zeros(len(runs) - 1, np.int32), runs.astype(np.int64), start, length)
+        objects = find_components(
+            [name],
+            [image],
+            cuts.threshold,
+            connectivity=connectivity,
+            min_area=cuts.min_area,
+            min_confidence=cuts.min_confidence,
+            min_peak=cuts.min_peak,
+        )
+    if cuts.rectangles and len(objects.labels):
+        objects, _ = fit_rectangles(objects, [image], min_fit=cuts.min_fit)
+    return objects
 
 
-@compiled
-def _level(value, scale):
-    """A map's value as uint8 would hold it; scale is 1 for uint8 and 255 for floats."""
-    value = np.float32(value)
-    if scale == 1:
-        return np.int64(value)
-    return np.int64(np.rint(min(max(value, np.float32(0)), np.float32(1)) * scale))
+def _find_by_size(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
+    """Components of small_threshold that are small, and those of `threshold` in the others; in order of their first pixel."""
+    pixels, _ = as_map(image)
+    wide = find_components([name], [pixels], cuts.small_threshold, connectivity=connectivity)
+    narrow = find_components([name], [pixels], cuts.threshold, connectivity=connectivity)
+    small = table.areas(wide) < cuts.small_area
+    parts = [table.select_objects(wide, small), table.select_objects(narrow, ~small[find_parents(narrow, wide)])]
+    order = np.argsort(np.concatenate([part.start[part.runs[:-1]] for part in parts]), kind="stable")
+    both = table.concatenate(parts)  # two images of one name, made one
+    start, length, runs = table.gather_runs(both.start, both.length, both.runs, order)
+    return Masks(wide.ids, wide.shapes, np.array([0, len(order)]), both.labels[order], runs, start, length)
 
 
-@compiled
-def _sum_levels(image, scale, runs, start, length):
-    height, sums = image.shape[0], np.zeros(len(runs) - 1, np.int64)
-    for item in range(len(runs) - 1):
-        for run in range(runs[item], runs[item + 1]):
-            for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
-                sums[item] += _level(image[pixel % height, pixel // height], scale)
-    return sums
+def find_parents(narrow: Masks, wide: Masks) -> np.ndarray:
+    """For each component of a higher threshold the one of a lower threshold (its position) that holds it; both of one image.
+
+    int64 (components of `narrow`,). Both tables are components of one map by the same connectivity.
+    """
+    order = np.argsort(wide.start)
+    owner = np.repeat(np.arange(len(wide.labels)), np.diff(wide.runs))[order]
+    first = narrow.start[narrow.runs[:-1]]
+    return owner[np.searchsorted(wide.start[order], first, side="right") - 1]
 
 
-@compiled
-def _find_spans(image, threshold, column, top, bottom):
-    """Vertical spans of pixels that reach the threshold: column, first row, row after the last; in order of the last."""
-    height, width = image.shape
-    opened, found = np.empty(width, np.int32), 0
-    above = np.zeros((2, (width + 7) // 8 * 8), np.bool_)  # this row and the one before, in turn
-    words = above.view(np.uint64)  # eight pixels at once: almost all are as in the row before
-    for row in range(height + 1):
-        now, before = above[row % 2], above[1 - row % 2]
-        if row < height:
-            line = image[row]
-            for place in range(width):
-                now[place] = line[place] >= threshold
-        else:
-            now[:] = False
-        one, other, changed = words[0], words[1], np.uint64(0)
-        for word in range(len(one)):  # becomes vector instructions, and most rows end here
-            changed |= one[word] ^ other[word]
-        if changed == 0:
-            continue
-        for word in range(len(one)):
-            if one[word] != other[word]:
-                for place in range(8 * word, 8 * word + 8):
-                    if now[place] and not before[place]:
-                        opened[place] = row
-                    elif before[place] and not now[place]:
-                        column[found], top[found], bottom[found] = place, opened[place], row
-                        found += 1
-    return found
+def read_cuts(fields: dict, path) -> Cuts:
+    """The cuts in the fields of tuning.json; KitError naming `path` where they are missing or out of range."""
+    try:
+        return Cuts(**{field.name: fields[field.name] for field in dataclasses.fields(Cuts)})
+    except (KeyError, TypeError, KitError) as error:
+        raise KitError(f"{path}: not the cuts of kit tune ({error}); tune again") from None
 
 
-@compiled
-def _root(parent, item):
-    while parent[item] != item:
-        parent[item] = parent[parent[item]]
-        item = parent[item]
-    return item
-
-
-@compiled
-def _connect(begin, top, bottom, connectivity, parent):
-    """Union-find over spans sorted by column and row; the smallest member is the root. begin: the first span of every column."""
-    reach = 1 if connectivity == 8 else 0
-    for column in range(1, len(begin) - 1):
-        a, b = begin[column - 1], begin[column]
-        while a < begin[column] and b < begin[column + 1]:
-            if top[a] < bottom[b] + reach and top[b] < bottom[a] + reach:
-                one, other = _root(parent, a), _root(parent, b)
-                if one != other:
-                    parent[max(one, other)] = min(one, other)
-            if bottom[a] < bottom[b]:
-                a += 1
-            else:
-                b += 1
-
-
-@compiled
-def _find(image, threshold, connectivity, min_area, min_level, scale):
-    """Objects of a map, as (start, length, runs) of `Masks`; min_level: smallest mean, 0 to 255."""
-    height, width = image.shape
-    room = (height + 1) // 2 * width
-    columns, tops, bottoms = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
-    found = _find_spans(image, threshold, columns, tops, bottoms)
-
-    begin = np.zeros(width + 1, np.int64)  # sorts by column; within one they ascend already
-    for span in range(found):
-        begin[columns[span] + 1] += 1
-    begin = np.cumsum(begin)
-    place, column, top, bottom = begin.copy(), np.empty(found, np.int32), np.empty(found, np.int32), np.empty(found, np.int32)
-    for span in range(found):
-        to = place[columns[span]]
-        place[columns[span]] += 1
-        column[to], top[to], bottom[to] = columns[span], tops[span], bottoms[span]
-
-    parent = np.arange(found)
-    _connect(begin, top, bottom, connectivity, parent)
-    owner, number = np.empty(found, np.int64), 0
-    for span in range(found):
-        root = _root(parent, span)
-        if root == span:
-            owner[span] = number
-            number += 1
-        else:
-            owner[span] = owner[root]
-
-    area, total, kept, many = np.zeros(number, np.int64), np.zeros(number, np.int64), np.zeros(number, np.int64), 0
-    for span in range(found):
-        area[owner[span]] += bottom[span] - top[span]
-        if min_level > 0:
-            for row in range(top[span], bottom[span]):
-                total[owner[span]] += _level(image[row, column[span]], scale)
-    for item in range(number):
-        kept[item] = -1
-        if area[item] >= min_area and total[item] / area[item] >= min_level:
-            kept[item] = many
-            many += 1
-
-    runs, after = np.zeros(many + 1, np.int64), np.full(many, -1, np.int64)
-    for span in range(found):  # a span that goes on at the top of the next column is the same run
-        item = kept[owner[span]]
-        if item >= 0:
-            first = np.int64(column[span]) * height + top[span]
-            runs[item + 1] += first != after[item]
-            after[item] = np.int64(column[span]) * height + bottom[span]
-    runs = np.cumsum(runs)
-    start, length, place = np.empty(runs[many], np.int32), np.empty(runs[many], np.int32), runs[:-1].copy()
-    after[:] = -1
-    for span in range(found):
-        item = kept[owner[span]]
-        if item >= 0:
-            first = np.int64(column[span]) * height + top[span]
-            if first == after[item]:
-                length[place[item] - 1] += bottom[span] - top[span]
-            else:
-                start[place[item]], length[place[item]] = first, bottom[span] - top[span]
-                place[item] += 1
-            after[item] = np.int64(column[span]) * height + bottom[span]
-    return start, length, runs
+def describe_cuts(cuts: Cuts) -> str:
+    """The cuts in one line for people."""
+    if cuts.blank:
+        return "every image is left empty: no cut scored more"
+    parts = [f"threshold {cuts.threshold}"]
+    if cuts.small_area:
+        parts.append(f"{cuts.small_threshold} for components below {cuts.small_area} px")
+    if cuts.min_area:
+        parts.append(f"at least {cuts.min_area} px")
+    if cuts.min_confidence:
+        parts.append(f"mean probability at least {cuts.min_confidence:g}")
+    if cuts.min_peak:
+        parts.append(f"a pixel of at least {cuts.min_peak}")
+    if cuts.rectangles:
+        parts.append(f"rectangles where they fit to {cuts.min_fit:g}")
+    if cuts.min_presence:
+        parts.append(f"images with an object by at least {cuts.min_presence:.3f}")
+    return ", ".join(parts)

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from .components import as_map, to_uint8
 from .jit import compiled
 from .masks import Masks
-from .objects import as_map, to_uint8
 
 # Step of the climb: the edges move by STEPS * 2^-k px and the angle by what moves a corner as far, until a step is below FINEST px.
 COARSEST, FINEST = 1.0, 0.06

@@ -109,14 +109,14 @@ def object_f2(truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 
     >>> object_f2(np.array([[1, 1, 0, 2]]), np.array([[1, 1, 0, 0]]))
     0.5555555555555556
     """
-    from .objects import find_components
+    from .components import split_mask
 
     sides = []
     for image in (truth, prediction):
         image = np.asarray(image)
         if image.ndim != 2 or image.dtype.kind not in "biu":
             raise KitError(f"expected a boolean mask or a label image (height, width), got {image.dtype} of shape {image.shape}")
-        sides.append(find_components("", image, connectivity) if image.dtype == bool else dense.from_labels([""], [image]))
+        sides.append(split_mask("", image, connectivity) if image.dtype == bool else dense.from_labels([""], [image]))
     return float(f2(count(*sides))[0])
 
 

@@ -44,7 +44,7 @@ class Settings:
             if not fits(value, hints[field.name]):
                 raise KitError(f"{name}: expected {field.type}")
             for part in value if isinstance(value, tuple) else (value,):
-                if meta["choices"] is not None and part not in meta["choices"]:
+                if meta["choices"] is not None and part is not None and part not in meta["choices"]:
                     word = "among" if isinstance(value, tuple) else "one of"
                     raise KitError(f"--{field.name.replace('_', '-')} {part}: choose {word} {', '.join(map(str, meta['choices']))}")
             if value is None or isinstance(value, str | tuple):
@@ -149,9 +149,29 @@ class TrainSettings(Settings):
 CHANGEABLE = ("epochs", "max_hours", "save_minutes", "keep")
 
 
+# What tuning may add to a threshold and cuts by area and confidence.
+OPTIONS = ("size", "hysteresis", "rectangles", "gate")
+
+VIEWS = (1, 4, 8)  # test-time augmentation: as it is; with its flips; with those and their quarter turns
+
+
 @dataclass(frozen=True)
 class TuneSettings(Settings):
     """`kit tune`: threshold and cuts from the holdout's maps."""
 
     empty_share: float = setting(0.765, "share of empty images that F2 is re-weighted to (Airbus's private board: 0.765)", low=0, high=1)
+    options: tuple[str, ...] = setting(
+        OPTIONS, "a lower threshold for small objects, a smallest peak, best rectangles, the gate by presence", choices=OPTIONS
+    )
+    tta: int = setting(1, "views of each image that are averaged: as it is, its flips, its quarter turns too", choices=VIEWS)
+    scale: int = setting(1, "images are shrunk by this factor first, maps enlarged: for networks trained on smaller images", low=1, high=8)
     seed: int = setting(0, "seed of the halves of scenes and of the bootstrap", low=0, high=LARGEST_SEED)
+
+
+@dataclass(frozen=True)
+class PredictSettings(Settings):
+    """`kit predict`: a submission."""
+
+    tta: int | None = setting(None, "views of each image that are averaged; none: as tuned, 1 where it was not", choices=VIEWS)
+    scale: int | None = setting(None, "images are shrunk by this factor first; none: as tuned, 1 where it was not", low=1, high=8)
+    allow_missing: bool = setting(False, "an image of the sample that is missing is predicted empty, instead of an error")

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-import zipfile
-import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from .arrays import UNREADABLE, read_arrays, write_arrays
 from .errors import KitError
-from .writing import replacing
 
 NAME = re.compile(r"step-(\d{9})-(\d{5})\.npz")
-WORDS = "words"  # the member that holds the JSON
-UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 def save(folder: Path, arrays: list[np.ndarray], words: dict) -> Path:
@@ -26,10 +20,7 @@ def save(folder: Path, arrays: list[np.ndarray], words: dict) -> Path:
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{words['step']:09d}-{len(words['history']):05d}.npz"
-    text = np.frombuffer(json.dumps(words, allow_nan=False).encode(), np.uint8)
-    with replacing(path) as temporary:
-        members: dict[str, Any] = {WORDS: text, **{f"{place:05d}": array for place, array in enumerate(arrays)}}
-        np.savez(temporary, **members)
+    write_arrays(path, arrays, words)
     for old in [other for other in list_states(folder) if other <= path][:-2]:
         old.unlink()
     return path
@@ -62,16 +53,7 @@ def load(folder: Path) -> tuple[list[np.ndarray], dict] | None:
 
 
 def _read(path: Path) -> tuple[list[np.ndarray], dict]:
-    """Every array is read, which compares its CRC-32."""
-    with np.load(path, allow_pickle=False) as file:
-        names = sorted(name for name in file.files if name != WORDS)
-        if names != [f"{place:05d}" for place in range(len(names))]:
-            raise ValueError("arrays are missing")
-        members = {name: file[name] for name in file.files}
-    if not all(isinstance(member, np.ndarray) for member in members.values()):
-        raise ValueError("a member is no array")
-    words = json.loads(members.pop(WORDS).tobytes())
-    if not isinstance(words, dict) or type(words.get("step")) is not int or not isinstance(words.get("history"), list):
+    arrays, words = read_arrays(path)
+    if type(words.get("step")) is not int or not isinstance(words.get("history"), list):
         raise ValueError("no step or no history")
-    arrays = [members[name] for name in names]
     return arrays, words

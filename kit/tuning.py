@@ -2,170 +2,270 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
-import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from . import folds, objects, score
+from . import folds, rows, surface
 from . import masks as table
 from .bootstrap import interval
-from .competition import image_path
+from .calibration import calibrate
+from .candidates import Candidates, find_candidates
+from .competition import AIRBUS, Competition
 from .counts import count
 from .errors import KitError
+from .maps import PRESENCE, find_map, read_map, read_presence
 from .masks import Masks
-from .objects import Cuts
-from .settings import TuneSettings
+from .objects import Cuts, describe_cuts, find_objects
+from .score import f2
+from .search import GATES, PLAIN, SIZES, place_gate, read_point, score_point, search, weigh
+from .settings import OPTIONS, TuneSettings
+from .writing import check_target, write_json
 
-THRESHOLDS = (77, 102, 128, 153, 179, 204)  # 0.3 to 0.8 of 255
-AREAS = (0, 15, 30, 60, 120, 240)  # px
-CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)  # mean probability of a component
-
-
-def write_map(folder: Path, name: str, image: np.ndarray) -> None:
-    """A uint8 map (height, width) as FOLDER/{ImageId}.png."""
-    Image.fromarray(image).save(
-        image_path(folder, "{id}.png", name), compress_level=1
-    )  # 6, the default, takes five times as long for 10% less
-
-
-def read_map(folder: Path, name: str, shape) -> np.ndarray:
-    """The uint8 map (height, width) of an image; KitError where it is missing, damaged, or of another size than `shape`."""
-    path = image_path(folder, "{id}.png", name)
-    try:
-        with Image.open(path, formats=("PNG",)) as image:
-            found = np.array(image)
-    except FileNotFoundError:
-        raise KitError(f"{path}: the map is missing") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise KitError(f"{path}: cannot be read as a PNG: {error}") from None
-    if found.dtype != np.uint8 or found.shape != tuple(shape):
-        raise KitError(f"{path}: is {found.dtype} of shape {found.shape}, expected uint8 of shape {tuple(map(int, shape))}")
-    return found
+PARTS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
+# Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
+NEAR, NOTHING = 0.25, 0.001
+# The coordinates of a point along which a median makes sense: a size is three numbers, and each axis ascends.
+STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
+# For each of OPTIONS the axis of the grid, and how many of its values do without the option.
+WITHOUT = {"size": (0, sum(area == 0 for _, _, area in SIZES)), "hysteresis": (3, 1), "rectangles": (4, 1), "gate": (5, 1)}
 
 
-def tune_maps(folder: Path, truth: Masks, scenes: np.ndarray, settings: TuneSettings) -> dict:
-    """The fields of tuning.json: cuts chosen on all images, and a figure from cuts chosen on one half of the scenes, scored on the other.
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """What is tuned on: a table of candidates, and the images that they come from."""
 
-    folder: maps of the images of `truth`; scenes: int64 (images,), -1 unknown.
+    candidates: Candidates
+    objects: np.ndarray  # int64 (images,): objects in the truth
+    presence: np.ndarray | None  # float64 (images,): what the network says of each image
+    empty_share: float
+
+    @cached_property
+    def empty(self) -> np.ndarray:
+        """bool (images,): no object in the truth."""
+        return self.objects == 0
+
+    def weights(self, chosen: np.ndarray) -> np.ndarray:
+        """See `weigh`; chosen: bool (images,)."""
+        return weigh(self.empty, chosen, self.empty_share)
+
+    def line(self, chosen: np.ndarray) -> tuple[float, float, float]:
+        """Slope, offset and odds for `place_gate`, from the images of `chosen`; zeros where no gate can be placed."""
+        held = float((~self.empty[chosen]).mean())
+        if self.presence is None or not 0 < held < 1 or not 0 < self.empty_share < 1:
+            return 0.0, 0.0, 0.0
+        odds = (1 - self.empty_share) / self.empty_share * (1 - held) / held
+        return *calibrate(self.presence[chosen], ~self.empty[chosen]), odds
+
+    def score(self, cuts: Cuts) -> np.ndarray:
+        """F2 of every image, float64 (images,)."""
+        return score_point(self.candidates, self.objects, self.presence, cuts)
+
+    def read(self, point, chosen: np.ndarray) -> Cuts:
+        """The cuts at a point of the grid, with the gate as the images of `chosen` place it."""
+        cuts = read_point(point)
+        if GATES[point[5]] == 0:
+            return cuts
+        weights = self.weights(chosen) * ~self.empty
+        ships = float(weights @ self.score(cuts)) / max(float(weights.sum()), 1e-12)
+        return dataclasses.replace(cuts, min_presence=min(place_gate(ships, GATES[point[5]], *self.line(chosen)), 1.0))
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """What tuning finds."""
+
+    fields: dict  # of tuning.json
+    prediction: Masks  # every image by cuts that were chosen without its part of the scenes, also where blank scores more
+    surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at every point
+    point: tuple[int, ...]  # the chosen one
+
+
+def tune_maps(
+    read: Callable[[int], np.ndarray], truth: Masks, scenes: np.ndarray, presence: np.ndarray | None, settings: TuneSettings
+) -> Tuning:
+    """Cuts chosen on all images, and a figure of cuts chosen on four parts of the scenes and scored on the fifth, in turn.
+
+    read: the uint8 map (height, width) of the image at a position of `truth`; scenes: int64 (images,), -1 unknown; presence: float
+    (images,), the probability that each image holds an object, None where the network does not say. The search looks at the components of
+    the maps (kit.candidates); the figure comes from the masks that `find_objects` makes, as a prediction would. Where it is not above
+    blank's, the cuts are blank. Raises KitError where all images are of one scene.
     """
-    values, counts = score_grid(folder, truth), table.count_objects(truth)
-    empty = counts == 0
-    nested = score_nested(values, empty, halve(scenes, counts, settings.seed), settings.empty_share)
-    weigh = _weighing(settings.empty_share, empty)
+    presence = None if presence is None else np.asarray(presence, float)
+    holdout = Holdout(find_candidates(read, truth), table.count_objects(truth), presence, settings.empty_share)
+    part = split_scenes(scenes, holdout.objects, settings.seed)
+    everything = np.ones(len(truth), bool)
+    chosen = [everything, *(part != number for number in range(part.max() + 1))]
+    grid = search(
+        holdout.candidates,
+        holdout.objects,
+        presence,
+        np.array([holdout.weights(images) for images in chosen]),
+        np.array([holdout.line(images) for images in chosen]),
+    )
+    limit_options(grid, settings.options)
+    points = [choose(holdout, grid[..., place], images) for place, images in enumerate(chosen)]
+    cuts = [holdout.read(point, images) for point, images in zip(points, chosen)]
+    prediction = _predict(read, truth, presence, [cuts[1 + number] for number in part])
+    values, weights = f2(count(truth, prediction)), holdout.weights(everything)
     low, high = interval(
-        nested,
+        values,
         folds.group(scenes),
-        empty=empty,
-        empty_share=settings.empty_share if 0 < empty.sum() < len(empty) else None,
+        empty=holdout.empty,
+        empty_share=settings.empty_share if 0 < holdout.empty.sum() < len(truth) else None,
         seed=settings.seed,
     )
-    everything = np.arange(len(truth))
-    plain = values[GRID.index(Cuts())]
-    best = GRID[choose(values, empty, settings.empty_share)]
-    return dataclasses.asdict(best) | {
-        "empty_share": settings.empty_share,
-        "f2": weigh(nested, everything),
+    blank = float(weights @ holdout.empty)
+    found = {
+        "f2": float(weights @ values),
         "f2_low": low,
         "f2_high": high,
-        "f2_plain": weigh(plain, everything),
-        "f2_blank": weigh(empty.astype(float), everything),
+        "f2_plain": float(weights @ holdout.score(Cuts())),
+        "f2_blank": blank,
     }
+    best = cuts[0]
+    if found["f2"] <= blank and not holdout.empty.all():
+        best = Cuts(blank=True)
+        found |= {"f2_tuned": found["f2"], "f2": blank, "f2_low": blank, "f2_high": blank}
+    about = {"empty_share": settings.empty_share, **found, "images": len(truth), "options": list(settings.options)}
+    return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0])
 
 
-GRID = [Cuts(*point) for point in itertools.product(THRESHOLDS, AREAS, CONFIDENCES)]
+def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings) -> Tuning:
+    """Tunes on maps made elsewhere and writes `out` (tuning.json's fields) and, beside it, a picture of the surface as PNG.
+
+    maps: a folder with {ImageId}.png or {ImageId}.npy (see kit.maps.read_map), and presence.csv where an image's probability to hold an
+    object is known; truth: a CSV, of whose images those with a map count; scenes: a CSV with columns ImageId and scene, such as folds.csv
+    of the records, None: each image counts as a scene of its own. Keyword arguments are fields of TuneSettings. KitError: a missing or
+    damaged file.
+    """
+    chosen, maps, out = TuneSettings(**settings), Path(maps), Path(out)
+    if chosen.tta != 1 or chosen.scale != 1:
+        raise KitError("--tta and --scale are for models; maps made elsewhere are what they are")
+    check_target(out)
+    if not maps.is_dir():
+        raise KitError(f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id")
+    ids = [name for name in rows.read_ids(truth, competition) if find_map(maps, name)]
+    if not ids:
+        raise KitError(f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png")
+    if competition.height is None:
+        competition = competition.with_shape(read_map(maps, ids[0]).shape)
+    real = table.select_ids(rows.read_csv(truth, competition), ids)
+    given = read_presence(maps)
+    lacking = next((name for name in ids if name not in given), None)
+    if given and lacking is not None:
+        raise KitError(f"{maps / PRESENCE}: says nothing of {lacking}; give all images or none")
+    known = {} if scenes is None else _read_scenes(scenes)
+    lacking = next((name for name in ids if name not in known), None)
+    if known and lacking is not None:
+        raise KitError(f"{scenes}: has no row for {lacking}, which has a map")
+    of = "every image is taken for a scene of its own" if scenes is None else f"scenes of {Path(scenes).name}"
+    print(f"kit tune: {len(ids)} images with a map; {of}")
+    tuned = tune_maps(
+        lambda image: read_map(maps, ids[image], real.shapes[image]),
+        real,
+        np.array([known.get(name, -1) for name in ids], np.int64),
+        np.array([given[name] for name in ids]) if given else None,
+        chosen,
+    )
+    write_tuning(tuned, out)
+    return tuned
 
 
-def score_grid(folder: Path, truth: Masks) -> np.ndarray:
-    """F2 of every image at every point of GRID, float64 (points, images)."""
-    values = np.zeros((len(GRID), len(truth)))
-    for image, name in enumerate(truth.ids):
-        real, found = table.select(truth, [image]), read_map(folder, name, truth.shapes[image])
-        for threshold in THRESHOLDS:
-            raw = objects.find_objects([name], [found], Cuts(threshold))
-            area, confidence = table.areas(raw), objects.mean_values(raw, found) / 255
-            known = {}
-            for point, cuts in enumerate(GRID):
-                if cuts.threshold == threshold:
-                    keep = (area >= cuts.min_area) & (confidence >= cuts.min_confidence)
-                    key = keep.tobytes()
-                    if key not in known:
-                        known[key] = score.f2(count(real, table.select_objects(raw, keep)))[0]
-                    values[point, image] = known[key]
-    return values
+def write_tuning(tuned: Tuning, path: Path) -> None:
+    """The fields as JSON, and the surface as PNG beside it."""
+    surface.draw_surface(tuned.surface, tuned.point, tuned.fields, path.with_suffix(".png"))
+    write_json(path, tuned.fields)
 
 
-def score_nested(values: np.ndarray, empty: np.ndarray, first: np.ndarray, empty_share: float) -> np.ndarray:
-    """F2 of every image at the point that the other half chooses; first: True for the images of one half."""
-    result = np.empty(values.shape[1])
-    for half in (first, ~first):
-        result[half] = values[choose(values[:, ~half], empty[~half], empty_share)][half]
-    return result
+def _read_scenes(path) -> dict[str, int]:
+    """Scene by image id, from a CSV with columns ImageId and scene; a scene is any text, -1 or empty: a scene of its own."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            lines = csv.DictReader(file, strict=True)
+            if not {"ImageId", "scene"} <= set(lines.fieldnames or ()):
+                raise KitError(f"{path}: has no columns ImageId and scene; folds.csv of the records has them")
+            texts = {line["ImageId"]: line["scene"] or "-1" for line in lines}
+    except FileNotFoundError:
+        raise KitError(f"{path}: no such file") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise KitError(f"{path}: cannot be read: {error}") from None
+    numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
+    return {name: numbers[text] for name, text in texts.items()}
 
 
-def choose(values: np.ndarray, empty: np.ndarray, empty_share: float) -> int:
-    """The point (position in GRID) with the largest re-weighted F2, smoothed over its neighbors so that a lone peak does not win."""
-    weigh = _weighing(empty_share, empty)
-    everything = np.arange(values.shape[1])
-    grid = np.array([weigh(row, everything) for row in values]).reshape(len(THRESHOLDS), len(AREAS), len(CONFIDENCES))
-    padded = np.pad(grid, 1, "edge")
-    around = [
-        padded[tuple(slice(1 + d, 1 + d + n) for d, n in zip(shift, grid.shape))] for shift in itertools.product((-1, 0, 1), repeat=3)
-    ]
-    smooth = np.mean(around, axis=0).ravel()
-    plain = GRID.index(Cuts())
-    return plain if smooth[plain] >= smooth.max() - 1e-12 else int(np.argmax(smooth))  # of equals, the one without cuts
+def _predict(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
+    """Every image of `truth` by its own cuts."""
+    given = [None] * len(truth) if presence is None else [[value] for value in presence]
+    names = [[name] for name in truth.ids]
+    return table.concatenate([find_objects(names[k], [read(k)], cuts[k], presence=given[k]) for k in range(len(truth))])
 
 
-def halve(scenes: np.ndarray, counts: np.ndarray, seed: int) -> np.ndarray:
-    """True for the images of the first of two halves of the scenes, alike in images with objects; counts: objects of each image.
+def limit_options(surface: np.ndarray, options) -> None:
+    """Leaves of a surface (search.SHAPE, selections) the points that do without the OPTIONS that are not among `options`; in place."""
+    for name in set(OPTIONS) - set(options):
+        axis, without = WITHOUT[name]
+        surface[(slice(None),) * axis + (slice(without, None),)] = -np.inf
 
-    Scenes are drawn in pairs of like content, one for each half. Raises KitError where there is only one scene.
+
+def choose(holdout: Holdout, surface: np.ndarray, chosen: np.ndarray) -> tuple[int, ...]:
+    """The point in the middle of the plateau: of all points that are as good as the best the one closest to their median.
+
+    surface: float32 search.SHAPE, from the images of `chosen` (bool (images,)). As good: below the best by less than NEAR standard errors
+    of the difference between the best and the one without cuts, so the less data the broader; or by less than NOTHING.
+    """
+    best = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    weights = holdout.weights(chosen)
+    difference = holdout.score(holdout.read(best, chosen)) - holdout.score(Cuts())
+    error = sum(
+        float((weights[kind] ** 2 * (difference[kind] - difference[kind].mean()) ** 2).sum())
+        for kind in (chosen & holdout.empty, chosen & ~holdout.empty)
+        if kind.any()
+    )
+    near = np.argwhere(surface >= surface[best] - max(NEAR * np.sqrt(error), NOTHING))
+    if surface[PLAIN] >= surface[best]:
+        return PLAIN  # of equals, the one without cuts
+    steps = np.stack([*(values[near[:, 0]] for values in STEPS), *near[:, 1:].T], axis=1)
+    distance = np.abs(steps - np.median(steps, axis=0)).sum(axis=1)
+    closest = near[np.lexsort((-surface[tuple(near.T)], distance))[0]]
+    return tuple(int(place) for place in closest)
+
+
+def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, parts: int = PARTS) -> np.ndarray:
+    """The part of the scenes that each image lies in, int64 (images,); parts are alike in images with objects.
+
+    counts: objects of each image. Scenes of like content are drawn together, one for each part; there are fewer parts where there are
+    fewer scenes. Raises KitError where there is only one scene.
     """
     groups = folds.group(scenes)
     number = groups.max(initial=-1) + 1
     if number < 2:
         raise KitError("the holdout has a single scene; tuning needs two, to choose on one and score on the other")
-    rng = np.random.default_rng(seed)
+    rng, parts = np.random.default_rng(seed), min(parts, number)
     held, size = np.bincount(groups, np.asarray(counts) > 0), np.bincount(groups)
     order = np.lexsort((rng.random(number), size, held))
-    first = np.zeros(number, bool)
-    for pair in range(0, number, 2):
-        first[order[min(pair + rng.integers(2), number - 1)]] = True
-    return first[groups]
-
-
-def _weighing(empty_share: float, empty: np.ndarray):
-    """statistic(values, index): the re-weighted mean F2, or the plain one where the images are all of one kind."""
-
-    one_kind = empty.all() or not empty.any()
-
-    def weigh(values, index):
-        return float(values[index].mean()) if one_kind else score.f2_weighted(values[index], empty[index], empty_share)
-
-    return weigh
-
-
-def cuts_from_json(fields: dict, path) -> Cuts:
-    """The cuts in the fields of tuning.json; KitError naming `path` where they are missing or out of range."""
-    try:
-        cuts = Cuts(fields["threshold"], fields["min_area"], float(fields["min_confidence"]))
-        if type(cuts.threshold) is not int or type(cuts.min_area) is not int:
-            raise ValueError("threshold and min_area are whole numbers")
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise KitError(f"{path}: not the cuts of kit tune ({error!r}); tune again") from None
-    if not (1 <= cuts.threshold <= 255 and cuts.min_area >= 0 and 0 <= cuts.min_confidence <= 1):
-        raise KitError(f"{path}: cuts out of range ({cuts}); tune again")
-    return cuts
+    part = np.concatenate([rng.permutation(parts) for _ in range(-(-number // parts))])[:number]
+    scene_part = np.empty(number, np.int64)
+    scene_part[order] = part
+    return np.unique(scene_part, return_inverse=True)[1][groups]
 
 
 def describe(result: dict) -> str:
     """tuning.json in three lines for people."""
-    return (
-        f"threshold {result['threshold']}, min_area {result['min_area']} px, min_confidence {result['min_confidence']}\n"
-        f"object F2 at {result['empty_share']:.1%} empty images: {result['f2']:.3f} (95% interval {result['f2_low']:.3f} to "
-        f"{result['f2_high']:.3f}; cuts chosen on one half of the scenes, scored on the other)\n"
-        f"threshold 128 alone {result['f2_plain']:.3f}, blank submission {result['f2_blank']:.3f}"
-    )
+    cuts = Cuts(**{field.name: result[field.name] for field in dataclasses.fields(Cuts)})
+    lines = [describe_cuts(cuts)]
+    share = f"{result['empty_share']:.1%} empty images"
+    if cuts.blank:
+        lines.append(f"object F2 at {share}: the best cuts reach {result['f2_tuned']:.3f}, blank {result['f2_blank']:.3f}")
+    else:
+        lines.append(
+            f"object F2 at {share}: {result['f2']:.3f} (95% interval {result['f2_low']:.3f} to {result['f2_high']:.3f}; cuts chosen on "
+            "some scenes, scored on the others)"
+        )
+    lines.append(f"threshold 128 alone {result['f2_plain']:.3f}, blank submission {result['f2_blank']:.3f}")
+    return "\n".join(lines)

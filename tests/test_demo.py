@@ -60,23 +60,3 @@ def test_a_folder_of_the_user_is_never_replaced(tmp_path):
     with pytest.raises(KitError, match="holds more than an earlier demo"):
         demo.run_demo(tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "all of it"
-
-
-def test_the_scored_half_is_not_the_tuned_half(small, tmp_path, monkeypatch):
-    seen = {}
-    original = demo.tuning.score_grid
-
-    def spy(folder, truth):
-        seen["tuned"] = set(truth.ids)
-        return original(folder, truth)
-
-    monkeypatch.setattr(demo.tuning, "score_grid", spy)
-    original_count = demo.count
-
-    def spy_count(truth, prediction):
-        seen["scored"] = set(truth.ids)
-        return original_count(truth, prediction)
-
-    monkeypatch.setattr(demo, "count", spy_count)
-    demo.run_demo(tmp_path / "demo")
-    assert seen["tuned"] and seen["scored"] and not seen["tuned"] & seen["scored"]

@@ -1,106 +1,146 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from rlemasklib import RLEMask
 from skimage.measure import label
 
-from kit import dense, masks, objects
+from kit import components, dense, masks, objects
 from kit.errors import KitError
 from kit.objects import Cuts
+from kit.rectangles import fit_rectangles
 
-maps = st.tuples(st.integers(0, 20), st.integers(0, 20)).flatmap(
-    lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 99, 100, 101, 255]))
+maps = st.tuples(st.integers(0, 14), st.integers(0, 14)).flatmap(
+    lambda shape: arrays(np.uint8, shape, elements=st.sampled_from([0, 60, 100, 140, 200, 255]))
 )
 
 
-@given(maps, st.integers(1, 4), st.sampled_from([0.0, 0.395, 0.7]), st.sampled_from([4, 8]))
-def test_components_and_cuts_are_those_of_scikit_image_and_a_plain_encoder(image, min_area, min_confidence, connectivity):
-    found = objects.find_objects(["a"], [image], Cuts(100, min_area, min_confidence), connectivity=connectivity)
-    labels = label(image >= 100, connectivity=connectivity // 4) if image.size else np.zeros(image.shape, int)
-    everything = dense.from_labels(["a"], [labels])
-    keep = [image[piece].astype(int).mean() >= 255 * min_confidence for piece in dense.to_masks(everything, 0)]
-    wanted = masks.select_objects(everything, (masks.areas(everything) >= min_area) & np.array(keep, bool))
-    assert found == wanted  # ids, shapes, order, every run
-    means = [image[piece].mean() for piece in dense.to_masks(found, 0)]
-    assert np.allclose(objects.mean_values(found, image), means)
-    assert np.allclose(objects.mean_values(found, (image / 255).astype(np.float32)), means)
+def find_by_hand(image, cuts):
+    """Labels of the objects, by label images and loops."""
+    found, number = np.zeros(image.shape, int), 0
+    pieces = []
+    wide = label(image >= (cuts.small_threshold if cuts.small_area else cuts.threshold), connectivity=1)
+    for value in range(1, wide.max(initial=0) + 1):
+        part = wide == value
+        if cuts.small_area and part.sum() >= cuts.small_area:
+            inner = label(part & (image >= cuts.threshold), connectivity=1)
+            pieces += [inner == k for k in range(1, inner.max(initial=0) + 1)]
+        else:
+            pieces.append(part)
+    pieces.sort(key=lambda part: np.flatnonzero(part.T.ravel())[0])
+    for part in pieces:
+        values = image[part].astype(int)
+        if part.sum() >= cuts.min_area and values.mean() >= 255 * cuts.min_confidence and values.max() >= cuts.min_peak:
+            number += 1
+            found[part] = number
+    return found
 
 
-@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 255)), st.integers(1, 255))
-def test_floats_are_compared_as_the_uint8_that_they_become(image, threshold):
-    wanted = objects.find_objects(["a"], [image], Cuts(threshold, 0, 0.5))
-    for kind in (np.float16, np.float32, np.float64):
-        values = (image / 255).astype(kind)
-        cuts = Cuts(threshold, 0, 0.5)
-        assert objects.find_objects(["a"], [values], cuts) == objects.find_objects(["a"], [objects.to_uint8(values)], cuts)
-        assert kind == np.float16 or objects.find_objects(["a"], [values], cuts) == wanted
+@given(
+    maps,
+    st.sampled_from([0, 1, 3, 9]),
+    st.sampled_from([60, 100, 140]),
+    st.integers(1, 4),
+    st.sampled_from([0, 0.45]),
+    st.sampled_from([0, 200]),
+)
+def test_all_cuts_are_those_of_label_images_and_loops(image, small_area, small_threshold, min_area, min_confidence, min_peak):
+    cuts = Cuts(140, small_area, small_threshold, min_area, float(min_confidence), min_peak)
+    found = objects.find_objects(["a"], [image], cuts)
+    wanted = find_by_hand(image, cuts) if image.size else np.zeros(image.shape, int)
+    assert found == dense.from_labels(["a"], [wanted])  # order and runs too
 
 
-def test_the_smallest_float_of_a_threshold_is_exact():
-    for threshold in range(1, 256):
-        edge = objects.find_objects(["a"], [np.full((1, 1), 0.0, np.float32)], Cuts(threshold))
-        assert len(edge.labels) == 0
-        value = np.float32((threshold - 0.5) / 255)
-        for step in (value, np.nextafter(value, np.float32(0)), np.nextafter(value, np.float32(1))):
-            found = objects.find_objects(["a"], [np.full((1, 1), step, np.float32)], Cuts(threshold))
-            assert len(found.labels) == (objects.to_uint8(step) >= threshold)
+def test_a_small_object_keeps_the_low_threshold_and_a_large_one_the_high():
+    image = np.zeros((40, 40), np.uint8)
+    image[2:6, 2:6] = 90  # faint and small
+    image[10:30, 10:30] = 90  # a faint halo around a large object
+    image[13:27, 13:27] = 220
+    found = objects.find_objects(["a"], [image], Cuts(150, small_area=50, small_threshold=77))
+    assert masks.areas(found).tolist() == [16, 196]
 
 
-def test_many_maps_at_once_are_the_single_ones_in_a_row():
-    rng = np.random.default_rng(0)
-    images = [rng.integers(0, 256, (height, 30 - height), dtype=np.uint8) for height in (3, 12, 1, 29)]
-    names = list("abcd")
-    together = objects.find_objects(names, images, Cuts(200))
-    assert together == masks.concatenate([objects.find_objects([name], [image], Cuts(200)) for name, image in zip(names, images)])
-    assert objects.find_objects([], []) == masks.blank([], [])
-    for ids in (names[:3], ["a"]):
-        with pytest.raises(KitError, match=f"{len(ids)} ids for 4 maps"):
-            objects.find_objects(ids, images)
+@given(maps)
+def test_presence_below_the_gate_leaves_an_image_empty(image):
+    cuts = Cuts(100, min_presence=0.5)
+    found = objects.find_objects(["a", "b"], [image, image], cuts, presence=np.array([0.49, 0.5], np.float32))
+    wanted = objects.find_objects(["b"], [image], Cuts(100))
+    assert masks.count_objects(found).tolist() == [0, len(wanted.labels)]
+    assert masks.select(found, [1]) == wanted
 
 
-def test_memory_order_and_slices_of_a_map_do_not_matter():
-    image = np.random.default_rng(0).integers(0, 256, (40, 60), dtype=np.uint8)
-    wanted = objects.find_objects(["a"], [image])
-    assert objects.find_objects(["a"], [np.asfortranarray(image)]) == wanted
-    assert objects.find_objects(["a"], [np.repeat(image, 2, axis=1)[:, ::2]]) == wanted
+def test_a_gate_compares_exactly_whatever_the_type():
+    cut = float(np.nextafter(np.float32(0.3), np.float32(1))) - 1e-12  # a float64 just below a float32
+    image = np.full((2, 2), 255, np.uint8)
+    for value, number in ((np.float32(0.3), 0), (np.nextafter(np.float32(0.3), np.float32(1)), 1)):
+        found = objects.find_objects(["a"], [image], Cuts(min_presence=cut), presence=np.array([value]))
+        assert len(found.labels) == number
 
 
-def test_components_on_noise_are_as_many_as_rlemasklib_finds():
-    image = np.random.default_rng(0).random((768, 768), dtype=np.float32)
-    for connectivity in (4, 8):
-        found = objects.find_objects(["a"], [image], connectivity=connectivity)
-        theirs = RLEMask.from_array(objects.to_uint8(image) >= 128).connected_components(connectivity=connectivity)
-        assert len(found.labels) == len(theirs)
-        assert sorted(masks.areas(found)) == sorted(int(part.area()) for part in theirs)
+def test_blank_cuts_leave_all_images_empty():
+    found = objects.find_objects(["a", "b"], [np.full((3, 4), 255, np.uint8)] * 2, Cuts(blank=True))
+    assert found == masks.blank(["a", "b"], (3, 4))
 
 
-def test_value_equal_to_the_threshold_is_an_object_pixel():
-    assert masks.areas(objects.find_objects(["a"], [np.array([[127, 128]], np.uint8)])).tolist() == [1]
+def test_a_gate_without_presence_is_an_error():
+    with pytest.raises(KitError, match="min_presence"):
+        objects.find_objects(["a"], [np.zeros((2, 2), np.uint8)], Cuts(min_presence=0.5))
 
 
-def test_a_nan_is_background():
-    assert len(objects.find_objects(["a"], [np.full((3, 3), np.nan, np.float32)]).labels) == 0
+def test_rectangles_are_drawn_after_the_cuts():
+    image = np.zeros((60, 60), np.uint8)
+    image[10:20, 10:40] = 200
+    image[12, 38:44] = 200  # a spur
+    image[50, 50] = 200  # dropped by its area, so no rectangle
+    found = objects.find_objects(["a"], [image], Cuts(min_area=5, rectangles=True, min_fit=0.5))
+    raw = components.find_components(["a"], [image], min_area=5)
+    assert found == fit_rectangles(raw, [image], min_fit=0.5)[0]
+    assert masks.areas(found).tolist() == [300] and masks.areas(raw).tolist() == [304]
 
 
-def test_probabilities_are_rounded_to_255ths():
-    assert objects.to_uint8(np.array([0, 0.5, 1, 1.5, -1, 127.4 / 255])).tolist() == [0, 128, 255, 255, 0, 127]
+@given(maps, maps)
+def test_parents_hold_their_children(first, second):
+    wide = components.find_components(["a"], [first], 60)
+    narrow = components.find_components(["a"], [first], 200)
+    parents = objects.find_parents(narrow, wide)
+    for child, parent in zip(dense.to_masks(narrow, 0), parents):
+        assert (dense.to_masks(wide, 0)[parent] >= child).all()
 
 
-@pytest.mark.parametrize("image", [np.zeros((2, 2), np.int64), np.zeros((2, 2, 1), np.uint8), np.zeros(3, np.float32)])
-def test_what_is_no_map_is_said(image):
-    with pytest.raises(KitError, match="a map is uint8 or float of shape"):
-        objects.find_objects(["a"], [image])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"threshold": 0},
+        {"threshold": 256},
+        {"threshold": 128.5},
+        {"threshold": True},
+        {"min_area": -1},
+        {"min_area": 1.5},
+        {"min_confidence": float("nan")},
+        {"min_confidence": 1.1},
+        {"min_peak": 300},
+        {"min_presence": float("inf")},
+        {"rectangles": 1},
+        {"blank": "no"},
+        {"small_area": 10, "small_threshold": 200},
+    ],
+)
+def test_damaged_cuts_are_refused_with_the_file_and_the_way_out(fields):
+    good = dataclasses.asdict(Cuts())
+    assert objects.read_cuts(good | {"f2": 1}, "tuning.json") == Cuts()
+    with pytest.raises(KitError, match=r"tuning\.json: not the cuts of kit tune .*; tune again"):
+        objects.read_cuts(good | fields, "tuning.json")
+    for name in good:
+        with pytest.raises(KitError, match=f"'{name}'"):
+            objects.read_cuts({key: value for key, value in good.items() if key != name}, "tuning.json")
 
 
-def test_illegal_settings_are_said():
-    image = np.zeros((2, 2), np.uint8)
-    with pytest.raises(KitError, match="connectivity 6: choose 4 or 8"):
-        objects.find_objects(["a"], [image], connectivity=6)
-    with pytest.raises(KitError, match="threshold 0: choose a whole number from 1 to 255"):
-        objects.find_objects(["a"], [image], Cuts(0))
-    with pytest.raises(KitError, match=r"threshold 127\.5: choose a whole number"):
-        objects.find_objects(["a"], [image], Cuts(127.5))  # type: ignore[arg-type]
-    with pytest.raises(KitError, match=r"the map has shape \(2, 2\), its image \(3, 3\)"):
-        objects.mean_values(masks.blank(["a"], (3, 3)), image)
+def test_cuts_are_told_in_words():
+    assert objects.describe_cuts(Cuts()) == "threshold 128"
+    text = objects.describe_cuts(Cuts(153, 100, 77, 30, 0.6, 204, True, 0.5, 0.25))
+    assert text == (
+        "threshold 153, 77 for components below 100 px, at least 30 px, mean probability at least 0.6, a pixel of at least 204, "
+        "rectangles where they fit to 0.5, images with an object by at least 0.250"
+    )

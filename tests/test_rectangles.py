@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit import dense, masks, objects, rectangles, rows
+from kit import components, dense, masks, rectangles, rows
 from kit.counts import count
 from kit.errors import KitError
 
@@ -52,8 +52,8 @@ def test_a_blurred_noisy_map_gives_the_rectangle_below_it():
         mask = draw(*parameters)
         if mask.sum() < 80:
             continue
-        image = objects.to_uint8(gaussian_filter(mask.astype(np.float32), 2) + rng.normal(0, 0.15, mask.shape))
-        table = objects.find_objects(["a"], [image])
+        image = components.to_uint8(gaussian_filter(mask.astype(np.float32), 2) + rng.normal(0, 0.15, mask.shape))
+        table = components.find_components(["a"], [image])
         table = masks.select_objects(table, masks.areas(table) == masks.areas(table).max())
         back, _ = rectangles.fit_rectangles(table, [image], min_fit=0)
         gained.append(iou(dense.to_masks(back, 0)[0], mask) - iou(dense.to_masks(table, 0)[0], mask))
@@ -104,7 +104,7 @@ maps = st.integers(0, 2**32 - 1).map(
 @settings(max_examples=60)
 @given(maps, st.sampled_from([0.0, 0.5, 0.8]))
 def test_rectangles_stay_in_the_image_and_never_overlap(image, min_fit):
-    table = objects.find_objects(["a"], [image], objects.Cuts(140))
+    table = components.find_components(["a"], [image], 140)
     back, found = rectangles.fit_rectangles(table, [image], min_fit=min_fit)
     count(back, back)  # raises where two objects overlap
     assert len(back.labels) == len(table.labels) == len(found) and (masks.areas(back) > 0).all()

@@ -1,84 +1,226 @@
+import json
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from kit import dense, tuning
+from kit import dense, masks, search, tuning
+from kit.counts import count
 from kit.errors import KitError
-from kit.objects import Cuts
+from kit.maps import write_map
+from kit.objects import find_objects, read_cuts
+from kit.rows import format_csv
+from kit.score import f2
 from kit.settings import TuneSettings
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Maps of 24 images: ships at 0.55, false alarms of 4 px at 0.9 on the empty ones; so a low threshold and a minimum area win."""
-    rng = np.random.default_rng(0)
-    labels = []
-    for place in range(24):
-        image, truth = np.zeros((64, 64)), np.zeros((64, 64), int)
-        top, left = rng.integers(5, 40, 2)
+@pytest.fixture(scope="module")
+def made():
+    """48 maps: ships of 0.55 on every other image; on the empty ones a bright false alarm of 4 px. (maps, truth)"""
+    rng, maps, labels = np.random.default_rng(0), [], []
+    for place in range(48):
+        truth, image = np.zeros((64, 64), np.int32), 0.3 * rng.random((64, 64))
+        top, left = rng.integers(4, 40, 2)
         if place % 2:
             truth[top : top + 12, left : left + 15] = 1
             image[truth > 0] = 0.55
         else:
             image[top : top + 2, left : left + 2] = 0.9
         labels.append(truth)
-        tuning.write_map(tmp_path, f"{place}.jpg", np.rint(255 * image).astype(np.uint8))
-    return tmp_path, dense.from_labels([f"{place}.jpg" for place in range(24)], labels)
+        maps.append(np.rint(255 * image).astype(np.uint8))
+    return maps, dense.from_labels([f"{place}.jpg" for place in range(48)], labels)
 
 
-def test_the_cuts_that_win_are_found(folder):
-    path, truth = folder
-    result = tuning.tune_maps(path, truth, np.arange(24) // 3, TuneSettings(empty_share=0.5))
-    assert result["f2"] == 1 and result["f2_low"] == 1 and result["f2_high"] == 1
-    assert result["threshold"] <= 140 and result["min_area"] > 4
-    assert result["f2_plain"] == 0.5 and result["f2_blank"] == 0.5  # the ships of 0.55, every empty image with a false alarm
-    assert tuning.cuts_from_json(result, "x") == Cuts(result["threshold"], result["min_area"], result["min_confidence"])
+SCENES = np.arange(48) // 3
+
+
+def test_the_cuts_that_win_are_found(made):
+    maps, truth = made
+    found = tuning.tune_maps(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
+    fields = found.fields
+    assert fields["f2"] == fields["f2_low"] == fields["f2_high"] == 1
+    assert (fields["small_threshold"] if fields["small_area"] > 180 else fields["threshold"]) <= 140 and fields["min_area"] > 4
+    assert fields["f2_plain"] == 0.5 and fields["f2_blank"] == 0.5  # the ships of 0.55, every empty image with a false alarm
+    again = find_objects(truth.ids, maps, read_cuts(fields, "x"))
+    assert f2(count(truth, again)).mean() == 1 and found.prediction == again
 
 
 def test_the_reported_figure_is_nested():
-    """On noise the best of many points looks better than chance; chosen on one half and scored on the other it must not."""
-    rng = np.random.default_rng(1)
-    values, empty, half = rng.random((len(tuning.GRID), 60)), np.arange(60) % 2 == 0, np.arange(60) % 4 < 2
-    assert values.mean(axis=1).max() > 0.57
-    nested = tuning.score_nested(values, empty, half, 0.5)
-    assert abs(nested.mean() - 0.5) < 0.07
-    assert np.array_equal(nested[half], values[tuning.choose(values[:, ~half], empty[~half], 0.5)][half])
+    """Outlines that fit, ship or not: by luck some cut parts the few images, and the figure must not say so."""
+    gains = []
+    for seed in range(4):
+        rng, maps, labels = np.random.default_rng(seed), [], []
+        for place in range(16):
+            truth, image = np.zeros((48, 48), np.int32), np.zeros((48, 48), np.uint8)
+            side = rng.integers(8, 24)
+            image[10 : 10 + side, 10 : 10 + side] = rng.integers(90, 256)
+            truth[image > 0] = place % 2
+            maps.append(image)
+            labels.append(truth)
+        truth = dense.from_labels([str(place) for place in range(16)], labels)
+        found = tuning.tune_maps(maps.__getitem__, truth, np.arange(16), None, TuneSettings(empty_share=0.5))
+        fields = found.fields
+        gains.append((found.surface.max() - 0.5, fields.get("f2_tuned", fields["f2"]) - 0.5))
+        if fields["blank"]:
+            assert fields["f2"] == fields["f2_blank"] == 0.5 and fields["f2_tuned"] <= 0.5
+            assert "every image is left empty" in tuning.describe(fields) and "blank 0.500" in tuning.describe(fields)
+        else:
+            assert fields["f2"] > 0.5
+    best, figure = np.mean(gains, axis=0)
+    assert best > 0.08 and figure < 0.5 * best
+    assert any(gain <= 0 for _, gain in gains)  # so blank was chosen, too
 
 
-def test_of_equal_points_the_one_without_cuts_is_chosen():
-    assert tuning.GRID[tuning.choose(np.ones((len(tuning.GRID), 4)), np.array([True, False, True, False]), 0.5)] == Cuts()
+def test_an_image_has_no_say_in_the_cuts_by_which_it_is_scored(made, monkeypatch):
+    maps, truth = made
+    seen = []
+    choose = tuning.choose
+
+    def spy(holdout, surface, chosen):
+        seen.append(chosen)
+        return choose(holdout, surface, chosen)
+
+    monkeypatch.setattr(tuning, "choose", spy)
+    tuning.tune_maps(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
+    everything, *parts = seen
+    assert everything.all() and len(parts) == 5
+    assert np.array_equal(sum((~chosen).astype(int) for chosen in parts), np.ones(48, int))  # each image is left out once
+    for chosen in parts:
+        assert not set(SCENES[chosen]) & set(SCENES[~chosen])
 
 
-def test_halves_keep_scenes_whole_and_ships_balanced():
+def test_of_equal_points_the_one_without_cuts_is_chosen(made):
+    holdout = tuning.Holdout(search_nothing(), np.array([0, 1, 0, 1]), None, 0.5)
+    assert tuning.choose(holdout, np.ones(search.SHAPE, np.float32), np.ones(4, bool)) == search.PLAIN
+
+
+def search_nothing():
+    from kit.candidates import find_candidates
+
+    return find_candidates(lambda image: np.zeros((8, 8), np.uint8), masks.blank(list("abcd"), (8, 8)))
+
+
+def test_the_middle_of_the_plateau_is_chosen_not_a_lone_peak(made):
+    maps, truth = made
+    from kit.candidates import find_candidates
+
+    holdout = tuning.Holdout(find_candidates(maps.__getitem__, truth), masks.count_objects(truth), None, 0.5)
+    surface = np.full(search.SHAPE, 0.5, np.float32)
+    surface[0:8, 1:4, 2:5, 1:4, 0, 0] = 0.9  # broad
+    surface[2, 4, 7, 5, 0, 0] = 0.9001  # higher by next to nothing
+    point = tuning.choose(holdout, surface, np.ones(48, bool))
+    assert point[1:] == (2, 3, 2, 0, 0) and point[0] in (3, 4)
+
+
+@pytest.mark.parametrize("name", ["size", "hysteresis", "rectangles", "gate"])
+def test_an_option_that_is_left_out_stays_off(name):
+    surface = np.zeros((*search.SHAPE, 1), np.float32)
+    tuning.limit_options(surface, [other for other in tuning.OPTIONS if other != name])
+    left = [search.read_point(point) for point in np.argwhere(surface[..., 0] == 0) if point[5] == 0]
+    gates = {int(point[5]) for point in np.argwhere(surface[..., 0] == 0)}
+    assert {cuts.small_area for cuts in left} == ({0} if name == "size" else {0, 100, 300})
+    assert {cuts.min_peak > 0 for cuts in left} == ({False} if name == "hysteresis" else {False, True})
+    assert {cuts.rectangles for cuts in left} == ({False} if name == "rectangles" else {False, True})
+    assert gates == ({0} if name == "gate" else set(range(len(search.GATES))))
+
+
+def test_the_gate_drops_images_that_the_network_doubts(made):
+    """Empty images whose false alarms look like ships, but which the network knows to be empty."""
+    _, truth = made
+    maps = [
+        np.where(dense.to_labels(truth, place - 1 + place % 2 * 1 if place % 2 else place + 1) > 0, 200, 0).astype(np.uint8)
+        for place in range(48)
+    ]
+    maps = [np.where(dense.to_labels(truth, place if place % 2 else place + 1) > 0, 200, 0).astype(np.uint8) for place in range(48)]
+    presence = np.where(np.arange(48) % 2, 0.8, 0.6) + np.random.default_rng(0).uniform(-0.05, 0.05, 48)
+    for gated in (False, True):
+        found = tuning.tune_maps(maps.__getitem__, truth, SCENES, presence if gated else None, TuneSettings(empty_share=0.5))
+        assert (found.fields["min_presence"] > 0) == gated
+        assert found.fields["f2"] == (1 if gated else 0.5)
+
+
+def test_parts_keep_scenes_whole_and_ships_balanced():
     scenes, objects = np.repeat(np.arange(30), 3), np.tile([1, 0, 0], 30)
-    first = tuning.halve(scenes, objects, 0)
-    assert all(len(set(first[scenes == scene])) == 1 for scene in range(30))
-    assert abs(int(objects[first].sum()) - int(objects[~first].sum())) <= 2
+    part = tuning.split_scenes(scenes, objects, 0)
+    assert set(part) == set(range(5))
+    assert all(len(set(part[scenes == scene])) == 1 for scene in range(30))
+    assert set(np.bincount(part, objects)) == {6}
+    assert set(tuning.split_scenes(np.array([1, 1, 2]), np.ones(3), 0)) == {0, 1}
+    with pytest.raises(KitError, match="single scene"):
+        tuning.split_scenes(np.array([4, 4]), np.ones(2), 0)
 
 
-def test_maps_are_read_as_written_and_wrong_ones_refused(tmp_path):
-    image = np.random.default_rng(0).integers(0, 256, (5, 7), np.uint8)
-    tuning.write_map(tmp_path, "a.jpg", image)
-    assert np.array_equal(tuning.read_map(tmp_path, "a.jpg", (5, 7)), image)
-    with pytest.raises(KitError, match="shape"):
-        tuning.read_map(tmp_path, "a.jpg", (7, 5))
-    with pytest.raises(KitError, match="missing"):
-        tuning.read_map(tmp_path, "b.jpg", (5, 7))
-    (tmp_path / "a.jpg.png").write_bytes(b"no PNG")
-    with pytest.raises(KitError, match="cannot be read"):
-        tuning.read_map(tmp_path, "a.jpg", (5, 7))
+@pytest.fixture
+def folder(made, tmp_path):
+    """A folder of maps, as PNG, uint8 and float .npy in turn, and the truth CSV beside it."""
+    maps, truth = made
+    place = tmp_path / "maps"
+    place.mkdir()
+    for number, (name, image) in enumerate(zip(truth.ids, maps)):
+        if number % 3 == 0:
+            write_map(place, name, image)
+        else:
+            np.save(place / f"{name}.npy", image if number % 3 == 1 else (image / 255).astype(np.float32))
+    (tmp_path / "truth.csv").write_bytes(format_csv(truth))
+    (tmp_path / "folds.csv").write_text("ImageId,scene,fold\n" + "".join(f"{name},{scene},0\n" for name, scene in zip(truth.ids, SCENES)))
+    return tmp_path
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {},
-        {"threshold": "x"},
-        {"threshold": 0, "min_area": 0, "min_confidence": 0},
-        {"threshold": 128.9, "min_area": 0, "min_confidence": 0},
-        {"threshold": float("inf"), "min_area": 0, "min_confidence": 0},
-        {"threshold": 128, "min_area": 0, "min_confidence": 2},
-    ],
-)
-def test_damaged_cuts_are_refused(fields):
-    with pytest.raises(KitError, match="tune again"):
-        tuning.cuts_from_json(fields, "tuning.json")
+ELSEWHERE = """
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = None  # an import of it fails
+from kit.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_maps_from_elsewhere_are_tuned_where_tensorflow_cannot_be_imported(folder, made):
+    arguments = ["tune", "--maps", folder / "maps", folder / "truth.csv", folder / "out.json"]
+    arguments += ["--scenes", folder / "folds.csv", "--empty-share", "0.5", "--shape", "64x64"]
+    done = subprocess.run([sys.executable, "-c", ELSEWHERE, *map(str, arguments)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "48 images with a map" in done.stdout and "0.500" in done.stdout
+    maps, truth = made
+    wanted = tuning.tune_maps(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5)).fields
+    assert json.loads((folder / "out.json").read_text()) == wanted
+    with Image.open(folder / "out.png") as image:
+        assert image.size[0] > 1000
+
+
+def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
+    truth = folder / "truth.csv"
+    from kit.competition import AIRBUS
+
+    small = AIRBUS.with_shape((64, 64))
+
+    def tune(maps=folder / "maps", **options):
+        return tuning.tune_folder(maps, truth, folder / "out.json", competition=small, **options)
+
+    with pytest.raises(KitError, match="no such folder of maps"):
+        tune(folder / "none")
+    (folder / "empty").mkdir()
+    with pytest.raises(KitError, match="holds no map of an image in"):
+        tune(folder / "empty")
+    with pytest.raises(KitError, match="--tta"):
+        tune(tta=8)
+    with pytest.raises(KitError, match="no columns ImageId and scene"):
+        tune(scenes=truth)
+    (folder / "some.csv").write_text("ImageId,scene\n0.jpg,1\n")
+    with pytest.raises(KitError, match=r"no row for 1\.jpg"):
+        tune(scenes=folder / "some.csv")
+    (folder / "maps" / "presence.csv").write_text("ImageId,presence\n0.jpg,0.5\n")
+    with pytest.raises(KitError, match=r"presence\.csv: says nothing of 1\.jpg"):
+        tune()
+    (folder / "maps" / "presence.csv").unlink()
+    np.save(folder / "maps" / "1.jpg.npy", np.full((64, 64), 3.0))
+    with pytest.raises(KitError, match=r"1\.jpg\.npy.*logits"):
+        tune()
+    assert not (folder / "out.json").exists()
+
+
+def test_a_scene_may_be_any_text(tmp_path):
+    path = tmp_path / "scenes.csv"
+    path.write_text("ImageId,scene\na,x\nb,y\nc,x\nd,\ne,-1\n")
+    assert tuning._read_scenes(path) == {"a": 0, "b": 1, "c": 0, "d": -1, "e": -1}

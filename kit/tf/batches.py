@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -85,26 +84,19 @@ def sample(index: Index, batch: int, steps: int | None, **shares) -> Sampling:
     return plan_sampling(np.diff(index.truth.objects), steps * batch, **shares)
 
 
-def scan(index: Index, batch: int, numbered: bool = False) -> tf.data.Dataset:
-    """Every image of an index once, whole, in order: (place, uint8 image, uint8 mask), batched; numbered: as for `batches`."""
+def scan(index: Index, batch: int, numbered: bool = False, places: np.ndarray | None = None) -> tf.data.Dataset:
+    """Every image of an index once, whole, in order: (place, uint8 image, uint8 mask), batched; numbered: as for `batches`.
+
+    places: int64, only these, in that order.
+    """
     tensors = Table(index)
 
     def example(image):
         fields = tensors(image)
         return image, decode_image(fields["data"]), decode_mask(fields, None, numbered)
 
-    data = tf.data.Dataset.range(len(index)).map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-    return _with_threads(data.batch(batch).prefetch(2))
-
-
-def read_files(paths: list[Path], batch: int) -> tf.data.Dataset:
-    """Image files of one size, whole, in their order: uint8 (batch, height, width, 3)."""
-
-    def read(path):
-        return tf.io.decode_image(tf.io.read_file(path), channels=3, expand_animations=False)
-
-    data = tf.data.Dataset.from_tensor_slices([str(path) for path in paths])
-    data = data.map(read, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    data = tf.data.Dataset.from_tensor_slices(np.arange(len(index)) if places is None else places)
+    data = data.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return _with_threads(data.batch(batch).prefetch(2))
 
 

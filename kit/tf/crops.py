@@ -126,8 +126,13 @@ def shrink_image(data, factor: int) -> tf.Tensor:
         return tf.io.decode_jpeg(data, channels=3, ratio=ratio), factor // ratio
 
     image, rest = tf.cond(tf.io.is_jpeg(data), draft, lambda: (tf.io.decode_png(data, channels=3), factor))
-    size = (tf.shape(image)[:2] + rest - 1) // rest
-    return tf.cast(tf.round(tf.image.resize(image, size, "area")), tf.uint8)
+    return average_areas(image, rest)
+
+
+def average_areas(images, factor) -> tf.Tensor:
+    """uint8 images (..., height, width, 3), shrunk by a factor, sides rounded up: each pixel the mean of an area."""
+    size = (tf.shape(images)[-3:-1] + factor - 1) // factor
+    return tf.cast(tf.round(tf.image.resize(images, size, "area")), tf.uint8)
 
 
 def shrink_mask(mask, factor: int) -> tf.Tensor:

@@ -2,64 +2,59 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from .. import masks, objects, progress, score, tuning
+from .. import masks, objects, progress, score
 from ..counts import count
 from ..history import SCORES
 from ..index import Index, open_index
 from .batches import scan
-from .steps import find_map
-
-BATCH = 2  # whole images a step on a CPU: more are not faster there and need more memory
-
-
-def forward(network: keras.Model):
-    """The network as a compiled function: uint8 (batch, height, width, 3) -> its outputs, by inference statistics."""
-    return tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
+from .ensemble import choose_batch, collect, forward, quantize
+from .maps import keeping
+from .steps import find_map, find_presence
 
 
 def count_batch(index: Index) -> int:
     """Images a step: one where their sizes differ."""
-    if len(np.unique(index.truth.shapes, axis=0)) > 1:
-        return 1
-    return 16 if tf.config.list_physical_devices("GPU") else BATCH
+    return choose_batch(len(np.unique(index.truth.shapes, axis=0)) == 1)
 
 
 def scan_maps(run, index: Index, text: str, numbered: bool = False):
-    """Batches of whole images: their places, uint8 maps (batch, height, width), probabilities and masks of the same shape.
+    """Batches of whole images: their places, uint8 maps (batch, height, width), presence or None, probabilities and masks of that shape.
 
     run: the function made by `forward`, once a network: making it anew traces the whole network again.
     """
     with progress.bar(len(index), text, leave=False) as bar:
         for places, images, real in scan(index, count_batch(index), numbered):
-            probabilities = find_map(run(images))
-            yield places.numpy(), objects.to_uint8(probabilities.numpy()), probabilities, real
+            found = run(images)
+            probabilities = find_map(found)
+            yield places.numpy(), *collect([(quantize(probabilities), find_presence(found))]), probabilities, real
             bar.update(len(places))
 
 
 def score_holdout(run, index: Index, loss, *, keep: Path | None = None, stopped: Callable[[], object] = lambda: None) -> dict | None:
     """The columns SCORES of history.csv, at threshold 128 without cuts; None where `stopped` said so.
 
-    run: see `scan_maps`; loss: keras.losses.Loss with one value a sample; keep: folder in which the maps are left, so that tuning needs
-    no forward pass of its own.
+    run: see `scan_maps`; loss: keras.losses.Loss with one value a sample; keep: folder in which the maps are left as compute_maps would,
+    so that tuning needs no forward pass of its own.
     """
     losses, found = [], []
-    for places, maps, probabilities, real in scan_maps(run, index, "holdout", getattr(loss, "numbered", False)):
-        losses.extend(loss.call(real, probabilities).numpy())
-        names = index.truth.ids[places]
-        found.append(objects.find_objects(names, maps))
-        if keep is not None:
-            for name, image in zip(names, maps):
-                tuning.write_map(keep, name, image)
-        if stopped():
-            return None
+    with contextlib.nullcontext() if keep is None else keeping(keep, index.truth.ids) as put:
+        for places, maps, presence, probabilities, real in scan_maps(run, index, "holdout", getattr(loss, "numbered", False)):
+            losses.extend(loss.call(real, probabilities).numpy())
+            found.append(objects.find_objects(index.truth.ids[places], maps))
+            if put is not None:
+                put(places, maps, presence)
+            if stopped():
+                break
+    if stopped():  # also where that was said while the last maps were written
+        return None
     counts = count(index.truth, masks.concatenate(found))
     summary = score.summarize(counts)
     values = [np.mean(losses), score.pixel_iou(counts), score.pixel_f2(counts)]

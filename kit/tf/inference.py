@@ -1,156 +1,219 @@
-"""From a trained model to probability maps, tuned cuts and a submission."""
+"""From trained models to tuned cuts and a submission: one network, or the mean of several."""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import hashlib
-import shutil
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
-import keras
+import numpy as np
+import tensorflow as tf
 
 from .. import competition as rules
-from .. import images, masks, objects, progress, rows, sources, submission, tuning
-from ..competition import AIRBUS, Competition
+from .. import maps as table
+from .. import masks, objects, prediction, rows, sources, tuning
+from ..competition import Competition
 from ..errors import KitError
-from ..index import Index, open_index
+from ..images import wary
+from ..index import Index
 from ..masks import Masks
-from ..records import Records, open_records
-from ..settings import TrainSettings, TuneSettings
-from ..writing import check_target, replacing_folder, write_json, write_text
-from .batches import read_files
+from ..objects import Cuts
+from ..parts import split_shards
+from ..prediction import Batch, Batches
+from ..settings import PredictSettings, TuneSettings
+from ..tuning import Tuning
+from .ensemble import average_presence, choose_batch, collect, make_mapper
 from .failures import explained
-from .holdout import BATCH, forward, scan_maps
-from .steps import find_map
-from .unet import unet
-from .weights import load_weights
+from .maps import compute_maps, split
+from .models import describe_model, load_model, pair_models, read_config
+from .reader import read_images
 
 
-def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:
-    """The network of a model folder with its best weights, and config.json; KitError where something is missing or does not fit.
+class Holdout(NamedTuple):
+    """What several models say of images that they have not seen, and the truth."""
 
-    model: your own network, where the training had one.
+    read: Callable[[int], np.ndarray]  # the uint8 map of the image at a position of `truth`, the mean of the models that hold out its fold
+    truth: Masks
+    scenes: np.ndarray  # int64 (images,)
+    presence: np.ndarray | None  # float32 (images,), where the models of every fold have that output
+
+
+def open_holdout(models, records=None, *, networks=None, tta: int = 1, scale: int = 1) -> Holdout:
+    """The holdout of one or several model folders; its maps are computed where they are missing (see compute_maps).
+
+    Maps of models that hold out the same fold are averaged; different folds stand one after the other. Raises KitError for models of
+    different records.
     """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise KitError(f"{folder}: no such model folder; make it: kit train RECORDS {folder}")
-    config = _read_config(folder / "config.json")
-    weights = folder / "best.weights.h5"
-    if not weights.is_file():
-        raise KitError(f"{weights}: missing; train again")
-    if model is None and "model" in config["own"]:
-        raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")
-    names = ("decoder", "scale", "output", "presence", "mixed")
-    network = unet(config["encoder"], **{name: config[name] for name in names}) if model is None else model
-    load_weights(network, weights, config["encoder"])
-    return network, config
+    pairs = pair_models(models, networks)
+    configs = [read_config(folder) for folder, _ in pairs]
+    other = next((folder for (folder, _), config in zip(pairs, configs) if config["records_sha256"] != configs[0]["records_sha256"]), None)
+    if other is not None:
+        raise KitError(f"{other}: was trained on other records than {pairs[0][0]}; tune each by itself, or train on the same ones")
+    folds: dict[int, list[Path]] = {}
+    indexes: dict[int, Index] = {}
+    for (folder, network), config in zip(pairs, configs):
+        maps, indexes[config["fold"]] = compute_maps(folder, records, tta=tta, scale=scale, network=network)
+        folds.setdefault(config["fold"], []).append(maps)
+    truth = masks.concatenate([indexes[fold].truth for fold in sorted(folds)])
+    sources_of = [folds[fold] for fold in sorted(folds) for _ in range(len(indexes[fold]))]
 
+    def read(place: int) -> np.ndarray:
+        name, shape = truth.ids[place], truth.shapes[place]
+        return table.average([table.read_map(maps, name, shape) for maps in sources_of[place]])
 
-def _read_config(path: Path) -> dict:
-    """config.json of a model folder; KitError where it is missing or is not what a training writes."""
-    config = rules.read_json(path, "a model folder is made by kit train")
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
-    try:
-        chosen = dataclasses.asdict(TrainSettings(**{field.name: values[field.name] for field in dataclasses.fields(TrainSettings)}))
-        rules.from_json(config["competition"])
-        return {**chosen, "records": str(config["records"]), "competition": config["competition"], "own": dict(config["own"])}
-    except (KeyError, TypeError, ValueError, KitError) as error:
-        raise KitError(f"{path}: not the settings of a training ({error!r})") from None
-
-
-def sign_maps(folder: Path, weights: Path, records: Records) -> None:
-    """Notes in a folder of maps from which weights and records they come."""
-    write_text(folder / "source.sha256", _sign(weights, records))
-
-
-def _sign(weights: Path, records: Records) -> str:
-    return "".join(hashlib.sha256(path.read_bytes()).hexdigest() + "\n" for path in (weights, records.folder / "manifest.json"))
-
-
-def compute_maps(model, records=None) -> tuple[Path, Index]:
-    """The holdout's maps of a model folder in its `maps/` (PNG, named by image id); returns that folder, and the holdout's index.
-
-    Training leaves those of the best weights; they are computed again where they are missing or come from other weights.
-    """
-    network, config = load_model(model)
-    source = open_records(records if records is not None else config["records"])
-    if config["fold"] is None:
-        raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
-    index = open_index(source, [config["fold"]])
-    folder, weights = Path(model) / "maps", Path(model) / "best.weights.h5"
-    signature = folder / "source.sha256"
-    current = signature.is_file() and signature.read_text() == _sign(weights, source)
-    if current and len(list(folder.glob("*.png"))) == len(index):
-        return folder, index
-    with replacing_folder(folder) as temporary:
-        for places, maps, _, _ in scan_maps(forward(network), index, "maps"):
-            for name, image in zip(index.truth.ids[places], maps):
-                tuning.write_map(temporary, name, image)
-        sign_maps(temporary, weights, source)
-        shutil.rmtree(folder, ignore_errors=True)
-    return folder, index
+    parts = [_read_presence(folds[fold], indexes[fold].truth.ids) for fold in sorted(folds)]
+    known = [part for part in parts if part is not None]
+    if 0 < len(known) < len(parts):
+        print("kit tune: only some folds' models say how likely an image holds an object, so that is not used")
+    presence = np.concatenate(known) if len(known) == len(parts) else None
+    return Holdout(read, truth, np.concatenate([indexes[fold].scenes for fold in sorted(folds)]), presence)
 
 
 @explained
-def tune(model, *, records=None, **settings) -> dict:
-    """Computes the holdout's maps of a model folder, chooses threshold and cuts on them and writes tuning.json; returns its fields.
+def tune(models, *, records=None, networks=None, **settings) -> Tuning:
+    """Chooses threshold and cuts on the holdout's maps of one or several model folders, writes tuning.json and tuning.png into each.
 
-    records: where they are now, if not where training found them. Keyword arguments are the fields of TuneSettings.
+    records: where they are now, if not where training found them; networks: your own, see pair_models. Keyword arguments are the fields
+    of TuneSettings. See open_holdout and kit.tuning.tune_maps.
     """
-    chosen = TuneSettings(**settings)
-    folder, index = compute_maps(model, records)
-    result = tuning.tune_maps(folder, index.truth, index.scenes, chosen)
-    write_json(Path(model) / "tuning.json", result)
-    return result
+    chosen, pairs = TuneSettings(**settings), pair_models(models, networks)
+    holdout = open_holdout([folder for folder, _ in pairs], records, networks=networks, tta=chosen.tta, scale=chosen.scale)
+    tuned = tuning.tune_maps(*holdout, chosen)
+    described = [{name: model[name] for name in ("name", "weights", "fold")} for model in (describe_model(folder) for folder, _ in pairs)]
+    tuned = dataclasses.replace(tuned, fields=tuned.fields | {"tta": chosen.tta, "scale": chosen.scale, "models": described})
+    for folder, _ in pairs:
+        tuning.write_tuning(tuned, folder / "tuning.json")
+    return tuned
 
 
-def read_cuts(model) -> objects.Cuts | None:
-    """The cuts of a model folder's tuning.json, None where it was not tuned; KitError where the file is damaged."""
-    path = Path(model) / "tuning.json"
-    if not path.exists():
-        return None
-    return tuning.cuts_from_json(rules.read_json(path, "written by kit tune"), path)
+def _read_presence(folders: Sequence[Path], ids: np.ndarray) -> np.ndarray | None:
+    """What the models of one fold say of its images, float32 (images,), as `collect` averages it; None where none says anything."""
+    found = []
+    for folder in folders:
+        known = table.read_presence(folder)
+        found.append(np.array([known[name] for name in ids]) if known else None)
+    return average_presence(found)
+
+
+class Chosen(NamedTuple):
+    """How maps are made and become masks."""
+
+    cuts: Cuts
+    tta: int
+    scale: int
+    figures: dict  # what the holdout scored, {} without tuning
 
 
 @explained
-def predict(model, competition_folder, out, *, competition: Competition | None = None) -> Masks:
-    """Predicts the test images of a competition folder, with tuning.json's cuts where there are any, and writes a checked CSV.
+def predict(models, competition_folder, out, *, competition: Competition | None = None, networks=None, **settings) -> Masks:
+    """Predicts the sample's test images by one model folder or the mean of several, and writes a checked CSV with a JSON beside it.
 
-    Returns the masks. KitError: anything missing, an image that cannot be decoded, one whose size is not the competition's.
+    Threshold and cuts, views and scale are tuning.json's, where the models were tuned. competition_folder: a folder, a zip, or `kaggle`;
+    competition: by default the one that the models were trained on; networks: your own, see pair_models. Keyword arguments are the fields
+    of PredictSettings. Returns the masks. A damaged image, or one of another size, is predicted blank and listed. The same call goes on
+    after a kill. Raises KitError: models tuned apart, a missing image (unless allowed), a full disk.
     """
-    check_target(out)  # before any time is spent
-    source = sources.find_source(competition_folder, AIRBUS if competition is None else competition)
-    if source.directory is not None:
-        raise KitError(f"{source.path}: test images are read from a folder; unpack the zip first")
-    network, config = load_model(model)
-    competition = rules.from_json(config["competition"]) if competition is None else competition
-    folder = source.path
-    sample = folder / sources.find_file(source, competition.need("sample_csv"), "the sample submission, whose ids are predicted").name
+    asked, pairs = PredictSettings(**settings), pair_models(models, networks)
+    prediction.place_report(out)  # before any time is spent
+    folders = [folder for folder, _ in pairs]
+    described = [describe_model(folder) for folder in folders]
+    if competition is None:
+        competition = _find_competition(folders)
+    source = sources.find_source(competition_folder, competition)
+    file = sources.find_file(source, competition.need("sample_csv"), "the sample submission, whose ids are predicted")
+    sample = (file.name, sources.read_whole(source, file))
     ids = rows.read_ids(sample, competition)
-    paths = [rules.image_path(folder, competition.need("test_images"), name) for name in ids]
-    for path in paths:
-        try:
-            shape = images.inspect(f"{path.parent.name}/{path.name}", path.read_bytes())[:2]
-        except OSError as error:
-            raise KitError(f"{path}: cannot be read: {error.strerror or error}") from None
-        if shape != competition.shape:
-            raise KitError(
-                f"{path}: is {shape[1]} x {shape[0]} px, the competition's images are {competition.width} x {competition.height}"
-            )
-    cuts = read_cuts(model)
-    if cuts is None:
-        cuts = objects.Cuts()
-        print(f"kit predict: {model} was not tuned, so threshold 128 and no cuts; kit tune {model} chooses better ones")
-    else:
-        print(f"kit predict: {Path(model) / 'tuning.json'}: {', '.join(f'{k} {v}' for k, v in dataclasses.asdict(cuts).items())}")
-    run, found, done = forward(network), [], 0
-    with progress.bar(len(ids), "predict") as bar:
-        for batch in read_files(paths, BATCH):
-            maps = objects.to_uint8(find_map(run(batch)).numpy())
-            found.append(objects.find_objects(ids[done : done + len(maps)], maps, cuts))
-            done += len(maps)
-            bar.update(len(maps))
-    result = masks.concatenate(found)
-    submission.write_csv(result, out, competition, sample=sample)
-    return result
+    listing = sources.list_images(source, competition.need("test_images"))
+    for name in ids:
+        rules.image_path(source.path, competition.test_images, name)  # refuses one that would leave the folder
+    missing = {name for name in ids if name not in listing}
+    prediction.check_missing(missing, ids, source.path, asked.allow_missing)
+    chosen = _choose(folders, described, asked)
+    shape = None if competition.height is None or competition.width is None else competition.shape
+    batch = choose_batch(shape is not None)
+    files = [listing.get(name, sources.File(name, 0, 0)) for name in ids]
+
+    def make_batches(places: np.ndarray) -> Batches:
+        mappers = (
+            [make_mapper(load_model(folder, network)[0], chosen.tta, chosen.scale) for folder, network in pairs] if len(places) else []
+        )
+        with sources.reading(source.path) as read:
+            todo = [part for shard in split_shards(places) for part in split(shard, batch)]
+            with contextlib.closing(read_images(read, files, todo, shape)) as images:
+                for held, pixels, bad in images:
+                    found = [] if pixels is None else [find(pixels) for find in mappers]
+                    good = np.array([place not in bad for place in held.tolist()])
+                    yield Batch(held[good], functools.partial(_load, found, good), bad)
+
+    with wary():
+        return prediction.predict_batches(
+            out,
+            sample,
+            ids,
+            chosen.cuts,
+            make_batches,
+            plan={
+                "models": [model["weights"] for model in described],
+                "tta": chosen.tta,
+                "scale": chosen.scale,
+                "batch": batch,
+                "competition": rules.to_json(competition),
+                "files": files,
+            },
+            words={
+                "models": described,
+                "cuts": dataclasses.asdict(chosen.cuts),
+                "tta": chosen.tta,
+                "scale": chosen.scale,
+                "holdout": chosen.figures,
+                "tensorflow": tf.__version__,
+            },
+            missing=missing,
+            competition=competition,
+        )
+
+
+def _load(found: list, good: np.ndarray):
+    """The maps of a batch's good images, and their presence."""
+    maps, presence = collect(found)
+    return maps[good], None if presence is None else presence[good]
+
+
+def _find_competition(folders: Sequence[Path]) -> Competition:
+    """The competition that all models were trained on."""
+    known = [read_config(folder)["competition"] for folder in folders]
+    for folder, fields in zip(folders, known):
+        if fields != known[0]:
+            raise KitError(f"{folder}: was trained on another competition than {folders[0]}; predict with models of one competition")
+    return rules.from_json(known[0])
+
+
+def _choose(folders: Sequence[Path], described: Sequence[dict], asked: PredictSettings) -> Chosen:
+    """What the models were tuned to, or was asked for instead, which is said; KitError where they were not tuned together."""
+    all_folders = " ".join(map(str, folders))
+    paths = [folder / "tuning.json" for folder in folders]
+    tuned = [rules.read_json(path, "written by kit tune") if path.exists() else None for path in paths]
+    for folder, fields in zip(folders, tuned):
+        if fields != tuned[0]:
+            raise KitError(f"{folder}: was not tuned together with {folders[0]}; choose cuts for all: kit tune {all_folders}")
+    fields = tuned[0]
+    if fields is None:
+        print(f"kit predict: {all_folders} not tuned, so threshold 128 and no cuts; kit tune {all_folders} chooses better ones")
+        return Chosen(Cuts(), asked.tta or 1, asked.scale or 1, {})
+    cuts, figures = prediction.read_tuning(paths[0])
+    print(f"kit predict: {paths[0]}: {objects.describe_cuts(cuts)}")
+    try:
+        known = TuneSettings(tta=fields.get("tta", 1), scale=fields.get("scale", 1))
+        weights = [model["weights"] for model in fields.get("models", [])]
+    except (KitError, TypeError, KeyError) as error:
+        raise KitError(f"{paths[0]}: not written by kit tune ({error}); tune again") from None
+    if sorted(weights) != sorted(model["weights"] for model in described):
+        print(f"kit predict: {paths[0]} was chosen for other weights than these; kit tune {all_folders} chooses for them")
+    for name in ("tta", "scale"):
+        asked_for, was = getattr(asked, name), getattr(known, name)
+        if asked_for is not None and asked_for != was:
+            print(f"kit predict: --{name} {asked_for}, but these cuts were chosen with --{name} {was}")
+    return Chosen(cuts, asked.tta or known.tta, asked.scale or known.scale, figures)

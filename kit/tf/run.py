@@ -22,9 +22,10 @@ from ..records import Records
 from ..settings import TrainSettings
 from ..writing import write_text
 from .batches import batches, sample
-from .holdout import forward, score_holdout
-from .inference import sign_maps
+from .ensemble import forward
+from .holdout import score_holdout
 from .losses import make_loss
+from .maps import sign_maps
 from .schedule import learning_rate
 from .steps import Averages, choose_strategy, make_optimizer, make_step
 from .stop import Stop

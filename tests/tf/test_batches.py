@@ -7,7 +7,7 @@ from kit import dense
 from kit.errors import KitError
 from kit.index import open_index, select
 from kit.tf.augmentation import NAMES
-from kit.tf.batches import batches, read_files, scan
+from kit.tf.batches import batches, scan
 from kit.tf.crops import Table
 
 BOX = np.ones((3, 3), bool)
@@ -268,14 +268,6 @@ def test_a_scan_gives_every_image_once_in_order_with_its_truth(records, pair, nu
                 assert np.array_equal(mask, expected if numbered else expected > 0)
                 assert expected.shape == (768, 768) or np.array_equal(image[..., 1] > 127, mask > 0)  # these are painted
         assert places == list(range(len(index)))
-
-
-def test_files_are_read_in_their_order(painted):
-    paths = sorted((painted[0] / "train_v2").iterdir())
-    found = np.concatenate([images.numpy() for images in read_files(paths, 3)])
-    index = open_index(painted[0], competition=painted[2])
-    expected = np.concatenate([images.numpy() for _, images, _ in scan(index, 3)])
-    assert found.shape == (8, 160, 224, 3) and np.array_equal(found, expected)
 
 
 @pytest.mark.parametrize(

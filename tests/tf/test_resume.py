@@ -184,7 +184,7 @@ def test_a_signal_while_the_holdout_is_scored_stops_saved(tiny, undisturbed, tmp
         written.append(name)
 
     with monkeypatch.context() as patch:
-        patch.setattr("kit.tf.holdout.tuning.write_map", interrupt)
+        patch.setattr("kit.maps.write_map", interrupt)
         assert train(tiny, tmp_path / "model", **SMALL) == []
     assert "stopped by SIGTERM in epoch 1" in capsys.readouterr().out
     assert (tmp_path / "model" / "best.weights.h5").is_file() and not (tmp_path / "model" / "maps").exists()

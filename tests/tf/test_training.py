@@ -13,9 +13,10 @@ from kit.history import COLUMNS, SCORES, name_weights
 from kit.index import open_index
 from kit.tf import augmentation
 from kit.tf.batches import batches, scan
-from kit.tf.holdout import ObjectF2, forward, score_holdout
-from kit.tf.inference import load_model
+from kit.tf.ensemble import forward
+from kit.tf.holdout import ObjectF2, score_holdout
 from kit.tf.losses import LOSSES, make_loss
+from kit.tf.models import load_model
 from kit.tf.schedule import SCHEDULES
 from kit.tf.training import train
 from kit.tf.unet import ENCODERS

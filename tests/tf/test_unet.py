@@ -7,8 +7,8 @@ import pytest
 import tensorflow as tf
 
 from kit.errors import KitError
-from kit.tf.inference import load_weights
 from kit.tf.unet import ENCODERS, Prepare, Probability, unet
+from kit.tf.weights import load_weights
 
 NARROW = (16, 8, 8, 8, 4)
 
