@@ -29,7 +29,7 @@ from .writing import check_target, write_json
 
 PARTS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
 # Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
-NEAR, NOTHING = 0.25, 0.001
+NEAR, NOTHING = 0.5, 0.001
 # The coordinates of a point along which a median makes sense: a size is three numbers, and each axis ascends.
 STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
 # For each of OPTIONS the axis of the grid, and how many of its values do without the option.
