@@ -126,7 +126,7 @@ def make_cheap(level: float = 0.0):
     return keras.Model(images, keras.layers.UpSampling2D(CELL)(keras.layers.Conv2D(1, 1, activation="sigmoid", **start)(green)))
 
 
-def train_cheap(folder: Path, place: Path, records: Path) -> Path:
+def train_cheap(folder: Path, records: Path) -> Path:
     """The model folder of a network of no cost that finds about SHIPS objects an image."""
     import tensorflow as tf
 
@@ -146,7 +146,7 @@ def bench_free(folder: Path, place: Path, records: Path) -> None:
     """The same road by a network of no cost: what is left is reading, decoding, objects and the CSV."""
     import tensorflow as tf
 
-    model, few = train_cheap(folder, place, records), SHARD
+    model, few = train_cheap(folder, records), SHARD
     files = [path.read_bytes() for path in list_files(folder)]
     todo = [files[number % len(files)] for number in range(2 * few)]
     with ThreadPoolExecutor(count_cores()) as workers:
@@ -221,7 +221,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
 
 
 def bench_memory(folder: Path, place: Path, records: Path) -> None:
-    model, peaks = train_cheap(folder, place, records), []
+    model, peaks = train_cheap(folder, records), []
     for images in (FEW, MANY):
         competition = make_competition(folder, images)
         command = [sys.executable, "-c", MEASURE, str(model), str(competition), str(folder / f"{images}.csv")]

@@ -45,6 +45,11 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
     """
     run, views = forward(network), VIEWS[tta]
 
+    @tf.function(reduce_retracing=True)
+    def find_once(images) -> Found:  # one graph takes half of what the calls below take beside the network
+        found = network(images, training=False)
+        return quantize(find_map(found)), find_presence(found)
+
     def find(images) -> Found:
         images = tf.convert_to_tensor(images)
         small = average_areas(images, scale) if scale > 1 else images
@@ -61,7 +66,7 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
             total = tf.image.resize(total[..., None], images.shape[1:3])[..., 0]  # bilinear, half-pixel centers
         return quantize(total), presence
 
-    return find
+    return find_once if tta == scale == 1 else find
 
 
 def collect(found: list[Found]) -> tuple[np.ndarray, np.ndarray | None]:
