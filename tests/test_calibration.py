@@ -16,6 +16,13 @@ def test_separable_images_give_a_finite_line():
     assert np.isfinite([slope, offset]).all() and slope > 0
 
 
+def test_a_few_images_make_nobody_certain():
+    """Platt's targets for two images each are 3/4 and 1/4."""
+    slope, offset = calibrate(np.array([0.2, 0.2, 0.8, 0.8]), np.array([False, False, True, True]))
+    for said, wanted in ((0.2, 0.25), (0.8, 0.75)):
+        assert abs(1 / (1 + np.exp(-(slope * logit(said) + offset))) - wanted) < 0.01
+
+
 def test_a_network_that_knows_nothing_gets_no_line():
     assert calibrate(np.array([0.9, 0.8, 0.1, 0.2]), np.array([False, False, True, True])) == (0.0, 0.0)
     assert calibrate(np.array([0.3, 0.4]), np.array([True, True])) == (0.0, 0.0)

@@ -154,6 +154,15 @@ def test_a_wrong_call(capsys, monkeypatch, tmp_path, arguments):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_option_that_would_be_passed_over_is_refused(capsys, model, practice, tmp_path):
+    for name, value in (("--scenes", "folds.csv"), ("--shape", "9x9"), ("--competition", "tgs-salt")):
+        assert f"{name} goes with --maps only" in fails(capsys, "tune", model, name, value)
+    for name, value in (("--tuning", "t.json"), ("--shape", "9x9")):
+        assert f"{name} goes with --maps only" in fails(capsys, "predict", model, practice, tmp_path / "out.csv", name, value)
+    assert "without --tta" in fails(capsys, "predict", "--maps", tmp_path, "sample.csv", tmp_path / "out.csv", "--tta", "8")
+    assert "kit tune --maps DIR TRUTH.csv OUT.json" in fails(capsys, "tune", "--maps", tmp_path, "truth.csv", "out.json", "--records", "r")
+
+
 def test_score_refuses_malformed_rows_and_check_lists_them(capsys, tmp_path):
     truth, bad = write_csv(tmp_path / "t.csv", "a.jpg,1 2"), write_csv(tmp_path / "p.csv", "a.jpg,1 2 3")
     assert "p.csv row 2 (a.jpg): odd count of numbers" in fails(capsys, "score", truth, bad)

@@ -62,6 +62,22 @@ def test_a_small_object_keeps_the_low_threshold_and_a_large_one_the_high():
     assert masks.areas(found).tolist() == [16, 196]
 
 
+@pytest.mark.parametrize("small_area", [0, 5])
+def test_an_object_that_just_reaches_a_cut_stays(small_area):
+    image = np.zeros((6, 6), np.uint8)
+    image[2:4, 2:4] = [[200, 102], [102, 104]]  # mean 127, peak 200, 4 px
+    sizes = {"small_area": small_area, "small_threshold": 100} if small_area else {}
+    for name, value, above in (("min_peak", 200, 201), ("min_confidence", 127 / 255, 127.5 / 255), ("min_area", 4, 5)):
+        assert len(objects.find_objects(["a"], [image], Cuts(100, **sizes, **{name: value})).labels) == 1
+        assert len(objects.find_objects(["a"], [image], Cuts(100, **sizes, **{name: above})).labels) == 0
+
+
+def test_a_component_of_exactly_the_small_area_has_the_high_threshold():
+    image = np.full((2, 4), 100, np.uint8)
+    for small_area, number in ((8, 0), (9, 1)):
+        assert len(objects.find_objects(["a"], [image], Cuts(150, small_area, 90)).labels) == number
+
+
 @given(maps)
 def test_presence_below_the_gate_leaves_an_image_empty(image):
     cuts = Cuts(100, min_presence=0.5)
@@ -98,6 +114,7 @@ def test_rectangles_are_drawn_after_the_cuts():
     raw = components.find_components(["a"], [image], min_area=5)
     assert found == fit_rectangles(raw, [image], min_fit=0.5)[0]
     assert masks.areas(found).tolist() == [300] and masks.areas(raw).tolist() == [304]
+    assert objects.find_objects(["a"], [image], Cuts(min_area=5, rectangles=True, min_fit=0.99)) == raw  # no rectangle fits so well
 
 
 @given(maps, maps)

@@ -113,6 +113,15 @@ def test_the_surface_holds_the_weighted_mean_of_each_point(made, table, gated):
     assert closed > 20
 
 
+def test_sizes_divide_the_candidates_as_the_masks_do():
+    image = np.full((10, 10), 90, np.uint8)  # exactly 100 px at threshold 77
+    table = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
+    assert table.held_by[search.pick(table, (153, 77, 100))].tolist() == []
+    image[0, 0] = 0
+    table = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
+    assert table.area[search.pick(table, (153, 77, 100))].tolist() == [99]
+
+
 def test_weights_are_those_of_the_weighted_mean():
     empty, chosen = np.array([True, True, False, False, True]), np.array([True, True, True, True, False])
     assert np.allclose(search.weigh(empty, chosen, 0.8), [0.4, 0.4, 0.1, 0.1, 0])

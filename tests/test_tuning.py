@@ -141,12 +141,21 @@ def test_the_gate_drops_images_that_the_network_doubts(made):
         assert found.fields["f2"] == (1 if gated else 0.5)
 
 
+def test_odds_are_moved_from_the_holdout_to_the_wanted_share():
+    """Of ten images eight hold an object; of the images to come one in five: odds 4 become 1/4."""
+    holdout = tuning.Holdout(search_nothing(), np.array([1] * 8 + [0] * 2), np.linspace(0.9, 0.1, 10), 0.8)
+    slope, _, odds = holdout.line(np.ones(10, bool))
+    assert slope > 0 and np.isclose(odds, 0.25 / 4)
+    assert holdout.line(np.arange(10) < 8) == (0, 0, 0)  # all of one kind: no gate
+    assert tuning.Holdout(search_nothing(), holdout.objects, None, 0.8).line(np.ones(10, bool)) == (0, 0, 0)
+
+
 def test_parts_keep_scenes_whole_and_ships_balanced():
-    scenes, objects = np.repeat(np.arange(30), 3), np.tile([1, 0, 0], 30)
+    scenes, objects = np.repeat(np.arange(30), 3), np.tile([1, 0, 0] + [0] * 6, 10)
     part = tuning.split_scenes(scenes, objects, 0)
     assert set(part) == set(range(5))
     assert all(len(set(part[scenes == scene])) == 1 for scene in range(30))
-    assert set(np.bincount(part, objects)) == {6}
+    assert set(np.bincount(part, objects)) == {2}
     assert set(tuning.split_scenes(np.array([1, 1, 2]), np.ones(3), 0)) == {0, 1}
     with pytest.raises(KitError, match="single scene"):
         tuning.split_scenes(np.array([4, 4]), np.ones(2), 0)
