@@ -8,6 +8,7 @@ from PIL import Image
 
 from kit import dense, packing, submission
 from kit.competition import Competition, to_json
+from kit.tf.ensemble import make_mapper
 from kit.writing import write_json
 
 from .detectors import train_detector
@@ -43,3 +44,22 @@ def small(tmp_path_factory) -> Path:
 def detector(small, tmp_path_factory) -> Path:
     """A model folder with the maps that its training left; it holds out fold 0."""
     return train_detector(small / "records", tmp_path_factory.mktemp("detector") / "model")
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """How many images each forward pass had, of compute_maps and of predictions."""
+    seen = []
+
+    def counting(*arguments):
+        find = make_mapper(*arguments)
+
+        def count(images):
+            seen.append(len(images))
+            return find(images)
+
+        return count
+
+    for module in ("maps", "inference"):
+        monkeypatch.setattr(f"kit.tf.{module}.make_mapper", counting)
+    return seen

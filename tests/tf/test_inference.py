@@ -64,24 +64,6 @@ def folds(detector, small, tmp_path_factory):
 
 
 @pytest.fixture
-def passes(monkeypatch):
-    """How many images each forward pass of a prediction had."""
-    seen = []
-
-    def counting(*arguments):
-        find = make_mapper(*arguments)
-
-        def count(images):
-            seen.append(len(images))
-            return find(images)
-
-        return count
-
-    monkeypatch.setattr("kit.tf.inference.make_mapper", counting)
-    return seen
-
-
-@pytest.fixture
 def few(small, tmp_path):
     """The competition with only its first seven test images."""
     out = tmp_path / "few"

@@ -52,24 +52,6 @@ def copy(detector, tmp_path):
     return shutil.copytree(detector, tmp_path / "model")
 
 
-@pytest.fixture
-def passes(monkeypatch):
-    """The images of every forward pass of compute_maps, by batch."""
-    seen = []
-
-    def counting(*arguments):
-        find = make_mapper(*arguments)
-
-        def count(images):
-            seen.append(len(images))
-            return find(images)
-
-        return count
-
-    monkeypatch.setattr("kit.tf.maps.make_mapper", counting)
-    return seen
-
-
 def test_training_leaves_what_is_computed_later(copy, small, passes):
     left, ids = bytes_of(copy / "maps"), open_index(small / "records", [0]).truth.ids
     assert set(left) == {"source.sha256", "presence.csv", *(f"{name}.png" for name in ids)}
