@@ -21,10 +21,10 @@ class Cuts:
     """From a map to objects; the defaults are threshold 128 and no cut. Values are those of uint8 maps, 255 is certain."""
 
     threshold: int = 128  # 1 to 255: a pixel belongs to an object where value >= threshold
-    small_area: int = 0  # px: components of small_threshold below this area keep it, the larger ones have `threshold`; 0: one threshold
-    small_threshold: int = 128  # 1 to `threshold`
     min_area: int = 0  # px: smaller components are dropped
     min_confidence: float = 0.0  # 0 to 1: components whose mean probability is lower are dropped
+    small_area: int = 0  # px: components of small_threshold below this area keep it, the larger ones have `threshold`; 0: one threshold
+    small_threshold: int = 128  # 1 to `threshold`
     min_peak: int = 0  # 0 to 255: components without a pixel of this value are dropped (hysteresis)
     rectangles: bool = False  # components become their best rotated rectangles
     min_fit: float = 0.6  # 0 to 1: soft IoU that such a rectangle has to reach

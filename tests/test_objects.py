@@ -47,7 +47,7 @@ def find_by_hand(image, cuts):
     st.sampled_from([0, 200]),
 )
 def test_all_cuts_are_those_of_label_images_and_loops(image, small_area, small_threshold, min_area, min_confidence, min_peak):
-    cuts = Cuts(140, small_area, small_threshold, min_area, float(min_confidence), min_peak)
+    cuts = Cuts(140, min_area, float(min_confidence), small_area, small_threshold, min_peak)
     found = objects.find_objects(["a"], [image], cuts)
     wanted = find_by_hand(image, cuts) if image.size else np.zeros(image.shape, int)
     assert found == dense.from_labels(["a"], [wanted])  # order and runs too
@@ -75,7 +75,7 @@ def test_an_object_that_just_reaches_a_cut_stays(small_area):
 def test_a_component_of_exactly_the_small_area_has_the_high_threshold():
     image = np.full((2, 4), 100, np.uint8)
     for small_area, number in ((8, 0), (9, 1)):
-        assert len(objects.find_objects(["a"], [image], Cuts(150, small_area, 90)).labels) == number
+        assert len(objects.find_objects(["a"], [image], Cuts(150, small_area=small_area, small_threshold=90)).labels) == number
 
 
 @given(maps)
@@ -156,7 +156,7 @@ def test_damaged_cuts_are_refused_with_the_file_and_the_way_out(fields):
 
 def test_cuts_are_told_in_words():
     assert objects.describe_cuts(Cuts()) == "threshold 128"
-    text = objects.describe_cuts(Cuts(153, 100, 77, 30, 0.6, 204, True, 0.5, 0.25))
+    text = objects.describe_cuts(Cuts(153, 30, 0.6, 100, 77, 204, True, 0.5, 0.25))
     assert text == (
         "threshold 153, 77 for components below 100 px, at least 30 px, mean probability at least 0.6, a pixel of at least 204, "
         "rectangles where they fit to 0.5, images with an object by at least 0.250"

@@ -64,8 +64,8 @@ def test_candidates_are_the_components_of_every_threshold(made, table):
         Cuts(77, min_area=15),
         Cuts(153, min_confidence=0.7),
         Cuts(102, min_peak=204),
-        Cuts(204, 100, 77),
-        Cuts(153, 300, 102, 30, 0.6, 179),
+        Cuts(204, small_area=100, small_threshold=77),
+        Cuts(153, 30, 0.6, 300, 102, 179),
         Cuts(128, min_presence=0.5),
         Cuts(blank=True),
     ],
@@ -142,6 +142,6 @@ def test_points_read_as_cuts():
     assert search.read_point(search.PLAIN) == Cuts()
     size = search.SIZES.index((204, 77, 100))
     cuts = search.read_point((size, 2, 3, 4, 1, 0))
-    assert cuts == Cuts(204, 100, 77, 30, 0.7, 230, True, 0.7)
+    assert cuts == Cuts(204, 30, 0.7, 100, 77, 230, True, 0.7)
     with_threads = [search.read_point(tuple(point)) for point in np.argwhere(np.ones((len(search.SIZES), 1, 1, 1, 4, 1)))]
     assert len(set(with_threads)) == 4 * len(search.SIZES)
