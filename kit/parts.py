@@ -38,6 +38,11 @@ def split_shards(places: np.ndarray) -> list[np.ndarray]:
     return np.split(places, np.flatnonzero(np.diff(places // SHARD)) + 1) if len(places) else []
 
 
+def split_batches(places: np.ndarray, batch: int) -> list[np.ndarray]:
+    """Ascending places of images in batches, none of them over a shard's border; a shard's last one is as large as what is left."""
+    return [part for shard in split_shards(places) for part in np.split(shard, range(batch, len(shard), batch))]
+
+
 @contextlib.contextmanager
 def hold_parts(folder: Path):
     """The folder of part files, made where it is missing, for this process alone; KitError where it holds anything else."""

@@ -25,7 +25,7 @@ from .errors import KitError
 from .maps import PRESENCE, find_map, read_map, read_presence
 from .masks import Masks
 from .objects import Cuts
-from .parts import SHARD, Part, hold_parts, identify, read_parts, remove_parts, split_shards, write_part
+from .parts import SHARD, Part, hold_parts, identify, read_parts, remove_parts, split_batches, split_shards, write_part
 from .settings import fits
 from .writing import check_target, write_json
 
@@ -252,10 +252,8 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
     shape = find_shape(competition)
 
     def make_batches(places: np.ndarray) -> Batches:
-        for shard in split_shards(places):
-            for at in range(0, len(shard), READ):
-                chosen = shard[at : at + READ]
-                yield Batch(chosen, functools.partial(load, chosen))
+        for chosen in split_batches(places, READ):
+            yield Batch(chosen, functools.partial(load, chosen))
 
     def load(places):
         return [read_map(folder, ids[place], shape) for place in places], None if presence is None else presence[places]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from .figures import PREDICTION, TRUTH
 from .search import AREAS, CONFIDENCES, LEVELS, PEAKS, SIZES
@@ -41,17 +42,11 @@ def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows,
             bright = values[row, column] > (low + high) / 2
             text = f"{values[row, column]:.3f}".removeprefix("0")
             axes.text(column, row, text, ha="center", va="center", fontsize=9, color="black" if bright else "white")
-    axes.add_patch(_frame(chosen))
+    axes.add_patch(Rectangle((chosen[1] - 0.5, chosen[0] - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2.5))
     axes.set_yticks(range(len(rows[1])), rows[1])
     axes.set_xticks(range(len(columns[1])), columns[1])
     axes.set_ylabel(rows[0])
     axes.set_xlabel(columns[0])
-
-
-def _frame(chosen):
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((chosen[1] - 0.5, chosen[0] - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2.5)
 
 
 def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..index import Index
 from ..maps import average
 from .crops import average_areas
 from .steps import find_map, find_presence
@@ -29,6 +30,11 @@ def choose_batch(alike: bool) -> int:
     if not alike:
         return 1
     return 16 if tf.config.list_physical_devices("GPU") else BATCH
+
+
+def count_batch(index: Index) -> int:
+    """Whole images of an index a step."""
+    return choose_batch(len(np.unique(index.truth.shapes, axis=0)) == 1)
 
 
 def quantize(probabilities) -> tf.Tensor:

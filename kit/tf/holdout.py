@@ -15,14 +15,9 @@ from ..counts import count
 from ..history import SCORES
 from ..index import Index, open_index
 from .batches import scan
-from .ensemble import choose_batch, collect, forward, quantize
+from .ensemble import collect, count_batch, forward, quantize
 from .maps import keeping
 from .steps import find_map, find_presence
-
-
-def count_batch(index: Index) -> int:
-    """Images a step: one where their sizes differ."""
-    return choose_batch(len(np.unique(index.truth.shapes, axis=0)) == 1)
 
 
 def scan_maps(run, index: Index, text: str, numbered: bool = False):

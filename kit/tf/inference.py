@@ -21,13 +21,13 @@ from ..images import wary
 from ..index import Index
 from ..masks import Masks
 from ..objects import Cuts
-from ..parts import split_shards
+from ..parts import split_batches
 from ..prediction import Batch, Batches
 from ..settings import PredictSettings, TuneSettings
 from ..tuning import Tuning
 from .ensemble import average_presence, choose_batch, collect, make_mapper
 from .failures import explained
-from .maps import compute_maps, split
+from .maps import compute_maps
 from .models import describe_model, load_model, pair_models, read_config
 from .reader import read_images
 
@@ -140,13 +140,12 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
         mappers = (
             [make_mapper(load_model(folder, network)[0], chosen.tta, chosen.scale) for folder, network in pairs] if len(places) else []
         )
-        with sources.reading(source.path) as read:
-            todo = [part for shard in split_shards(places) for part in split(shard, batch)]
-            with contextlib.closing(read_images(read, files, todo, shape)) as images:
-                for held, pixels, bad in images:
-                    found = [] if pixels is None else [find(pixels) for find in mappers]
-                    good = np.array([place not in bad for place in held.tolist()])
-                    yield Batch(held[good], functools.partial(_load, found, good), bad)
+        todo = split_batches(places, batch)
+        with sources.reading(source.path) as read, contextlib.closing(read_images(read, files, todo, shape)) as images:
+            for held, pixels, bad in images:
+                found = [] if pixels is None else [find(pixels) for find in mappers]
+                good = np.array([place not in bad for place in held.tolist()])
+                yield Batch(held[good], functools.partial(_load, found, good), bad)
 
     with wary():
         return prediction.predict_batches(

@@ -24,7 +24,7 @@ from ..records import Records, digest_file, open_records
 from ..settings import TuneSettings
 from ..writing import explain, write_text
 from .batches import scan
-from .ensemble import choose_batch, collect, make_mapper
+from .ensemble import collect, count_batch, make_mapper
 from .models import find_weights, load_model, read_config
 
 SIGNATURE = "source.sha256"
@@ -47,12 +47,13 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
         raise KitError(f"{model}: was trained on other records than {source.folder}, whose holdout it may have seen; give its own")
     index = open_index(source, [config["fold"]])
     folder = Path(model) / "".join(["maps", f"-tta{tta}" if tta > 1 else "", f"-scale{scale}" if scale > 1 else ""])
-    batch = choose_batch(len(np.unique(index.truth.shapes, axis=0)) == 1)
+    batch = count_batch(index)
     with hold(folder, "kit tune"):
         detects = config["presence"] and "model" not in config["own"]
         lines, done = _take_up(folder, _sign(weights, source), index.truth.ids, detects)
         # Whole batches, as in an undisturbed run: a network may sum in another order in a batch of another size.
-        todo = np.concatenate([np.arange(0), *(part for part in split(np.arange(len(index)), batch) if not done[part].all())])
+        parts = np.split(np.arange(len(index)), range(batch, len(index), batch))
+        todo = np.concatenate([np.arange(0), *(part for part in parts if not done[part].all())])
         if len(todo):
             find = make_mapper(load_model(model, network)[0], tta, scale)
             with progress.bar(len(todo), folder.name, leave=False) as bar, keeping(folder, index.truth.ids, lines) as keep:
@@ -60,11 +61,6 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
                     keep(places.numpy(), *collect([find(images)]))
                     bar.update(len(places))
     return folder, index
-
-
-def split(places: np.ndarray, batch: int) -> list[np.ndarray]:
-    """Places in batches, the last one as large as what is left."""
-    return np.split(places, range(batch, len(places), batch))
 
 
 @contextlib.contextmanager
