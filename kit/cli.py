@@ -147,11 +147,13 @@ class _Stopped(Exception):
 
 def _interruptible(function, *arguments, **options):
     """`function`, which keeps what it has done when it is interrupted: then `main` says so and ends with status 0."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         return function(*arguments, **options)
     except KeyboardInterrupt:
         raise _Stopped from None
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _demo(options):

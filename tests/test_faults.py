@@ -167,7 +167,7 @@ def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed,
     children = list_children(process.pid)
     process.send_signal(number)
     output, errors = process.communicate()
-    assert not living(children)
+    wait_for_the_end_of(children)  # multiprocessing's resource tracker sees its parent's end a moment later
     assert process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
     assert start(competition, out).wait() == 0
     assert contents(out) == contents(undisturbed[0])

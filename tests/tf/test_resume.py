@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 
 import h5py
 import numpy as np
@@ -176,12 +177,11 @@ def test_a_signal_stops_saved_and_the_same_command_goes_on(tiny, undisturbed, tm
 
 
 def test_a_signal_while_the_holdout_is_scored_stops_saved(tiny, undisturbed, tmp_path, capsys, monkeypatch):
-    written = []
+    first = threading.Lock()  # maps are written by several threads, and a second signal would end the process
 
     def interrupt(folder, name, image):
-        if not written:
-            signal.raise_signal(signal.SIGTERM)  # a second one would end the process
-        written.append(name)
+        if first.acquire(blocking=False):
+            signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patch:
         patch.setattr("kit.maps.write_map", interrupt)
