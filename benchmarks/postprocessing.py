@@ -1,5 +1,6 @@
 """What each step after the network is worth, out of fold: object F2 on ship images, on empty ones, re-weighted, with intervals of the
-difference to the first row. Cuts are chosen on some scenes and scored on the others, as in kit tune.
+difference to the first row. Cuts are chosen on some scenes and scored on the others, as in kit tune. Below: what each option adds on
+average over all combinations of the others, so that no lucky order of the rows decides.
 
 Run: python benchmarks/postprocessing.py RECORDS MODEL [MODEL...] [--empty-share 0.765] [--no-tta]
 MODEL: folders made by kit train, each on all folds but one, with --presence for the gate. The maps are computed where they are missing;
@@ -8,28 +9,19 @@ those of eight views take eight times as long.
 
 import argparse
 import sys
+from itertools import combinations
 
 import numpy as np
+from tqdm import tqdm
 
 from kit import folds, masks, score, tuning
 from kit.bootstrap import interval
 from kit.counts import count
 from kit.objects import describe_cuts, find_objects, read_cuts
-from kit.settings import TuneSettings
+from kit.settings import OPTIONS, TuneSettings
 
-STEPS = (  # text, options, views
-    ("tuned: threshold, area, confidence", (), 1),
-    ("+ threshold by size", ("size",), 1),
-    ("+ hysteresis", ("size", "hysteresis"), 1),
-    ("+ rectangles", ("size", "hysteresis", "rectangles"), 1),
-    ("+ gate", ("size", "hysteresis", "rectangles", "gate"), 1),
-    ("rectangles alone", ("rectangles",), 1),
-    ("gate alone", ("gate",), 1),
-    ("rectangles and gate", ("rectangles", "gate"), 1),
-    ("+ TTA 8, no gate", ("size", "hysteresis", "rectangles"), 8),
-    ("+ TTA 8 and gate", ("size", "hysteresis", "rectangles", "gate"), 8),
-    ("rectangles, gate, TTA 8", ("rectangles", "gate"), 8),
-)
+TTA = "TTA 8"
+STEPS = ("size", "hysteresis", "rectangles", TTA, "gate")  # a row each, with all before it
 
 
 def main(arguments: list[str]) -> None:
@@ -44,33 +36,40 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     from kit.tf.inference import open_holdout
 
-    rows: list[tuple[str, np.ndarray, str]] = []
-    truth = scenes = None
+    found: dict[frozenset[str], np.ndarray] = {}  # F2 of each image by the steps taken
+    cuts: dict[frozenset[str], str] = {}
     for views in (1,) if options.no_tta else (1, 8):
         read, truth, scenes, presence = open_holdout(options.models, options.records, tta=views)
-        if not rows:
-            plain = masks.concatenate([find_objects([truth.ids[k]], [read(k)]) for k in range(len(truth))])
-            rows.append(("threshold 128 alone", score.f2(count(truth, plain)), ""))
-        for text, chosen, wanted in STEPS:
-            if wanted == views and ("gate" not in chosen or presence is not None):
-                tuned = tuning.tune_maps(read, truth, scenes, presence, TuneSettings(empty_share=options.empty_share, options=chosen))
-                cuts = read_cuts(tuned.fields, text)
-                rows.append((text, score.f2(count(truth, tuned.prediction)), "blank wins" if cuts.blank else describe_cuts(cuts)))
+        if views == 1:
+            plain = score.f2(count(truth, masks.concatenate([find_objects([truth.ids[k]], [read(k)]) for k in range(len(truth))])))
+        known = [name for name in OPTIONS if name != "gate" or presence is not None]
+        for chosen in tqdm([some for size in range(len(known) + 1) for some in combinations(known, size)], desc="tuning", ascii=True):
+            tuned = tuning.tune_maps(read, truth, scenes, presence, TuneSettings(empty_share=options.empty_share, options=chosen))
+            taken = frozenset(chosen) | ({TTA} if views == 8 else set())
+            found[taken] = score.f2(count(truth, tuned.prediction))
+            best = read_cuts(tuned.fields, "tuning")
+            cuts[taken] = "blank wins" if best.blank else describe_cuts(best)
     empty = masks.count_objects(truth) == 0
+    steps = [step for step in STEPS if any(step in taken for taken in found)]
+    rows = [("threshold 128 alone", plain, ""), ("tuned: threshold, area, confidence", found[frozenset()], cuts[frozenset()])]
+    for number, step in enumerate(steps, 1):
+        taken = frozenset(steps[:number])
+        rows.append((f"+ {step}", found[taken], cuts[taken]))
     rows.append(("blank", empty.astype(float), ""))
-    report(rows, empty, folds.group(scenes), options.empty_share)
 
+    def compare(change: np.ndarray) -> str:
+        low, high = interval(change, folds.group(scenes), empty=empty, empty_share=options.empty_share)
+        return f"{score.f2_weighted(change, empty, options.empty_share):+.3f} ({low:+.3f} to {high:+.3f})"
 
-def report(rows, empty: np.ndarray, groups: np.ndarray, empty_share: float) -> None:
-    """Prints one line a row."""
-    print(f"{len(empty)} images, {empty.sum()} of them empty, out of fold; re-weighted to {empty_share:.1%} empty")
-    print(f"{'':36} ships   empty   re-weighted   difference to the first row (95% interval over scenes)   cuts chosen on all")
-    for text, values, cuts in rows:
-        weighted = score.f2_weighted(values, empty, empty_share)
-        change = score.f2_weighted(values - rows[0][1], empty, empty_share)
-        low, high = interval(values - rows[0][1], groups, empty=empty, empty_share=empty_share)
-        parts = f"{values[~empty].mean():.3f}   {values[empty].mean():.3f}   {weighted:.3f}"
-        print(f"{text:36} {parts}         {change:+.3f} ({low:+.3f} to {high:+.3f})   {cuts}")
+    print(f"{len(empty)} images, {empty.sum()} of them empty, out of fold; re-weighted to {options.empty_share:.1%} empty")
+    print(f"{'':36} ships   empty   re-weighted   difference to the first row   cuts chosen on all")
+    for text, values, about in rows:
+        parts = f"{values[~empty].mean():.3f}   {values[empty].mean():.3f}   {score.f2_weighted(values, empty, options.empty_share):.3f}"
+        print(f"{text:36} {parts}         {compare(values - plain)}     {about}")
+    print("each step with less without it, mean over all combinations of the others (95% intervals, as above, over scenes)")
+    for step in steps:
+        without = [taken for taken in found if step not in taken]
+        print(f"{step:36} {compare(np.mean([found[taken | {step}] - found[taken] for taken in without], axis=0))}")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from .writing import replacing
 WORDS = "words"  # the member that holds the JSON
 # What `read_arrays` raises for a file that is missing, damaged or none of ours: whoever reads knows what to do then.
 UNREADABLE = (OSError, ValueError, KeyError, EOFError, TypeError, NotImplementedError, RuntimeError, MemoryError, SyntaxError)
-UNREADABLE += (tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # type: ignore[assignment]
+UNREADABLE += (OverflowError, tokenize.TokenError, zipfile.BadZipFile, zlib.error)  # type: ignore[assignment]
 
 
 def write_arrays(path: Path, arrays: list[np.ndarray], words: dict) -> None:

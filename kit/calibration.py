@@ -24,6 +24,8 @@ def calibrate(presence: np.ndarray, holds: np.ndarray) -> tuple[float, float]:
     if not 0 < there < number:
         return 0.0, 0.0
     inputs = np.stack([logit(presence), np.ones(number)], axis=1)
+    if np.ptp(inputs[:, 0]) == 0:
+        return 0.0, 0.0
     wanted = np.where(holds, (there + 1) / (there + 2), 1 / (number - there + 2))
 
     def lose(line):  # with a little pull to the network's own scale, so that separable images stay finite

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import __version__
 from .competition import AIRBUS, PRESETS, find_competition
-from .errors import KitError
+from .errors import KitError, printable
 from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
 
 # Modules of the extra `train`; where one is missing the error names the extra.
@@ -94,9 +94,9 @@ def make_parser() -> argparse.ArgumentParser:
             _add_settings(verb, settings)
         return verb
 
-    def add_competition(verb):
-        text = f"conventions of the CSVs and the folder: {', '.join(PRESETS)}, or a .json file of fields (default {AIRBUS.name})"
-        verb.add_argument("--competition", dest="preset", default=AIRBUS.name, metavar="NAME|FILE.json", help=text)
+    def add_competition(verb, default=AIRBUS.name, words=AIRBUS.name):
+        text = f"conventions of the CSVs and the folder: {', '.join(PRESETS)}, or a .json file of fields (default {words})"
+        verb.add_argument("--competition", dest="preset", default=default, metavar="NAME|FILE.json", help=text)
 
     verb = add("demo", "a practice competition and the whole road on it, in minutes", _demo)
     verb.add_argument("--out", default="demo", help="folder to make (default demo; one that an earlier demo made is replaced)")
@@ -123,7 +123,7 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("--maps", metavar="DIR", help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv")
     verb.add_argument("--tuning", metavar="FILE", help="with --maps: what kit tune wrote (default: DIR/tuning.json where there is one)")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="with --maps: image size in px (default: the competition's)")
-    add_competition(verb)
+    add_competition(verb, None, f"the models' own; with --maps {AIRBUS.name}")
     verb = add("score", "object F2 of a prediction against the truth", _score)
     verb.add_argument("truth", metavar="TRUTH.csv")
     verb.add_argument("prediction", metavar="PREDICTION.csv")
@@ -176,7 +176,7 @@ def _pack(options):
     print(manifest["table"])
     for item in manifest["skipped"]:
         line = f"left out: {item['image']}: {item['reason']}"
-        print(line if line.isprintable() else ascii(line))  # a file name may hold what a terminal obeys
+        print(printable(line))
 
 
 def _train(options):
@@ -218,14 +218,14 @@ def _predict(options):
         _only_with_maps(options, tuning=None, shape=None)
         from .tf.inference import predict
 
-        competition = None if options.preset == AIRBUS.name else find_competition(options.preset)
+        competition = None if options.preset is None else find_competition(options.preset)
         found = _interruptible(predict, models, place, out, competition=competition, **_settings(options, PredictSettings))
     else:
         if len(options.places) != 2 or options.tta or options.scale:
             raise KitError("with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale")
         from .prediction import predict_maps
 
-        competition = find_competition(options.preset).with_shape(options.shape)
+        competition = find_competition(options.preset or AIRBUS.name).with_shape(options.shape)
         given = {"tuning": options.tuning, "competition": competition, "allow_missing": options.allow_missing}
         found = _interruptible(predict_maps, options.maps, place, out, **given)
     print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")

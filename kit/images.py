@@ -22,6 +22,7 @@ FORMATS = {"jpg": ("JPEG",), "jpeg": ("JPEG",), "png": ("PNG",)}
 def wary():
     """Inside the block Pillow refuses an image of more than 89 million pixels; in all threads, so one thread enters it."""
     with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="PIL")  # of metadata that are odd
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         yield
 

@@ -6,11 +6,13 @@ import csv
 import io
 import math
 import os
+import struct
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from .arrays import UNREADABLE
 from .competition import image_path
 from .components import to_uint8
 from .errors import KitError
@@ -45,7 +47,7 @@ def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
     path = find_map(folder, name)
     if path is None:
         raise KitError(f"{folder / name}.png: the map is missing, and there is no .npy either")
-    found = _read_png(path) if path.suffix == ".png" else _read_array(path)
+    found = _read_png(path, shape) if path.suffix == ".png" else _read_array(path)
     if found.ndim != 2 or (shape is not None and found.shape != tuple(shape)):
         expected = "(height, width)" if shape is None else str(tuple(map(int, shape)))
         raise KitError(f"{path}: the map has shape {found.shape}, expected {expected}")
@@ -59,23 +61,25 @@ def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
     return to_uint8(found)
 
 
-def _read_png(path: Path) -> np.ndarray:
+def _read_png(path: Path, shape) -> np.ndarray:
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             image.verify()  # the checksums of all parts
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if shape is not None and image.size != (shape[1], shape[0]):  # before it costs memory
+                raise KitError(f"{path}: the map has shape {image.size[::-1]}, expected {tuple(map(int, shape))}")
             if image.mode not in ("L", "1"):
                 raise KitError(f"{path}: the PNG's mode is {image.mode}, expected 8-bit gray")
             return np.array(image.convert("L"))
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (*UNREADABLE, IndexError, struct.error, Image.DecompressionBombError) as error:
         raise KitError(f"{path}: cannot be read as a PNG, is it whole? {error}") from None
 
 
 def _read_array(path: Path) -> np.ndarray:
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, TypeError, MemoryError) as error:
+    except UNREADABLE as error:
         raise KitError(f"{path}: cannot be read as an array: {' '.join(str(error).split())[:120]}") from None
     if not isinstance(found, np.ndarray):
         raise KitError(f"{path}: holds several arrays, expected one map")

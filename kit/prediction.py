@@ -21,7 +21,8 @@ from . import __version__, objects, pool, progress, rows, submission
 from . import masks as table
 from .claims import clear
 from .competition import AIRBUS, Competition, read_json
-from .errors import KitError
+from .errors import KitError, printable
+from .images import wary
 from .maps import PRESENCE, find_map, read_map, read_presence
 from .masks import Masks
 from .objects import Cuts
@@ -65,6 +66,9 @@ def predict_batches(
     follow from; words: JSON, what the one beside the CSV says of them. Raises KitError where another run is at work, on a full disk, and
     where all images of the first shard are bad; what make_batches and load raise comes through. Finished shards stay in OUT.csv.parts.
     """
+    if len(competition.labels) > 1:
+        number = len(competition.labels)
+        raise KitError(f"competition {competition.name}: has {number} labels, masks are predicted for one; kit.write_csv takes all")
     out = Path(out)
     report, work = place_report(out), out.with_name(f"{out.name}.parts")
     with hold_parts(work):
@@ -77,7 +81,7 @@ def predict_batches(
             first = next(name for name in ids if name in reasons)
             line = f"{len(reasons)} of {len(ids)} images could not be read and are predicted blank, listed in {report}; "
             line += f"the first: {first}: {reasons[first]}"
-            print(f"kit predict: {line if line.isprintable() else ascii(line)}")
+            print(f"kit predict: {printable(line)}")
         write_submission(found, out, competition, sample, {**words, "missing": absent, "unreadable": bad})
         remove_parts(work)
     return found
@@ -91,8 +95,8 @@ def place_report(out) -> Path:
     if report == out:
         raise KitError(f"{out}: that is the name of the JSON beside the submission; give it another ending, such as .csv")
     check_target(report)
-    if report.exists() and "submission" not in read_json(report, "it would be replaced by the JSON beside the submission"):
-        raise KitError(f"{report}: is not the JSON of a submission, and would be replaced by one; choose another name than {out.name}")
+    if report.exists() and read_json(report, "it would be replaced by the JSON beside the submission").get("submission") != out.name:
+        raise KitError(f"{report}: is not the JSON of {out.name}, and would be replaced by it; choose another name")
     return report
 
 
@@ -259,17 +263,18 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
         return [read_map(folder, ids[place], shape) for place in places], None if presence is None else presence[places]
 
     stamps = [None if file is None else (file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return predict_batches(
-        out,
-        sample,
-        ids,
-        cuts,
-        make_batches,
-        plan={"maps": stamps, "presence": None if presence is None else presence.tolist()},
-        words={"maps": folder.resolve().name, "cuts": dataclasses.asdict(cuts), "holdout": figures},
-        missing=missing,
-        competition=competition,
-    )
+    with wary():
+        return predict_batches(
+            out,
+            sample,
+            ids,
+            cuts,
+            make_batches,
+            plan={"maps": stamps, "presence": None if presence is None else presence.tolist()},
+            words={"maps": folder.resolve().name, "cuts": dataclasses.asdict(cuts), "holdout": figures},
+            missing=missing,
+            competition=competition,
+        )
 
 
 def _find_presence(folder: Path, ids: Sequence[str], missing: Collection[str]) -> np.ndarray:

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from .calibration import EDGE
 from .candidates import LEVELS, Candidates
 from .jit import compiled
 from .objects import Cuts
@@ -23,6 +24,7 @@ PEAKS = (0, 153, 179, 204, 230, 250)
 FITS = (2.0, 0.7, 0.6, 0.5)  # 2: no rectangles
 GATES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # times the odds at which the cut is best in theory; 0: no gate. The search looks nowhere else
 SHAPE = (len(SIZES), len(AREAS), len(CONFIDENCES), len(PEAKS), len(FITS), len(GATES))
+LIMIT = math.log((1 - EDGE) / EDGE)
 PLAIN = (SIZES.index((128, 128, 0)), 0, 0, 0, 0, 0)  # threshold 128 and no cut
 
 
@@ -39,7 +41,9 @@ def place_gate(f2_ships, times, slope, offset, odds):
     if f2_ships <= 0:
         return 2.0
     value = (math.log(times / f2_ships) - math.log(odds) - offset) / slope
-    return 1 / (1 + math.exp(-value)) if value > -30 else 0.0
+    if abs(value) >= LIMIT:  # beyond what `logit` tells apart
+        return 0.0 if value < 0 else 2.0
+    return 1 / (1 + math.exp(-value))
 
 
 @compiled

@@ -165,7 +165,7 @@ class TuneSettings(Settings):
     )
     tta: int = setting(1, "views of each image that are averaged: as it is, its flips, its quarter turns too", choices=VIEWS)
     scale: int = setting(1, "images are shrunk by this factor first, maps enlarged: for networks trained on smaller images", low=1, high=8)
-    seed: int = setting(0, "seed of the halves of scenes and of the bootstrap", low=0, high=LARGEST_SEED)
+    seed: int = setting(0, "seed of the parts of scenes and of the bootstrap", low=0, high=LARGEST_SEED)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ MOUNTS = Path("/kaggle/input")
 LARGEST = 2**28  # bytes of one file
 
 
+class Unreachable(KitError):
+    """A file that was listed and that the system does not hand out: nothing is known of what it holds."""
+
+
 class Refused(KitError):
     """A file that was made to do harm: it stops the work, where a merely damaged one is left out."""
 
@@ -177,9 +181,9 @@ def _read_file(folder: Path, file: File) -> bytes:
         with open(os.path.join(folder, file.name), "rb", buffering=0) as opened:
             return opened.readall()
     except FileNotFoundError:
-        raise KitError(f"{file.name}: no such file") from None
+        raise Unreachable(f"{file.name}: no such file") from None
     except OSError as error:
-        raise KitError(f"{file.name}: cannot be read: {error.strerror or error}") from None
+        raise Unreachable(f"{file.name}: cannot be read: {error.strerror or error}") from None
 
 
 def _read_entry(descriptor: int, path: Path, file: File) -> bytes:
@@ -188,7 +192,7 @@ def _read_entry(descriptor: int, path: Path, file: File) -> bytes:
     try:
         return _unpack(descriptor, path, file)
     except OSError as error:
-        raise KitError(f"{path}: entry {file.name!r} cannot be read: {error.strerror or error}") from None
+        raise Unreachable(f"{path}: entry {file.name!r} cannot be read: {error.strerror or error}") from None
 
 
 def _unpack(descriptor: int, path: Path, file: File) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -73,7 +74,8 @@ class Holdout:
             return cuts
         weights = self.weights(chosen) * ~self.empty
         ships = float(weights @ self.score(cuts)) / max(float(weights.sum()), 1e-12)
-        return dataclasses.replace(cuts, min_presence=min(place_gate(ships, GATES[point[5]], *self.line(chosen)), 1.0))
+        gate = place_gate(ships, GATES[point[5]], *self.line(chosen))
+        return Cuts(blank=True) if gate > 1 else dataclasses.replace(cuts, min_presence=gate)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,10 +96,17 @@ def tune_maps(
     read: the uint8 map (height, width) of the image at a position of `truth`; scenes: int64 (images,), -1 unknown; presence: float
     (images,), the probability that each image holds an object, None where the network does not say. The search looks at the components of
     the maps (kit.candidates); the figure comes from the masks that `find_objects` makes, as a prediction would. Where it is not above
-    blank's, the cuts are blank. Raises KitError where all images are of one scene.
+    blank's, the cuts are blank. Raises KitError where all images are of one scene, where none holds an object, and where none is empty
+    although empty ones shall count.
     """
+    objects = table.count_objects(truth)
+    if not objects.any():
+        raise KitError("no image of the holdout holds an object; there is nothing to choose by")
+    if settings.empty_share and objects.all():
+        way = "give some, or choose for images with objects alone: --empty-share 0"
+        raise KitError(f"no image of the holdout is empty, so F2 at {settings.empty_share:.1%} empty images cannot be known; {way}")
     presence = None if presence is None else np.asarray(presence, float)
-    holdout = Holdout(find_candidates(read, truth), table.count_objects(truth), presence, settings.empty_share)
+    holdout = Holdout(find_candidates(read, truth), objects, presence, settings.empty_share)
     part = split_scenes(scenes, holdout.objects, settings.seed)
     everything = np.ones(len(truth), bool)
     chosen = [everything, *(part != number for number in range(part.max() + 1))]
@@ -117,7 +126,7 @@ def tune_maps(
         values,
         folds.group(scenes),
         empty=holdout.empty,
-        empty_share=settings.empty_share if 0 < holdout.empty.sum() < len(truth) else None,
+        empty_share=settings.empty_share if holdout.empty.any() else None,
         seed=settings.seed,
     )
     blank = float(weights @ holdout.empty)
@@ -129,7 +138,7 @@ def tune_maps(
         "f2_blank": blank,
     }
     best = cuts[0]
-    if found["f2"] <= blank and not holdout.empty.all():
+    if found["f2"] <= blank or best.blank:
         best = Cuts(blank=True)
         found |= {"f2_tuned": found["f2"], "f2": blank, "f2_low": blank, "f2_high": blank}
     about = {"empty_share": settings.empty_share, **found, "images": len(truth), "options": list(settings.options)}
@@ -145,36 +154,51 @@ def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIR
     damaged file.
     """
     chosen, maps, out = TuneSettings(**settings), Path(maps), Path(out)
+    check_competition(competition)
     if chosen.tta != 1 or chosen.scale != 1:
         raise KitError("--tta and --scale are for models; maps made elsewhere are what they are")
-    check_target(out)
+    for target in (out, out.with_suffix(".png")):
+        check_target(target)
+        if target in (Path(truth), Path(scenes or "")) or out.suffix == ".png":
+            raise KitError(f"{target}: the cuts are written as JSON, and a picture beside them as PNG; choose another name")
     if not maps.is_dir():
         raise KitError(f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id")
-    ids = [name for name in rows.read_ids(truth, competition) if find_map(maps, name)]
+    listed = rows.read_ids(truth, competition)
+    known = set(listed)
+    absent = [path.stem for path in sorted(maps.iterdir()) if path.suffix in (".png", ".npy") and path.stem not in known]
+    absent = list(dict.fromkeys(absent)) if competition.absent_is_empty else []
+    ids = [name for name in (*listed, *absent) if find_map(maps, name)]
     if not ids:
         raise KitError(f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png")
     if competition.height is None:
         competition = competition.with_shape(read_map(maps, ids[0]).shape)
-    real = table.select_ids(rows.read_csv(truth, competition), ids)
+    real = table.concatenate([rows.read_csv(truth, competition), table.blank(absent, competition.shape)])
+    real = table.select_ids(real, ids)
     given = read_presence(maps)
     lacking = next((name for name in ids if name not in given), None)
-    if given and lacking is not None:
+    if (maps / PRESENCE).exists() and lacking is not None:
         raise KitError(f"{maps / PRESENCE}: says nothing of {lacking}; give all images or none")
-    known = {} if scenes is None else _read_scenes(scenes)
-    lacking = next((name for name in ids if name not in known), None)
-    if known and lacking is not None:
+    scene = {} if scenes is None else _read_scenes(scenes)
+    lacking = next((name for name in ids if name not in scene), None)
+    if scenes is not None and lacking is not None:
         raise KitError(f"{scenes}: has no row for {lacking}, which has a map")
     of = "every image is taken for a scene of its own" if scenes is None else f"scenes of {Path(scenes).name}"
     print(f"kit tune: {len(ids)} images with a map; {of}")
     tuned = tune_maps(
         lambda image: read_map(maps, ids[image], real.shapes[image]),
         real,
-        np.array([known.get(name, -1) for name in ids], np.int64),
+        np.array([scene.get(name, -1) for name in ids], np.int64),
         np.array([given[name] for name in ids]) if given else None,
         chosen,
     )
     write_tuning(tuned, out)
     return tuned
+
+
+def check_competition(competition: Competition) -> None:
+    """KitError where a row of the truth is not one object, which is what the cuts are chosen by."""
+    if competition.row != "object" or competition.label_column or competition.label_separator:
+        raise KitError(f"competition {competition.name}: cuts are chosen for the F2 of objects without labels, one a row")
 
 
 def write_tuning(tuned: Tuning, path: Path) -> None:
@@ -190,11 +214,15 @@ def _read_scenes(path) -> dict[str, int]:
             lines = csv.DictReader(file, strict=True)
             if not {"ImageId", "scene"} <= set(lines.fieldnames or ()):
                 raise KitError(f"{path}: has no columns ImageId and scene; folds.csv of the records has them")
-            texts = {line["ImageId"]: line["scene"] or "-1" for line in lines}
+            pairs = [(line["ImageId"], line["scene"] or "-1") for line in lines]
     except FileNotFoundError:
         raise KitError(f"{path}: no such file") from None
     except (OSError, ValueError, csv.Error) as error:
         raise KitError(f"{path}: cannot be read: {error}") from None
+    texts = dict(pairs)
+    if len(texts) < len(pairs):
+        twice = next(name for (name, _), (other, _) in itertools.pairwise(sorted(pairs)) if name == other)
+        raise KitError(f"{path}: names the scene of {twice} twice")
     numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
     return {name: numbers[text] for name, text in texts.items()}
 

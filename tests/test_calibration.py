@@ -28,5 +28,9 @@ def test_a_network_that_knows_nothing_gets_no_line():
     assert calibrate(np.array([0.3, 0.4]), np.array([True, True])) == (0.0, 0.0)
 
 
+def test_a_network_that_says_the_same_of_all_gets_no_line():
+    assert calibrate(np.ones(20), np.arange(20) < 9) == calibrate(np.full(20, 0.3), np.arange(20) < 9) == (0, 0)
+
+
 def test_logits_of_certain_images_are_finite():
     assert np.isfinite(logit(np.array([0.0, 1.0]))).all() and np.isclose(logit(0.5), 0)

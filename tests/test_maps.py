@@ -92,6 +92,28 @@ def test_nothing_is_unpickled(tmp_path):
     assert not (tmp_path / "sprung").exists()
 
 
+def test_damaged_headers_are_refused(tmp_path):
+    data = io.BytesIO()
+    np.save(data, IMAGE)
+    whole = data.getvalue()
+    for damaged in (
+        b"PK\3\4" + whole,
+        whole.replace(b"'shape'", b"'shape\0"),
+        whole.replace(b"(", b"(("),
+        whole.replace(b"(", b"(9999999999999999999999", 1),
+        whole[:30],
+    ):
+        (tmp_path / "a.npy").write_bytes(damaged)
+        with pytest.raises(KitError, match="cannot be read as an array"):
+            maps.read_map(tmp_path, "a")
+    (tmp_path / "a.npy").unlink()
+    maps.write_map(tmp_path, "a", IMAGE)
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "a.png").write_bytes(whole[:33] + whole[-12:])  # without pixels
+    with pytest.raises(KitError, match="cannot be read as a PNG"):
+        maps.read_map(tmp_path, "a")
+
+
 def test_two_maps_of_one_image_are_an_error(tmp_path):
     maps.write_map(tmp_path, "a.jpg", IMAGE)
     np.save(tmp_path / "a.jpg.npy", IMAGE)

@@ -1,4 +1,5 @@
 import contextlib
+import dataclasses
 import functools
 import hashlib
 import json
@@ -15,7 +16,7 @@ import pytest
 from PIL import Image
 
 from kit import prediction, rows, writing
-from kit.competition import Competition
+from kit.competition import PRESETS, Competition
 from kit.errors import KitError
 from kit.objects import Cuts, find_objects
 from kit.parts import SHARD, split_shards
@@ -406,12 +407,19 @@ def test_batches_that_wait_are_few(tmp_path, monkeypatch, expected, executor):
 
 
 def test_json_that_is_no_submissions_is_not_replaced(tmp_path):
-    (tmp_path / "out.json").write_text('{"threshold": 128}')
-    with pytest.raises(KitError, match="is not the JSON of a submission"):
-        predict(tmp_path)
-    assert (tmp_path / "out.json").read_text() == '{"threshold": 128}'
+    for text in ('{"threshold": 128}', '{"submission": "out.txt"}'):
+        (tmp_path / "out.json").write_text(text)
+        with pytest.raises(KitError, match=r"is not the JSON of out\.csv, and would be replaced"):
+            predict(tmp_path)
+        assert (tmp_path / "out.json").read_text() == text
     with pytest.raises(KitError, match="give it another ending"):
         prediction.place_report(tmp_path / "out.json")
+
+
+def test_masks_of_several_labels_are_not_written_as_the_first(tmp_path):
+    with pytest.raises(KitError, match="has 4 labels, masks are predicted for one"):
+        predict(tmp_path, competition=dataclasses.replace(PRESETS["severstal"], labels=tuple("1234")))
+    assert not (tmp_path / "out.csv").exists()
 
 
 def test_a_submission_that_would_be_rejected_leaves_the_one_before(tmp_path, monkeypatch):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import subprocess
 import sys
@@ -7,6 +8,8 @@ import pytest
 from PIL import Image
 
 from kit import dense, masks, search, tuning
+from kit.candidates import find_candidates
+from kit.competition import AIRBUS, PRESETS
 from kit.counts import count
 from kit.errors import KitError
 from kit.maps import write_map
@@ -97,15 +100,11 @@ def test_of_equal_points_the_one_without_cuts_is_chosen(made):
 
 
 def search_nothing():
-    from kit.candidates import find_candidates
-
     return find_candidates(lambda image: np.zeros((8, 8), np.uint8), masks.blank(list("abcd"), (8, 8)))
 
 
 def test_the_middle_of_the_plateau_is_chosen_not_a_lone_peak(made):
     maps, truth = made
-    from kit.candidates import find_candidates
-
     holdout = tuning.Holdout(find_candidates(maps.__getitem__, truth), masks.count_objects(truth), None, 0.5)
     surface = np.full(search.SHAPE, 0.5, np.float32)
     surface[0:8, 1:4, 2:5, 1:4, 0, 0] = 0.9  # broad
@@ -129,10 +128,6 @@ def test_an_option_that_is_left_out_stays_off(name):
 def test_the_gate_drops_images_that_the_network_doubts(made):
     """Empty images whose false alarms look like ships, but which the network knows to be empty."""
     _, truth = made
-    maps = [
-        np.where(dense.to_labels(truth, place - 1 + place % 2 * 1 if place % 2 else place + 1) > 0, 200, 0).astype(np.uint8)
-        for place in range(48)
-    ]
     maps = [np.where(dense.to_labels(truth, place if place % 2 else place + 1) > 0, 200, 0).astype(np.uint8) for place in range(48)]
     presence = np.where(np.arange(48) % 2, 0.8, 0.6) + np.random.default_rng(0).uniform(-0.05, 0.05, 48)
     for gated in (False, True):
@@ -200,8 +195,6 @@ def test_maps_from_elsewhere_are_tuned_where_tensorflow_cannot_be_imported(folde
 
 def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
     truth = folder / "truth.csv"
-    from kit.competition import AIRBUS
-
     small = AIRBUS.with_shape((64, 64))
 
     def tune(maps=folder / "maps", **options):
@@ -219,14 +212,61 @@ def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
     (folder / "some.csv").write_text("ImageId,scene\n0.jpg,1\n")
     with pytest.raises(KitError, match=r"no row for 1\.jpg"):
         tune(scenes=folder / "some.csv")
-    (folder / "maps" / "presence.csv").write_text("ImageId,presence\n0.jpg,0.5\n")
-    with pytest.raises(KitError, match=r"presence\.csv: says nothing of 1\.jpg"):
-        tune()
+    for text in ("", "0.jpg,1\n1.jpg,2\n0.jpg,1\n"):
+        (folder / "some.csv").write_text(f"ImageId,scene\n{text}")
+        with pytest.raises(KitError, match="the scene of 0.jpg twice" if text else r"no row for 0\.jpg"):
+            tune(scenes=folder / "some.csv")
+    for text in ("", "0.jpg,0.5\n"):
+        (folder / "maps" / "presence.csv").write_text(f"ImageId,presence\n{text}")
+        with pytest.raises(KitError, match=r"presence\.csv: says nothing of [01]\.jpg"):
+            tune()
     (folder / "maps" / "presence.csv").unlink()
     np.save(folder / "maps" / "1.jpg.npy", np.full((64, 64), 3.0))
     with pytest.raises(KitError, match=r"1\.jpg\.npy.*logits"):
         tune()
     assert not (folder / "out.json").exists()
+    for target in ("out.png", "truth.csv"):
+        with pytest.raises(KitError, match="choose another name"):
+            tuning.tune_folder(folder / "maps", truth, folder / target, competition=small)
+    (folder / "dir.png").mkdir()
+    with pytest.raises(KitError, match=r"dir\.png: is a folder"):
+        tuning.tune_folder(folder / "maps", truth, folder / "dir.json", competition=small)
+    with pytest.raises(KitError, match="tgs-salt: cuts are chosen for the F2 of objects"):
+        tuning.tune_folder(folder / "maps", truth, folder / "out.json", competition=PRESETS["tgs-salt"])
+
+
+def test_images_of_one_kind_cannot_be_re_weighted(made):
+    maps, truth = made
+    ships = masks.select(truth, np.arange(1, 48, 2))
+    settings = TuneSettings(empty_share=0.5)
+    with pytest.raises(KitError, match=r"no image of the holdout is empty, so F2 at 50\.0%.*--empty-share 0"):
+        tuning.tune_maps(maps[1::2].__getitem__, ships, np.arange(24), None, settings)
+    with pytest.raises(KitError, match="nothing to choose by"):
+        tuning.tune_maps(maps[::2].__getitem__, masks.select(truth, np.arange(0, 48, 2)), np.arange(24), None, settings)
+    fields = tuning.tune_maps(maps[1::2].__getitem__, ships, np.arange(24), None, TuneSettings(empty_share=0)).fields
+    assert np.isclose(fields["f2"], 1) and fields["f2_blank"] == 0
+
+
+def test_images_that_the_truth_leaves_out_may_be_empty(folder, made):
+    """Where a competition says so: those with a map and without a row."""
+    rule = dataclasses.replace(AIRBUS.with_shape((64, 64)), absent_is_empty=True)
+    lines = [line for line in (folder / "truth.csv").read_text().splitlines() if not line.endswith(",")]
+    (folder / "truth.csv").write_text("\n".join(lines) + "\n")
+    found = tuning.tune_folder(folder / "maps", folder / "truth.csv", folder / "out.json", competition=rule, empty_share=0.5)
+    assert found.fields["images"] == 48 and found.fields["f2"] == 1 and found.fields["f2_blank"] == 0.5
+
+
+def test_a_gate_that_no_image_passes_is_a_blank_one(made, monkeypatch):
+    """What the network says is the same within a hair, and a gate above all of it is none that the holdout supports."""
+    maps, truth = made
+    presence = np.where(np.arange(48) % 2, 1 - 1e-9, 1 - 2e-9)
+    holdout = tuning.Holdout(find_candidates(maps.__getitem__, truth), masks.count_objects(truth), presence, 0.5)
+    everything = np.ones(48, bool)
+    assert holdout.line(everything)[:2] == (0, 0)
+    assert holdout.read((*search.PLAIN[:5], 3), everything).min_presence == 0
+    monkeypatch.setattr(tuning.Holdout, "line", lambda self, chosen: (1.0, 0.0, 1e-6))
+    cuts = holdout.read((*search.PLAIN[:5], 5), everything)
+    assert cuts.blank and holdout.score(cuts).sum() == 24
 
 
 def test_a_scene_may_be_any_text(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from ..calibration import logit
 from ..index import Index
 from ..maps import average
 from .crops import average_areas
@@ -47,14 +49,16 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
     """A function from uint8 images (batch, height, width, 3) to `Found`, still on the device; the network is compiled once.
 
     tta: views (1, 4 or 8) whose float32 probabilities are averaged. scale: images are shrunk by this factor, each pixel the mean of an
-    area, and the probabilities are enlarged again, bilinearly. Rounding to uint8 comes last, and once.
+    area, and the probabilities are enlarged again, bilinearly. Rounding to uint8 comes last, and once. A probability that is no number is
+    an InvalidArgumentError: rounded it would be an empty map.
     """
     run, views = forward(network), VIEWS[tta]
+    check = functools.partial(tf.debugging.check_numerics, message="a map of the network; are its weights sound?")
 
     @tf.function(reduce_retracing=True)
     def find_once(images) -> Found:  # one graph takes half of what the calls below take beside the network
         found = network(images, training=False)
-        return quantize(find_map(found)), find_presence(found)
+        return quantize(check(find_map(found))), find_presence(found)
 
     def find(images) -> Found:
         images = tf.convert_to_tensor(images)
@@ -70,7 +74,7 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
             total, presence = total / len(views), None if presence is None else presence / len(views)
         if scale > 1:
             total = tf.image.resize(total[..., None], images.shape[1:3])[..., 0]  # bilinear, half-pixel centers
-        return quantize(total), presence
+        return quantize(check(total)), presence
 
     return find_once if tta == scale == 1 else find
 
@@ -85,6 +89,11 @@ def collect(found: list[Found]) -> tuple[np.ndarray, np.ndarray | None]:
 
 
 def average_presence(found: list[np.ndarray | None]) -> np.ndarray | None:
-    """The mean over the networks that say how likely an image holds an object, float32 (images,), taken in float64; None: none says."""
-    known = [np.asarray(presence, np.float64) for presence in found if presence is not None]
-    return np.mean(known, axis=0).astype(np.float32) if known else None
+    """What the networks say together of how likely an image holds an object, float32 (images,); None: none says.
+
+    It is the mean of their logits: that of probabilities would lie nearer to the middle than any, below a gate chosen on single networks.
+    """
+    known = [np.asarray(presence) for presence in found if presence is not None]
+    if len(known) < 2:
+        return known[0].astype(np.float32) if known else None
+    return (1 / (1 + np.exp(-np.mean([logit(presence) for presence in known], axis=0)))).astype(np.float32)

@@ -17,7 +17,8 @@ def explained(function):
         try:
             return function(*arguments, **options)
         except tf.errors.ResourceExhaustedError:
-            raise KitError("out of memory on the device; use a smaller --batch or --crop") from None
+            ways = "train with a smaller --batch or --crop, predict with fewer models or a larger --scale"
+            raise KitError(f"out of memory on the device; {ways}") from None
         except tf.errors.DataLossError as error:
             raise KitError(f"a shard of the records is damaged, pack again: {_first_line(error)}") from None
         except tf.errors.OpError as error:

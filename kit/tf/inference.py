@@ -23,12 +23,13 @@ from ..masks import Masks
 from ..objects import Cuts
 from ..parts import split_batches
 from ..prediction import Batch, Batches
+from ..records import digest_file
 from ..settings import PredictSettings, TuneSettings
 from ..tuning import Tuning
 from .ensemble import average_presence, choose_batch, collect, make_mapper
 from .failures import explained
 from .maps import compute_maps
-from .models import describe_model, load_model, pair_models, read_config
+from .models import describe_model, find_weights, load_model, pair_models, read_config
 from .reader import read_images
 
 
@@ -80,13 +81,23 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
     of TuneSettings. See open_holdout and kit.tuning.tune_maps.
     """
     chosen, pairs = TuneSettings(**settings), pair_models(models, networks)
+    for folder, _ in pairs:
+        tuning.check_competition(rules.from_json(read_config(folder)["competition"]))
+    described = [{name: model[name] for name in ("name", "weights", "fold")} for model in (describe_model(folder) for folder, _ in pairs)]
     holdout = open_holdout([folder for folder, _ in pairs], records, networks=networks, tta=chosen.tta, scale=chosen.scale)
     tuned = tuning.tune_maps(*holdout, chosen)
-    described = [{name: model[name] for name in ("name", "weights", "fold")} for model in (describe_model(folder) for folder, _ in pairs)]
+    for (folder, _), model in zip(pairs, described):
+        _check_unchanged(folder, model["weights"])
     tuned = dataclasses.replace(tuned, fields=tuned.fields | {"tta": chosen.tta, "scale": chosen.scale, "models": described})
     for folder, _ in pairs:
         tuning.write_tuning(tuned, folder / "tuning.json")
     return tuned
+
+
+def _check_unchanged(folder: Path, weights: str) -> None:
+    """KitError where the best weights of a model folder are others than those of SHA-256 `weights`, because its training went on."""
+    if digest_file(find_weights(folder)) != weights:
+        raise KitError(f"{folder}: its weights changed meanwhile, is a training at work there? Run the same command again")
 
 
 def _read_presence(folders: Sequence[Path], ids: np.ndarray) -> np.ndarray | None:
@@ -104,7 +115,7 @@ class Chosen(NamedTuple):
     cuts: Cuts
     tta: int
     scale: int
-    figures: dict  # what the holdout scored, {} without tuning
+    figures: dict  # what the holdout scored, {} without tuning of just this
 
 
 @explained
@@ -140,6 +151,8 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
         mappers = (
             [make_mapper(load_model(folder, network)[0], chosen.tta, chosen.scale) for folder, network in pairs] if len(places) else []
         )
+        for folder, model in zip(folders, described):
+            _check_unchanged(folder, model["weights"])
         todo = split_batches(places, batch)
         with sources.reading(source.path) as read, contextlib.closing(read_images(read, files, todo, shape)) as images:
             for held, pixels, bad in images:
@@ -161,6 +174,7 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
                 "batch": batch,
                 "competition": rules.to_json(competition),
                 "files": files,
+                "tensorflow": tf.__version__,
             },
             words={
                 "models": described,
@@ -186,7 +200,7 @@ def _find_competition(folders: Sequence[Path]) -> Competition:
     known = [read_config(folder)["competition"] for folder in folders]
     for folder, fields in zip(folders, known):
         if fields != known[0]:
-            raise KitError(f"{folder}: was trained on another competition than {folders[0]}; predict with models of one competition")
+            raise KitError(f"{folder}: was trained on another competition than {folders[0]}; take models of one competition")
     return rules.from_json(known[0])
 
 
@@ -206,13 +220,15 @@ def _choose(folders: Sequence[Path], described: Sequence[dict], asked: PredictSe
     print(f"kit predict: {paths[0]}: {objects.describe_cuts(cuts)}")
     try:
         known = TuneSettings(tta=fields.get("tta", 1), scale=fields.get("scale", 1))
-        weights = [model["weights"] for model in fields.get("models", [])]
+        weights = sorted(str(model["weights"]) for model in fields.get("models", []))
     except (KitError, TypeError, KeyError) as error:
         raise KitError(f"{paths[0]}: not written by kit tune ({error}); tune again") from None
-    if sorted(weights) != sorted(model["weights"] for model in described):
+    if weights != sorted(model["weights"] for model in described):
         print(f"kit predict: {paths[0]} was chosen for other weights than these; kit tune {all_folders} chooses for them")
+        figures = {}  # they say nothing of this prediction
     for name in ("tta", "scale"):
         asked_for, was = getattr(asked, name), getattr(known, name)
         if asked_for is not None and asked_for != was:
             print(f"kit predict: --{name} {asked_for}, but these cuts were chosen with --{name} {was}")
+            figures = {}
     return Chosen(cuts, asked.tta or known.tta, asked.scale or known.scale, figures)

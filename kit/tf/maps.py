@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import io
-import shutil
+import re
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -28,6 +28,7 @@ from .ensemble import collect, count_batch, make_mapper
 from .models import find_weights, load_model, read_config
 
 SIGNATURE = "source.sha256"
+OURS = re.compile(rf"\.png(\.tmp)?$|^({re.escape(PRESENCE)}|{re.escape(SIGNATURE)})$|\.tmp$")  # names of files in a folder of maps
 WAITING = 4  # batches of maps that may wait for the disk
 
 
@@ -48,6 +49,8 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
     index = open_index(source, [config["fold"]])
     folder = Path(model) / "".join(["maps", f"-tta{tta}" if tta > 1 else "", f"-scale{scale}" if scale > 1 else ""])
     batch = count_batch(index)
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        raise KitError(f"{folder}: is a link or a file, where kit tune keeps maps; remove it")
     with hold(folder, "kit tune"):
         detects = config["presence"] and "model" not in config["own"]
         lines, done = _take_up(folder, _sign(weights, source), index.truth.ids, detects)
@@ -132,8 +135,12 @@ def _take_up(folder: Path, signature: str, ids: np.ndarray, detects: bool) -> tu
     """
     signed = folder / SIGNATURE
     if not signed.is_file() or signed.read_bytes() != signature.encode():
-        for path in folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        left = list(folder.iterdir())
+        other = next((path for path in left if path.is_dir() or not OURS.search(path.name)), None)
+        if other is not None:
+            raise KitError(f"{other}: is nothing that kit tune writes, and the maps beside it are of other weights; move it away")
+        for path in left:
+            path.unlink()
         write_text(signed, signature)
     found = {path.name for path in folder.iterdir()}
     done = np.array([f"{name}.png" in found for name in ids])

@@ -45,7 +45,7 @@ def read_config(folder: Path) -> dict:
         rules.from_json(config["competition"])
         known = {"competition": config["competition"], "own": dict(config["own"])}
         return {**chosen, **known, **{name: str(config[name]) for name in ("records", "records_sha256")}}
-    except (KeyError, TypeError, ValueError, KitError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, KitError) as error:
         raise KitError(f"{path}: not the settings of a training ({error!r})") from None
 
 
@@ -88,5 +88,5 @@ def _count_steps(history: Path) -> int | None:
         with open(history, newline="", encoding="utf-8") as file:
             *_, last = csv.DictReader(file)
         return int(last["step"])
-    except (OSError, KeyError, TypeError, ValueError):
+    except (OSError, KeyError, TypeError, ValueError, csv.Error):
         return None

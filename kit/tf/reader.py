@@ -14,7 +14,7 @@ import tensorflow as tf
 from ..errors import KitError
 from ..images import look
 from ..pool import count_cores
-from ..sources import File, Refused, check
+from ..sources import File, Refused, Unreachable, check
 
 JPEG = b"\xff\xd8\xff"
 
@@ -34,7 +34,7 @@ def read_images(
 
     read: see kit.sources.reading; files: of all images; batches: places of the images of each; shape: (height, width) in px that an image
     has to have, None: any, and then a batch is one image. To be used inside of kit.images.wary, which is for one thread to enter. Raises
-    KitError for a file that was made to do harm.
+    KitError for a file that was made to do harm, and for one that is gone or cannot be read now: later it may be.
     """
     cores, waiting = count_cores(), deque[Future[Images]]()
     threads = ThreadPoolExecutor(cores)
@@ -55,7 +55,7 @@ def _read_batch(read: Callable[[File], bytes], files: Sequence[File], places: np
     for place in places.tolist():
         try:
             pixels.append(_decode(read, files[place], shape))
-        except Refused:
+        except (Refused, Unreachable):
             raise
         except KitError as error:
             bad[place] = str(error)

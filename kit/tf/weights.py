@@ -19,7 +19,7 @@ def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
         with warnings.catch_warnings():  # Keras warns of groups that it misses, then raises
             warnings.simplefilter("ignore")
             network.load_weights(str(path))
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, KeyError, RuntimeError, TypeError, AttributeError) as error:  # as h5py finds the damage
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KitError(
             f"{path}: not the weights of a U-Net with encoder {encoder} (another encoder, or a damaged file): {first[:160]}"

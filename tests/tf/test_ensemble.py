@@ -95,6 +95,13 @@ def test_a_mapper_compiles_its_network_once():
     assert len(traces) <= 3
 
 
+@pytest.mark.parametrize("tta", [1, 4])
+def test_a_map_that_is_no_number_is_an_error_not_an_empty_map(tta):
+    network = Own(lambda images: tf.cast(images[..., :1], tf.float32) / 0.0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="are its weights sound"):
+        make_mapper(network, tta)(IMAGES * 0)
+
+
 def test_several_networks_are_averaged_as_integers():
     one, other = Own(darkness), Own(lambda images: tf.cast(images[..., 1], tf.float32)[..., None] / 255)  # without presence, a channel more
     found = [make_mapper(part)(IMAGES) for part in (one, other)]
@@ -106,5 +113,7 @@ def test_several_networks_are_averaged_as_integers():
 def test_presence_is_averaged_over_those_that_have_it():
     a, b = RNG.random((2, 1000), np.float32)
     mean = average_presence([a, None, b])
-    assert mean.dtype == np.float32 and np.array_equal(mean, ((a.astype(float) + b) / 2).astype(np.float32))
+    odds = np.sqrt(a.astype(float) / (1 - a) * b / (1 - b))
+    assert mean.dtype == np.float32 and np.allclose(mean, odds / (1 + odds), atol=1e-6)
+    assert average_presence([np.float32([0.99, 0, 1]), np.float32([0.999, 0, 1])])[0] > 0.996  # not 0.9945: sure networks stay sure
     assert np.array_equal(average_presence([a]), a) and average_presence([None, None]) is None

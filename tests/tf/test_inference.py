@@ -13,7 +13,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from kit import dense, maps, masks, rows, submission
+from kit import dense, maps, masks, rows, sources, submission
 from kit.competition import find_competition, to_json
 from kit.errors import KitError
 from kit.index import open_index
@@ -236,6 +236,7 @@ def test_other_views_than_tuned_are_used_and_said(copy, few, tmp_path, capsys):
     found = predict(copy, few, tmp_path / "out.csv", networks=make_detector(), tta=4, scale=1)
     said = capsys.readouterr().out
     assert "--tta 4, but these cuts were chosen with --tta 8" in said and "--scale" not in said
+    assert json.loads((tmp_path / "out.json").read_text())["holdout"] == {}  # its figure is not of this
     assert found == predict_by_hand(few, found.ids, [make_detector()], tta=4)
 
 
@@ -243,6 +244,7 @@ def test_a_tuning_of_other_weights_is_used_and_said(copy, few, tmp_path, capsys)
     write_tuning(copy, models=[{"name": "model", "weights": "0" * 64, "fold": 0}])
     predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     assert "was chosen for other weights than these; kit tune" in capsys.readouterr().out
+    assert json.loads((tmp_path / "out.json").read_text())["holdout"] == {}
 
 
 def test_models_that_were_tuned_apart_are_refused(folds, few, tmp_path):
@@ -365,6 +367,46 @@ def test_a_bad_image_is_predicted_blank_and_listed(copy, few, tmp_path, capsys, 
     assert list(listed) == ["032.jpg"] and SPOILED[how] in listed["032.jpg"]
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "could not be read" in line]
     assert "032.jpg" in line
+
+
+def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(copy, few, tmp_path, monkeypatch):
+    """It may be whole: a blank prediction would stay in a finished part."""
+    former = sources.list_images
+
+    def lose(*arguments):
+        found = former(*arguments)
+        shutil.move(few / "test_v2" / "032.jpg", tmp_path)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kit.sources.list_images", lose)
+        with pytest.raises(KitError, match=r"032\.jpg: no such file"):
+            predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert not (tmp_path / "out.csv").exists()
+    shutil.move(tmp_path / "032.jpg", few / "test_v2")
+    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert found == predict_by_hand(few, found.ids, [make_detector()])
+
+
+@pytest.mark.parametrize("name", ["load_model", "open_holdout"])
+def test_weights_that_change_meanwhile_are_an_error(copy, few, tmp_path, monkeypatch, name):
+    from kit.tf import inference
+
+    former = getattr(inference, name)
+
+    def change(*arguments, **options):
+        found = former(*arguments, **options)
+        with open(copy / "best.weights.h5", "ab") as file:
+            file.write(b"0")
+        return found
+
+    monkeypatch.setattr(inference, name, change)
+    with pytest.raises(KitError, match="its weights changed meanwhile"):
+        if name == "load_model":
+            predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+        else:
+            tune(copy, empty_share=0.5, networks=make_detector())
+    assert not (tmp_path / "out.csv").exists() and not (copy / "tuning.json").exists()
 
 
 def test_images_that_are_all_bad_are_an_error(copy, few, tmp_path, passes):

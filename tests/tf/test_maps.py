@@ -110,6 +110,19 @@ def test_maps_of_other_weights_or_records_are_made_anew(copy):
     assert bytes_of(compute_maps(copy, network=make_detector())[0]) == left
 
 
+def test_what_is_not_ours_is_not_removed(copy, tmp_path):
+    (copy / "maps" / "source.sha256").write_text("other weights")
+    (copy / "maps" / "thesis.txt").write_text("mine")
+    with pytest.raises(KitError, match=r"thesis\.txt: is nothing that kit tune writes"):
+        compute_maps(copy, network=make_detector())
+    assert len(list((copy / "maps").iterdir())) > 3
+    os.rename(copy / "maps", tmp_path / "elsewhere")
+    (copy / "maps").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(KitError, match="maps: is a link or a file"):
+        compute_maps(copy, network=make_detector())
+    assert (tmp_path / "elsewhere" / "thesis.txt").exists()
+
+
 def test_maps_without_what_the_network_says_of_images_are_made_anew(copy, monkeypatch):
     from kit.tf import models
 

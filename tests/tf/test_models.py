@@ -38,6 +38,8 @@ def test_a_training_in_its_first_epoch_has_no_steps_yet(detector, tmp_path):
     for left in (text.splitlines()[0] + "\n", ""):
         (copy / "history.csv").write_text(left)
         assert describe_model(copy)["steps"] is None
+    (copy / "history.csv").write_text("step\n" + "1" * 200_000)
+    assert describe_model(copy)["steps"] is None
     (copy / "history.csv").unlink()
     assert describe_model(copy)["steps"] is None
 
@@ -54,7 +56,15 @@ def test_folders_and_networks_come_in_pairs(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"decoder": [8]}, {"scale": "x"}, {"competition": {"height": "768"}}, {"fold": None, "seed": -1}, {"own": 3}, {"records": None}],
+    [
+        {"decoder": [8]},
+        {"scale": "x"},
+        {"competition": {"height": "768"}},
+        {"fold": None, "seed": -1},
+        {"own": 3},
+        {"competition": []},
+        {"records": None},
+    ],
 )
 def test_a_damaged_config_is_named(detector, tmp_path, change):
     config = json.loads((detector / "config.json").read_text())
