@@ -227,3 +227,10 @@ def test_lists_of_names_are_given_with_commas_and_none_is_none():
     found = TrainSettings(**_settings(options, TrainSettings))
     assert found.augment == () and found.loss == ("dice", "balanced") and found.devices == ("GPU:0", "GPU:1") and found.crop == 256
     assert make_parser().parse_args(["train", "r", "m", "--crop", "none"]).crop is None
+
+
+def test_what_a_terminal_would_obey_is_shown_not_sent(tmp_path, capsys):
+    write_csv(tmp_path / "sample.csv", "\x1b]0;obey\x07.jpg,1 1")
+    (tmp_path / "maps").mkdir()
+    line = fails(capsys, "predict", "--maps", tmp_path / "maps", tmp_path / "sample.csv", tmp_path / "out.csv")
+    assert "\\x1b]0;obey\\x07.jpg" in line and line.isprintable()
