@@ -96,9 +96,12 @@ def tune_maps(
     read: the uint8 map (height, width) of the image at a position of `truth`; scenes: int64 (images,), -1 unknown; presence: float
     (images,), the probability that each image holds an object, None where the network does not say. The search looks at the components of
     the maps (kit.candidates); the figure comes from the masks that `find_objects` makes, as a prediction would. Where it is not above
-    blank's, the cuts are blank. Raises KitError where all images are of one scene, where none holds an object, and where none is empty
-    although empty ones shall count.
+    blank's, the cuts are blank. Raises KitError where all images are of one scene, where none holds an object, where none is empty
+    although empty ones shall count, and for the gate without presence.
     """
+    if presence is None and "gate" in settings.options:
+        way = "train with --presence, or put presence.csv beside maps made elsewhere"
+        raise KitError(f"--options gate: nothing says how likely an image holds an object; {way}")
     objects = table.count_objects(truth)
     if not objects.any():
         raise KitError("no image of the holdout holds an object; there is nothing to choose by")
@@ -164,9 +167,8 @@ def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIR
     if not maps.is_dir():
         raise KitError(f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id")
     listed = rows.read_ids(truth, competition)
-    known = set(listed)
-    absent = [path.stem for path in sorted(maps.iterdir()) if path.suffix in (".png", ".npy") and path.stem not in known]
-    absent = list(dict.fromkeys(absent)) if competition.absent_is_empty else []
+    there = {path.stem for path in maps.iterdir() if path.suffix in (".png", ".npy")} if competition.absent_is_empty else set()
+    absent = sorted(there - set(listed))
     ids = [name for name in (*listed, *absent) if find_map(maps, name)]
     if not ids:
         raise KitError(f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png")

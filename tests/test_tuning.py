@@ -16,7 +16,7 @@ from kit.maps import write_map
 from kit.objects import find_objects, read_cuts
 from kit.rows import format_csv
 from kit.score import f2
-from kit.settings import TuneSettings
+from kit.settings import OPTIONS, TuneSettings
 
 
 @pytest.fixture(scope="module")
@@ -131,9 +131,12 @@ def test_the_gate_drops_images_that_the_network_doubts(made):
     maps = [np.where(dense.to_labels(truth, place if place % 2 else place + 1) > 0, 200, 0).astype(np.uint8) for place in range(48)]
     presence = np.where(np.arange(48) % 2, 0.8, 0.6) + np.random.default_rng(0).uniform(-0.05, 0.05, 48)
     for gated in (False, True):
-        found = tuning.tune_maps(maps.__getitem__, truth, SCENES, presence if gated else None, TuneSettings(empty_share=0.5))
+        settings = TuneSettings(empty_share=0.5, options=OPTIONS if gated else OPTIONS[:-1])
+        found = tuning.tune_maps(maps.__getitem__, truth, SCENES, presence, settings)
         assert (found.fields["min_presence"] > 0) == gated
         assert found.fields["f2"] == (1 if gated else 0.5)
+    with pytest.raises(KitError, match="--options gate: nothing says how likely"):
+        tuning.tune_maps(maps.__getitem__, truth, SCENES, None, settings)
 
 
 def test_odds_are_moved_from_the_holdout_to_the_wanted_share():
