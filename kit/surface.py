@@ -7,10 +7,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from .figures import PREDICTION, TRUTH
-from .search import AREAS, CONFIDENCES, LEVELS, PEAKS, SIZES
+from .search import AREAS, CONFIDENCES, LEVELS, SIZES
 from .writing import replacing
 
-LARGE = np.array([LEVELS.index(size[0]) for size in SIZES])
+LARGE, SMALL = (np.array([LEVELS.index(size[place]) for size in SIZES]) for place in (0, 1))
 
 
 def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path) -> None:
@@ -26,8 +26,9 @@ def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path
     low = min(fields["f2_blank"], high - 0.01)  # what blank beats is all of one color
     columns = ("least mean probability", confidences)
     _draw_table(first, levels, low, high, (LARGE[point[0]], point[2]), ("threshold (of large components)", LEVELS), columns)
-    areas = surface.max(axis=(0, 2, 4, 5))
-    _draw_table(second, areas, low, high, (point[1], point[3]), ("least area, px", AREAS), ("least peak (0: any)", PEAKS))
+    areas = np.stack([surface[level == SMALL].max(axis=(0, 2, 3, 4, 5)) for level in range(len(LEVELS))])
+    rows = ("threshold (of small components)", LEVELS)
+    _draw_table(second, areas, low, high, (SMALL[point[0]], point[1]), rows, ("least area, px", AREAS))
     _draw_options(third, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
     figure.suptitle(f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen", fontsize=11)
