@@ -162,7 +162,7 @@ class TuneSettings(Settings):
 
     empty_share: float = setting(0.765, "share of empty images that F2 is re-weighted to (Airbus's private board: 0.765)", low=0, high=1)
     options: tuple[str, ...] = setting(
-        HELPFUL, "a lower threshold for small objects, a smallest peak, best rectangles, the gate by presence", choices=OPTIONS
+        HELPFUL, "comma between, or none: a lower threshold for small objects, a smallest peak, best rectangles, the gate", choices=OPTIONS
     )
     tta: int = setting(1, "views of each image that are averaged: as it is, its flips, its quarter turns too", choices=VIEWS)
     scale: int = setting(1, "images are shrunk by this factor first, maps enlarged: for networks trained on smaller images", low=1, high=8)

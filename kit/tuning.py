@@ -162,7 +162,7 @@ def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIR
         raise KitError("--tta and --scale are for models; maps made elsewhere are what they are")
     for target in (out, out.with_suffix(".png")):
         check_target(target)
-        if target in (Path(truth), Path(scenes or "")) or out.suffix == ".png":
+        if str(target) in (str(truth), str(scenes)) or out.suffix == ".png":
             raise KitError(f"{target}: the cuts are written as JSON, and a picture beside them as PNG; choose another name")
     if not maps.is_dir():
         raise KitError(f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id")
