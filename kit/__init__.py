@@ -28,6 +28,7 @@ _NAMES = {
     "count": "kit.counts",
     "interval": "kit.bootstrap",
     "f2": "kit.score",
+    "climb_ladder": "kit.ladder",
     "object_f2": "kit.score",
     "score_csv": "kit.score",
     "check_csv": "kit.submission",

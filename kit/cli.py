@@ -60,25 +60,27 @@ def _show(value) -> str:
 
 
 def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
-    """One option a field of the settings `cls`, with its meaning and default."""
-    hints = typing.get_type_hints(cls)
+    """One option a field of the settings `cls`, with its meaning and default; --no-X undoes what a recipe may switch on."""
+    hints, recipes = typing.get_type_hints(cls), "preset" in cls.__dataclass_fields__
     for field in dataclasses.fields(cls):
         choices = field.metadata["choices"]
         if hints[field.name] is bool:
-            parser.add_argument(f"--{field.name.replace('_', '-')}", action="store_true", help=field.metadata["help"])
+            form: dict = {"action": argparse.BooleanOptionalAction if recipes else "store_true", "help": field.metadata["help"]}
+            parser.add_argument(f"--{field.name.replace('_', '-')}", default=argparse.SUPPRESS, **form)
             continue
         text = field.metadata["help"] + (f": {', '.join(map(str, choices))}" if choices else "")
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=_converter(hints[field.name]),
-            default=field.default,
+            default=argparse.SUPPRESS,  # left out where it is not given: the function knows its default, or its recipe another
             metavar="X",
             help=f"{text} (default {_show(field.default)})".replace("%", "%%"),
         )
 
 
 def _settings(options, cls) -> dict:
-    return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls)}
+    """The fields of `cls` that were given."""
+    return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls) if hasattr(options, field.name)}
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -210,7 +212,7 @@ def _tune(options):
 
 
 def _predict(options):
-    places: list[str] = options.places
+    places, settings = options.places, _settings(options, PredictSettings)
     if len(places) < (3 if options.maps is None else 2):
         raise KitError("give at least one model, the competition and the CSV to write: kit predict MODEL... COMPETITION OUT.csv")
     *models, place, out = places
@@ -219,14 +221,14 @@ def _predict(options):
         from .tf.inference import predict
 
         competition = None if options.preset is None else find_competition(options.preset)
-        found = _interruptible(predict, models, place, out, competition=competition, **_settings(options, PredictSettings))
+        found = _interruptible(predict, models, place, out, competition=competition, **settings)
     else:
-        if len(options.places) != 2 or options.tta or options.scale:
+        if len(options.places) != 2 or settings.get("tta") or settings.get("scale"):
             raise KitError("with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale")
         from .prediction import predict_maps
 
         competition = find_competition(options.preset or AIRBUS.name).with_shape(options.shape)
-        given = {"tuning": options.tuning, "competition": competition, "allow_missing": options.allow_missing}
+        given = {"tuning": options.tuning, "competition": competition, "allow_missing": settings.get("allow_missing", False)}
         found = _interruptible(predict_maps, options.maps, place, out, **given)
     print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")
 

@@ -13,6 +13,7 @@ import typing
 from dataclasses import dataclass
 
 from .errors import KitError
+from .recipes import RECIPES
 
 LARGEST_SEED = 2**32 - 1  # what NumPy's and scikit-learn's older generators take
 
@@ -94,6 +95,7 @@ BEST_BY = ("val_object_f2_ships", "val_object_f2", "val_pixel_f2", "val_pixel_io
 # What kit.tf knows, named here so that --help need not load it.
 ENCODERS = ("resnet18", "resnet34", "efficientnetb0", "mobilenet", "mobilenetv2", "seresnext50", "plain")
 LOSSES = ("dice", "bce", "focal", "balanced")
+PRECISIONS = ("float16", "bfloat16")
 AUGMENTATIONS = ("dihedral", "scale", "rotate", "brightness", "contrast", "gamma", "blur", "jpeg", "copy_paste")
 
 
@@ -101,6 +103,7 @@ AUGMENTATIONS = ("dihedral", "scale", "rotate", "brightness", "contrast", "gamma
 class TrainSettings(Settings):
     """`kit train`: a U-Net on all folds but one."""
 
+    preset: str | None = setting(None, "settings that go well together; an option given beside it wins", choices=tuple(RECIPES))
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
     encoder: str = setting("resnet18", "encoder of the U-Net; plain is the ancestor's net without one", choices=ENCODERS)
     encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
@@ -109,7 +112,11 @@ class TrainSettings(Settings):
     output: int = setting(1, "2: the map comes from the last stage but one and is enlarged, for half the decoder's cost", low=1, high=2)
     momentum: float = setting(0.9, "momentum of the batch norms' statistics; raise it for long trainings", low=0, high=1)
     presence: bool = setting(False, "a second output: is there an object in this image")
-    mixed: bool = setting(False, "compute in float16 where that is safe, for GPUs with tensor cores")
+    mixed: str | None = setting(
+        None,
+        "half precision where that is safe: float16 for GPUs with tensor cores, bfloat16 for CPUs with AVX512_BF16; none: float32",
+        choices=PRECISIONS,
+    )
     epochs: int = setting(20, "epochs", low=1)
     steps: int | None = setting(None, "steps an epoch; none: as many as show each training image once", low=1)
     batch: int = setting(8, "crops a step, on all devices together", low=1)
@@ -143,6 +150,11 @@ class TrainSettings(Settings):
             raise KitError(f"--decoder {','.join(map(str, self.decoder))}: give five whole numbers of at least 1, such as 128,64,32,16,8")
         if not self.loss:
             raise KitError(f"--loss: choose among {', '.join(LOSSES)}")
+
+
+def choose_training(preset: str | None = None, **settings) -> TrainSettings:
+    """TrainSettings of the recipe `preset`, the others of their own defaults; what is given beside it wins."""
+    return TrainSettings(**{**RECIPES.get(preset or "", {}), **settings, "preset": preset})
 
 
 # What a training that goes on may be told anew: how long it goes, and what it leaves.

@@ -226,7 +226,20 @@ def test_lists_of_names_are_given_with_commas_and_none_is_none():
     options = make_parser().parse_args(["train", "r", "m", "--augment", "none", "--loss", "dice,balanced", "--devices", "GPU:0,GPU:1"])
     found = TrainSettings(**_settings(options, TrainSettings))
     assert found.augment == () and found.loss == ("dice", "balanced") and found.devices == ("GPU:0", "GPU:1") and found.crop == 256
+    assert found == TrainSettings(augment=(), loss=("dice", "balanced"), devices=("GPU:0", "GPU:1"))
     assert make_parser().parse_args(["train", "r", "m", "--crop", "none"]).crop is None
+
+
+def test_an_option_beside_a_preset_wins_and_a_switch_can_be_turned_off():
+    from kit.cli import _settings, make_parser
+    from kit.recipes import RECIPES
+    from kit.settings import TrainSettings, choose_training
+
+    assert RECIPES["cpu-hour"]["presence"]
+    options = make_parser().parse_args(["train", "r", "m", "--preset", "cpu-hour", "--no-presence", "--crop", "none", "--epochs", "20"])
+    found = choose_training(**_settings(options, TrainSettings))
+    given = {"preset": "cpu-hour", "presence": False, "crop": None, "epochs": 20}  # 20 is the default where no recipe says otherwise
+    assert found == TrainSettings(**{**RECIPES["cpu-hour"], **given})
 
 
 def test_what_a_terminal_would_obey_is_shown_not_sent(tmp_path, capsys):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
-from kit.settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings
+from kit.recipes import RECIPES
+from kit.settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings, choose_training
 
 
 @pytest.mark.parametrize("cls", [PackSettings, PracticeSettings, TrainSettings, TuneSettings])
@@ -35,3 +36,15 @@ def test_values_of_the_right_kind_are_taken(values):
 def test_other_values_are_named(values, words):
     with pytest.raises(KitError, match=words):
         TrainSettings(**values)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_legal_and_changes_something(name):
+    plain, found = choose_training(), choose_training(name)
+    assert plain == TrainSettings() and found.preset == name
+    assert all(getattr(found, field) == value != getattr(plain, field) for field, value in RECIPES[name].items())
+
+
+def test_an_unknown_preset_is_named():
+    with pytest.raises(KitError, match="--preset gpu-week: choose one of cpu-hour"):
+        choose_training("gpu-week")

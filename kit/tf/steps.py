@@ -26,10 +26,10 @@ def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0]) if devices else tf.distribute.get_strategy()
 
 
-def make_optimizer(learning_rate: float, mixed: bool) -> keras.optimizers.Optimizer:
-    """Adam; its loss is scaled where gradients are float16."""
+def make_optimizer(learning_rate: float, mixed: str | None = None) -> keras.optimizers.Optimizer:
+    """Adam; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as float32."""
     adam = keras.optimizers.Adam(learning_rate)
-    return keras.optimizers.LossScaleOptimizer(adam) if mixed else adam
+    return keras.optimizers.LossScaleOptimizer(adam) if mixed == "float16" else adam
 
 
 class Averages:

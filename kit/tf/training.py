@@ -17,7 +17,7 @@ from ..claims import clear, hold
 from ..errors import KitError
 from ..index import open_index
 from ..records import Records, digest_file, open_records
-from ..settings import CHANGEABLE, TrainSettings
+from ..settings import CHANGEABLE, choose_training
 from ..writing import write_json, write_text
 from .failures import explained
 from .run import Run
@@ -33,15 +33,16 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     """Trains a U-Net on all folds of `records` but one, into the folder `out`; returns the rows of history.csv.
 
     Again, with the same arguments: goes on where the training was stopped, by whatever. Keyword arguments are the fields of
-    TrainSettings. Your own: model, a keras.Model or a function that makes one, which eats uint8 (batch, height, width, 3) and gives
-    probabilities (batch, height, width); loss, a function (truth, probabilities) with one value a sample, or a list of such and names;
-    augment, a function (image, mask, seed) -> (image, mask) of one crop in the graph; schedule, a function (step, steps, epoch) -> share
-    of the learning rate. Stops early, saved, at max_hours, Ctrl-C and SIGTERM. Raises KitError for unusable input, for settings that are
-    not those the training began with, and for a loss that is not a number.
+    TrainSettings; `preset` names a recipe of kit.recipes, those given beside it win. Your own: model, a keras.Model or a function that
+    makes one, which eats uint8 (batch, height, width, 3) and gives probabilities (batch, height, width); loss, a function (truth,
+    probabilities) with one value a sample, or a list of such and names; augment, a function (image, mask, seed) -> (image, mask) of one
+    crop in the graph; schedule, a function (step, steps, epoch) -> share of the learning rate. Stops early, saved, at max_hours, Ctrl-C
+    and SIGTERM. Raises KitError for unusable input, for settings that are not those the training began with, and for a loss that is not
+    a number.
     """
     own = {name: settings.pop(name) for name in OWN if name in settings and _is_own(settings[name])}
     settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    chosen = TrainSettings(**settings)
+    chosen = choose_training(**settings)
     stop = Stop(chosen.max_hours)
     source, out = open_records(records), Path(out)
     folds, holdout = _split(source, chosen.fold)

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from ..errors import KitError
+from ..settings import PRECISIONS
 from .plain import plain_unet
 
 _RAW = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # its first layer is a batch norm
@@ -106,7 +107,7 @@ def unet(
     momentum: float = 0.9,
     presence: bool = False,
     weights: str | None = None,
-    mixed: bool = False,
+    mixed: str | None = None,
     synchronized: bool = False,
 ) -> keras.Model:
     """U-Net: uint8 RGB (batch, height, width, 3) of any size -> float32 probabilities (batch, height, width).
@@ -121,7 +122,7 @@ def unet(
     output: 2 leaves out the last decoder stage, so the head sits at half the resolution of what the network sees.
     momentum: of every batch norm (segmentation-models' 0.99 needs some 500 steps before inference sees trained statistics).
     weights: path of an .h5 file with the encoder's weights, None for random ones.
-    mixed: layers compute in float16, heads and outputs in float32; variables are float32 either way.
+    mixed: "float16" or "bfloat16": layers compute in it, heads and outputs in float32; variables are float32 either way.
     synchronized: batch norms take their statistics over all replicas.
 
     Raises KitError for an unknown encoder, an output other than 1 and 2, and a missing, damaged or unfitting file of weights.
@@ -133,9 +134,11 @@ def unet(
     """
     if encoder not in ENCODERS:
         raise KitError(f"encoder {encoder!r}: choose one of {', '.join(ENCODERS)}")
+    if mixed not in (None, *PRECISIONS):
+        raise KitError(f"mixed {mixed!r}: choose {' or '.join(PRECISIONS)}")
     if output not in (1, 2):
         raise KitError(f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it")
-    with _policy("mixed_float16") if mixed else contextlib.nullcontext():
+    with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
         if encoder == "plain":
             if weights is not None:
                 raise KitError(f"{weights}: the encoder plain takes no weights; leave them out or choose another encoder")

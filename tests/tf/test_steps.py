@@ -108,7 +108,7 @@ def test_a_step_is_the_gradient_of_the_mean_loss_clipped_and_applied(small, clip
 
 
 def test_averages_follow_the_weights_and_leave_them_alone(small):
-    optimizer = make_optimizer(0.1, False)
+    optimizer = make_optimizer(0.1)
     optimizer.build(small.trainable_variables)
     averages = Averages(small, 0.5)
     step = make_step(small, optimizer, make_loss("bce"), choose_strategy(), batch=4, clip=0, averages=averages)
@@ -124,11 +124,13 @@ def test_averages_follow_the_weights_and_leave_them_alone(small):
     assert all(np.array_equal(np.array(value), want) for value, want in zip(small.weights, own))
 
 
-@pytest.mark.parametrize(("encoder", "side"), [("resnet18", 128), ("plain", 768)])
-def test_mixed_precision_trains_and_gives_numbers(encoder, side):
+@pytest.mark.parametrize(
+    ("encoder", "side", "mixed"), [("resnet18", 128, "float16"), ("plain", 768, "float16"), ("resnet18", 128, "bfloat16")]
+)
+def test_mixed_precision_trains_and_gives_numbers(encoder, side, mixed):
     keras.utils.set_random_seed(0)
-    network = unet(encoder, decoder=(8, 8, 8, 8, 4), mixed=True, presence=True)
-    optimizer = make_optimizer(1e-3, True)
+    network = unet(encoder, decoder=(8, 8, 8, 8, 4), mixed=mixed, presence=True)
+    optimizer = make_optimizer(1e-3, mixed)
     optimizer.build(network.trainable_variables)
     before = np.array(network.trainable_variables[-2])
     step = make_step(network, optimizer, make_loss(["dice", "balanced"]), choose_strategy(), batch=1, clip=1.0)

@@ -172,13 +172,13 @@ def test_batch_norms_forget_fast_enough_for_short_trainings():
     assert len(norms) > 50 and {norm.momentum for norm in norms} == {0.7} and all(norm.synchronized for norm in norms)
 
 
-@pytest.mark.parametrize("encoder", ["resnet34", "plain"])
-def test_mixed_precision_ends_in_float32_at_full_size(encoder):
+@pytest.mark.parametrize(("encoder", "mixed"), [("resnet34", "float16"), ("plain", "float16"), ("resnet18", "bfloat16")])
+def test_mixed_precision_ends_in_float32_at_full_size(encoder, mixed):
     keras.utils.set_random_seed(0)
     kept = keras.config.dtype_policy()
-    network = unet(encoder, decoder=NARROW, presence=True, mixed=True)
+    network = unet(encoder, decoder=NARROW, presence=True, mixed=mixed)
     assert keras.config.dtype_policy() == kept
-    assert {layer.compute_dtype for layer in layers(network, keras.layers.Conv2D) if layer.name != "logits"} == {"float16"}
+    assert {layer.compute_dtype for layer in layers(network, keras.layers.Conv2D) if layer.name != "logits"} == {mixed}
     heads = ("logits", "map", "presence_average", "presence_maximum", "presence_dense", "presence")
     assert {network.get_layer(name).compute_dtype for name in heads} == {"float32"}
     assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
@@ -194,12 +194,12 @@ def test_mixed_precision_is_left_again_when_building_fails(tmp_path):
     kept = keras.config.dtype_policy()
     (tmp_path / "encoder.h5").write_bytes(b"no HDF5")
     with pytest.raises(KitError, match=r"encoder\.h5"):
-        unet("resnet18", decoder=NARROW, mixed=True, weights=str(tmp_path / "encoder.h5"))
+        unet("resnet18", decoder=NARROW, mixed="float16", weights=str(tmp_path / "encoder.h5"))
     assert keras.config.dtype_policy() == kept and keras.layers.Dense(1).compute_dtype == "float32"
 
 
 def test_mixed_and_full_precision_share_weights(tmp_path):
-    network = unet("plain", mixed=True)
+    network = unet("plain", mixed="float16")
     network.save_weights(tmp_path / "a.weights.h5")
     other = unet("plain")
     load_weights(other, tmp_path / "a.weights.h5", "plain")

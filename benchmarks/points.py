@@ -1,0 +1,84 @@
+"""What trained networks earn on their holdouts, one line each, their mean and spread, and the oracle ladder.
+
+Run: python benchmarks/points.py MODEL [MODEL...] [--options size] [--tta 1] [--empty-share 0.765] [--tuned-for 0.765] [--plain]
+MODEL: folders made by kit train, each by itself on the fold that it held out. Cuts are chosen on four parts of the scenes and scored on the
+fifth, in turn, for the F2 at --tuned-for empty images; --plain: threshold 128 and no cuts. IoU: mean pixel IoU over ship images; ships,
+empty: object F2 on either kind of image; weighted: these at --empty-share empty images, where blank scores --empty-share; images/s: crops
+of training in the seconds of its epochs, scoring the holdout included; +gate and so on: weighted, with the rungs of kit.climb_ladder.
+"""
+
+import argparse
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from kit import ladder, masks, score, tuning
+from kit.counts import count
+from kit.objects import find_objects
+from kit.settings import OPTIONS, TuneSettings
+
+HEAD = ("model", "fold", "steps", "images/s", "IoU", "ships", "empty", "weighted", *(f"+{rung}" for rung in ladder.RUNGS[1:]))
+
+
+def main(arguments: list[str]) -> None:
+    if not arguments:
+        print("needs trained models: python benchmarks/points.py MODEL [MODEL...]")
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--records")
+    parser.add_argument("--options", default="size", help=f"comma between, or none: {', '.join(OPTIONS)}")
+    parser.add_argument("--tta", type=int, default=1)
+    parser.add_argument("--empty-share", type=float, default=0.765)
+    parser.add_argument("--tuned-for", type=float, default=0.765)
+    parser.add_argument("--plain", action="store_true")
+    options = parser.parse_args(arguments)
+    print("  ".join(f"{name:>24}" if name == "model" else f"{name:>10}" for name in HEAD))
+    rows = []
+    for model in options.models:
+        about, figures = rate(Path(model), options)
+        rows.append(figures)
+        show(about, figures)
+    if len(rows) > 1:
+        show([f"mean of {len(rows)}", "", "", ""], np.mean(rows, axis=0))
+        show(["standard deviation", "", "", ""], np.std(rows, axis=0, ddof=1))
+
+
+def rate(model: Path, options) -> tuple[list, list[float]]:
+    """Name, fold, steps and images a second of a model; and the figures of HEAD after those."""
+    from kit.tf.inference import open_holdout
+    from kit.tf.models import read_config
+
+    config = read_config(model)
+    with open(model / "history.csv", newline="", encoding="utf-8") as file:
+        epochs = list(csv.DictReader(file))
+    steps = int(epochs[-1]["step"])
+    speed = steps * config["batch"] / sum(float(row["seconds"]) for row in epochs)
+    read, truth, scenes, presence = open_holdout([model], options.records, tta=options.tta)
+    if options.plain:
+        found = masks.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])
+    else:
+        wanted = tuple(name for name in options.options.split(",") if name != "none")
+        chosen = TuneSettings(empty_share=options.tuned_for, options=wanted, tta=options.tta)
+        found = tuning.tune_maps(read, truth, scenes, presence, chosen).prediction
+    counts, empty = count(truth, found), masks.count_objects(truth) == 0
+    values = score.f2(counts)
+    rungs = [score.f2(part) for part in ladder.climb_ladder(truth, found).values()]
+    weighted = [score.f2_weighted(part, empty, options.empty_share) for part in rungs]
+    return [model.name, config["fold"], steps, f"{speed:.1f}"], [
+        score.pixel_iou(counts),
+        values[~empty].mean(),
+        values[empty].mean(),
+        *weighted,
+    ]
+
+
+def show(about, figures) -> None:
+    name, *others = about
+    print("  ".join([f"{name:>24}", *(f"{text:>10}" for text in others), *(f"{value:10.3f}" for value in figures)]), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
