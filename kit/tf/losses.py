@@ -93,15 +93,18 @@ class Balanced(Weighted):
     numbered = True
 
     def call(self, y_true, y_pred):
+        truth, prediction = match(y_true, y_pred)
+        return tf.reduce_mean(_cross_entropy(_pool(self.weigh(y_true), prediction), 1 - truth, prediction), (1, 2))
+
+    def weigh(self, y_true) -> tf.Tensor:
+        """float32 (batch, height, width): how much each pixel of an object weighs, 0 outside of objects."""
         numbers = tf.cast(y_true, tf.int32)
         sample = tf.range(tf.shape(numbers)[0])[:, None, None] * 256
         there = tf.cast(numbers > 0, tf.float32)
         areas = tf.math.unsorted_segment_sum(there, numbers + sample, tf.shape(numbers)[0] * 256)
         raw = there * tf.math.rsqrt(tf.clip_by_value(tf.gather(areas, numbers + sample), 25.0, 10_000.0))
         total = _sum_over_replicas(tf.stack([tf.reduce_sum(there), tf.reduce_sum(raw)]))
-        weights = raw * self.weight * tf.math.divide_no_nan(total[0], total[1])
-        truth, prediction = match(y_true, y_pred)
-        return tf.reduce_mean(_cross_entropy(_pool(weights, prediction), 1 - truth, prediction), (1, 2))
+        return raw * self.weight * tf.math.divide_no_nan(total[0], total[1])
 
 
 def _sum_over_replicas(values):
