@@ -138,7 +138,7 @@ class Sum(keras.losses.Loss):
         return tf.add_n([self._value(part, y_true, y_pred) for part in self.parts])
 
     def _value(self, part, truth, prediction):
-        if type(part) not in LOSSES.values():
+        if not isinstance(part, tuple(LOSSES.values())):
             truth, prediction = match(truth, prediction)
         values = part.call(truth, prediction) if isinstance(part, keras.losses.Loss) else part(truth, prediction)
         values = tf.cast(values, tf.float32)
