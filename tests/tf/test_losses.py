@@ -70,6 +70,16 @@ def test_the_balanced_loss_agrees_with_its_formula():
     assert sums[1] / sums[0] == pytest.approx((2000 / 40) ** 0.5)  # by pixels it would be 50
 
 
+def test_a_loss_derived_from_the_balanced_one_tells_objects_apart():
+    class Twice(Balanced):
+        def call(self, y_true, y_pred):
+            return 2 * super().call(y_true, y_pred)
+
+    truth, prediction = numbered(), np.random.default_rng(0).random((3, 64, 64)).astype(np.float32)
+    assert np.allclose(make_loss(Twice(3.0)).call(truth, prediction), 2 * Balanced(3.0).call(truth, prediction))
+    assert make_loss(Twice(3.0)).numbered
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_defined_on_empty_masks_and_at_the_ends(name):
     for value in (0.0, 1.0, 0.5):

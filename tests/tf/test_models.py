@@ -76,6 +76,13 @@ def test_a_damaged_config_is_named(detector, tmp_path, change):
         read_config(tmp_path)
 
 
+def test_a_folder_of_an_older_kit_lacks_newer_settings(detector, tmp_path):
+    config = json.loads((detector / "config.json").read_text())
+    del config["preset"], config["mixed"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert read_config(tmp_path) == read_config(detector)
+
+
 def test_what_is_missing_is_named(detector, tmp_path):
     with pytest.raises(KitError, match="nowhere: no such model folder; make it"):
         load_model(tmp_path / "nowhere")
