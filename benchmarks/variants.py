@@ -1,9 +1,9 @@
 """Trainings that `kit train` has no option for, for the table in benchmarks/points.md.
 
-Run: python benchmarks/variants.py NAME RECORDS MODEL [options of kit train]
+Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
 NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group;
 soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; ten-times: dice and ten times balanced;
-slim: an encoder of residual blocks with fewer filters than resnet18's, and a decoder of one convolution a stage, at half-size output.
+slim, slimmer: an encoder of residual blocks with fewer filters than resnet18's, a decoder of one convolution a stage, half-size output.
 """
 
 import sys
@@ -19,6 +19,7 @@ from kit.tf import losses
 from kit.tf.unet import Prepare, Probability, _detect, _policy, unet
 
 SLIM = (24, 48, 96, 160, 224)  # filters at a half to a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
+SLIMMER = (16, 32, 64, 128, 192)
 
 
 class Groups(keras.layers.GroupNormalization):
@@ -43,9 +44,9 @@ def group_norm(chosen: TrainSettings) -> keras.Model:
         return unet(chosen.encoder, **{name: getattr(chosen, name) for name in names})
 
 
-def slim(chosen: TrainSettings) -> keras.Model:
-    """Residual blocks (He 2016) of SLIM filters, decoder stages of the settings' filters but the last."""
-    with _policy(f"mixed_{chosen.mixed}"):
+def slim(chosen: TrainSettings, widths: tuple[int, ...] = SLIM) -> keras.Model:
+    """Residual blocks (He 2016) of so many filters a level, decoder stages of the settings' filters but the last."""
+    with _policy(f"mixed_{chosen.mixed}" if chosen.mixed else "float32"):
 
         def convolve(values, filters, stride=1, active=True):
             values = keras.layers.Conv2D(filters, 3, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(values)
@@ -54,9 +55,9 @@ def slim(chosen: TrainSettings) -> keras.Model:
 
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
         values = Prepare((120.0,) * 3, (60.0,) * 3, chosen.scale, name="prepare")(images)
-        values = convolve(values, SLIM[0], 2)
-        skips = [convolve(values, SLIM[0])]
-        for filters in SLIM[1:]:
+        values = convolve(values, widths[0], 2)
+        skips = [convolve(values, widths[0])]
+        for filters in widths[1:]:
             values = skips[-1]
             for stride in (2, 1):
                 short = values
@@ -98,27 +99,33 @@ class TenTimes(losses.Balanced):
 
 
 LOSSES = {"soft-outline": SoftOutline, "ten-times": TenTimes}
+NETWORKS = {"group-norm": group_norm, "slim": slim, "slimmer": lambda chosen: slim(chosen, SLIMMER)}
 
 
 def main(arguments: list[str]) -> None:
     if len(arguments) < 3:
-        print("needs records: python benchmarks/variants.py NAME RECORDS MODEL [options of kit train]")
+        print("needs records: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]")
         return
-    name, *rest = arguments
+    names, *rest = arguments
     options = make_parser().parse_args(["train", *rest])
     given = _settings(options, TrainSettings)
     chosen = choose_training(**given)
-    if name in LOSSES:
-        given["loss"] = LOSSES[name](chosen.object_weight)
-    else:
-        make = {"group-norm": group_norm, "slim": slim}[name]
-
-        def build():  # called after the seed is set
-            return make(chosen)
-
-        build.__qualname__ = name
-        given["model"] = build
+    for name in names.split("+"):
+        if name in LOSSES:
+            given["loss"] = LOSSES[name](chosen.object_weight)
+        else:
+            given["model"] = _prepare(NETWORKS[name], name, chosen)
     kit.train(options.records, options.model, **given)
+
+
+def _prepare(make, name: str, chosen: TrainSettings):
+    """A function without arguments, which the training calls after its seed is set; config.json shows its name."""
+
+    def build():
+        return make(chosen)
+
+    build.__qualname__ = name
+    return build
 
 
 if __name__ == "__main__":

@@ -93,7 +93,7 @@ BEST_BY = ("val_object_f2_ships", "val_object_f2", "val_pixel_f2", "val_pixel_io
 
 
 # What kit.tf knows, named here so that --help need not load it.
-ENCODERS = ("resnet18", "resnet34", "efficientnetb0", "mobilenet", "mobilenetv2", "seresnext50", "plain")
+ENCODERS = ("resnet18", "resnet34", "efficientnetb0", "mobilenet", "mobilenetv2", "seresnext50", "plain", "slim")
 LOSSES = ("dice", "bce", "focal", "balanced")
 PRECISIONS = ("float16", "bfloat16")
 AUGMENTATIONS = ("dihedral", "scale", "rotate", "brightness", "contrast", "gamma", "blur", "jpeg", "copy_paste")
@@ -105,7 +105,9 @@ class TrainSettings(Settings):
 
     preset: str | None = setting(None, "settings that go well together; an option given beside it wins", choices=tuple(RECIPES))
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
-    encoder: str = setting("resnet18", "encoder of the U-Net; plain is the ancestor's net without one", choices=ENCODERS)
+    encoder: str = setting(
+        "resnet18", "encoder of the U-Net; plain: the ancestor's net without one; slim: a small one for CPUs", choices=ENCODERS
+    )
     encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
     decoder: tuple[int, ...] = setting((128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first")
     scale: int = setting(1, "the network sees images shrunk by this factor, its map is enlarged again; 2 costs a quarter", low=1, high=8)

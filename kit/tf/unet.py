@@ -12,11 +12,13 @@ import tensorflow as tf
 from ..errors import KitError
 from ..settings import PRECISIONS
 from .plain import plain_unet
+from .slim import slim_unet
 
 _RAW = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # its first layer is a batch norm
 _IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _SIGNED = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 # Encoders that are built, trained and restored under Keras 3, with the mean and deviation that their ImageNet weights expect.
+# plain and slim are the kit's own, without such weights.
 ENCODERS = {
     "resnet18": _RAW,
     "resnet34": _RAW,
@@ -25,6 +27,7 @@ ENCODERS = {
     "mobilenetv2": _SIGNED,
     "seresnext50": _IMAGENET,
     "plain": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
+    "slim": _IMAGENET,
 }
 MULTIPLE = 32  # px: the encoders halve their input five times
 
@@ -116,7 +119,8 @@ def unet(
     enlarged to full size. With presence it returns {"map": those, "presence": float32 (batch,)}, the probability that the image holds
     any object, from the deepest features.
 
-    encoder: one of ENCODERS; "plain" is the plain U-Net of kit.tf.plain, which has its own filters and ignores `decoder`.
+    encoder: one of ENCODERS; "plain" is the plain U-Net of kit.tf.plain, which has its own filters and ignores `decoder`; "slim" the one of
+        kit.tf.slim, for CPUs.
     decoder: filters of the five decoder stages, deepest first.
     scale: the network sees the image shrunk by this factor (a quarter of the cost at 2; truth that goes that way still scores 0.97).
     output: 2 leaves out the last decoder stage, so the head sits at half the resolution of what the network sees.
@@ -139,10 +143,10 @@ def unet(
     if output not in (1, 2):
         raise KitError(f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it")
     with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
-        if encoder == "plain":
+        if encoder in ("plain", "slim"):
             if weights is not None:
-                raise KitError(f"{weights}: the encoder plain takes no weights; leave them out or choose another encoder")
-            core = plain_unet(output)
+                raise KitError(f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder")
+            core = plain_unet(output) if encoder == "plain" else slim_unet(decoder[: 6 - output])
         else:
             core = _library_unet(encoder, decoder[: 6 - output], weights)
         for layer in core.layers:

@@ -34,7 +34,7 @@ def layers(network: keras.Model, kind: type = keras.layers.Layer) -> list:
     return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
 
 
-QUICK = ("resnet18", "mobilenet", "plain")
+QUICK = ("resnet18", "mobilenet", "plain", "slim")
 
 
 @pytest.mark.parametrize("encoder, output", [(encoder, 2) for encoder in ENCODERS] + [(encoder, 1) for encoder in QUICK])
@@ -220,7 +220,18 @@ def test_plain_is_the_known_network():
     assert not layers(network, keras.layers.BatchNormalization)
 
 
-@pytest.mark.parametrize("encoder", [encoder for encoder in ENCODERS if encoder != "plain"])
+def test_slim_is_small_and_sees_a_whole_ship():
+    network = unet("slim", decoder=(96, 48, 32, 16, 8), output=2)
+    assert network.count_params() < unet("resnet18", decoder=(96, 48, 32, 16, 8), output=2).count_params() / 3
+    image = noise(1, 768, 768)
+    other = image.copy()
+    other[0, 384, 384] ^= 255
+    change = np.abs(network(other, training=False).numpy() - network(image, training=False).numpy())[0] > 0
+    rows, columns = np.nonzero(change)
+    assert rows.min() < 384 - 200 and rows.max() > 384 + 200 and columns.min() < 384 - 200  # ships are up to some 400 px long
+
+
+@pytest.mark.parametrize("encoder", [encoder for encoder in ENCODERS if encoder not in ("plain", "slim")])
 def test_values_are_what_the_encoders_weights_expect(encoder):
     import segmentation_models as sm
 
@@ -293,6 +304,10 @@ def test_what_is_no_choice_is_refused(tmp_path):
     (tmp_path / "encoder.h5").touch()
     with pytest.raises(KitError, match="plain takes no weights"):
         unet("plain", weights=str(tmp_path / "encoder.h5"))
+    with pytest.raises(KitError, match="slim takes no weights"):
+        unet("slim", weights=str(tmp_path / "encoder.h5"))
+    with pytest.raises(KitError, match="mixed True: choose float16 or bfloat16"):
+        unet("slim", mixed=True)
     with pytest.raises(KitError, match="resnet9.*choose one of resnet18"):
         unet("resnet9")
     with pytest.raises(KitError, match="output 3"):
