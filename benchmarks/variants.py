@@ -2,8 +2,8 @@
 
 Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
 NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group;
-soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; ten-times: dice and ten times balanced;
-slim, slimmer: an encoder of residual blocks with fewer filters than resnet18's, a decoder of one convolution a stage, half-size output.
+soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; slimmer: --encoder slim with SLIMMER
+filters.
 """
 
 import sys
@@ -15,10 +15,9 @@ import tensorflow as tf
 import kit
 from kit.cli import _settings, make_parser
 from kit.settings import TrainSettings, choose_training
-from kit.tf import losses
-from kit.tf.unet import Prepare, Probability, _detect, _policy, unet
+from kit.tf import losses, slim
+from kit.tf.unet import unet
 
-SLIM = (24, 48, 96, 160, 224)  # filters at a half to a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
 SLIMMER = (16, 32, 64, 128, 192)
 
 
@@ -39,42 +38,20 @@ class NoBatchNorm(keras.layers.BatchNormalization):
 
 def group_norm(chosen: TrainSettings) -> keras.Model:
     """The network of the settings with group norms (Wu 2018)."""
+    layers = keras.layers if chosen.encoder == "slim" else tf.keras.layers  # where segmentation-models looks
+    with mock.patch.object(layers, "BatchNormalization", NoBatchNorm):
+        return _build(chosen.encoder, chosen)
+
+
+def _build(encoder: str, chosen: TrainSettings) -> keras.Model:
     names = ("decoder", "scale", "output", "momentum", "presence", "mixed")
-    with mock.patch.object(tf.keras.layers, "BatchNormalization", NoBatchNorm):
-        return unet(chosen.encoder, **{name: getattr(chosen, name) for name in names})
+    return unet(encoder, **{name: getattr(chosen, name) for name in names})
 
 
-def slim(chosen: TrainSettings, widths: tuple[int, ...] = SLIM) -> keras.Model:
-    """Residual blocks (He 2016) of so many filters a level, decoder stages of the settings' filters but the last."""
-    with _policy(f"mixed_{chosen.mixed}" if chosen.mixed else "float32"):
-
-        def convolve(values, filters, stride=1, active=True):
-            values = keras.layers.Conv2D(filters, 3, stride, padding="same", use_bias=False, kernel_initializer="he_normal")(values)
-            values = keras.layers.BatchNormalization(momentum=chosen.momentum)(values)
-            return keras.layers.ReLU()(values) if active else values
-
-        images = keras.Input((None, None, 3), dtype="uint8", name="image")
-        values = Prepare((120.0,) * 3, (60.0,) * 3, chosen.scale, name="prepare")(images)
-        values = convolve(values, widths[0], 2)
-        skips = [convolve(values, widths[0])]
-        for filters in widths[1:]:
-            values = skips[-1]
-            for stride in (2, 1):
-                short = values
-                if stride == 2:
-                    short = keras.layers.AveragePooling2D(2)(short)
-                    short = keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal")(short)
-                values = convolve(convolve(values, filters, stride), filters, active=False)
-                values = keras.layers.ReLU()(keras.layers.Add()([values, short]))
-            skips.append(values)
-        deepest = skips.pop()
-        values = deepest
-        for filters in chosen.decoder[:4]:
-            values = keras.layers.Concatenate()([keras.layers.UpSampling2D()(values), skips.pop()])
-            values = convolve(values, filters)
-        logits = keras.layers.Conv2D(1, 3, padding="same", dtype="float32", name="logits")(values)
-        probability = Probability(2 * chosen.scale, dtype="float32", name="map")([logits, images])
-        return keras.Model(images, {"map": probability, "presence": _detect(deepest)}, name="slim")
+def slimmer(chosen: TrainSettings) -> keras.Model:
+    """The slim network with SLIMMER filters."""
+    with mock.patch.object(slim, "FILTERS", SLIMMER):
+        return _build("slim", chosen)
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -87,19 +64,11 @@ class SoftOutline(losses.Balanced):
             tf.nn.avg_pool2d(part[..., None], 3, 1, "SAME")[..., 0] for part in (truth, losses._pool(self.weigh(y_true), prediction))
         )
         dice = losses.Dice().call(truth, prediction)
-        return dice + tf.reduce_mean(losses._cross_entropy(weights, 1 - truth, prediction), (1, 2))
+        return dice + self.average(weights, 1 - truth, prediction)
 
 
-@keras.saving.register_keras_serializable(package="kit")
-class TenTimes(losses.Balanced):
-    """Dice and ten times balanced."""
-
-    def call(self, y_true, y_pred):
-        return losses.Dice().call(y_true, y_pred) + 10 * super().call(y_true, y_pred)
-
-
-LOSSES = {"soft-outline": SoftOutline, "ten-times": TenTimes}
-NETWORKS = {"group-norm": group_norm, "slim": slim, "slimmer": lambda chosen: slim(chosen, SLIMMER)}
+LOSSES = {"soft-outline": SoftOutline}
+NETWORKS = {"group-norm": group_norm, "slimmer": slimmer}
 
 
 def main(arguments: list[str]) -> None:
@@ -112,7 +81,7 @@ def main(arguments: list[str]) -> None:
     chosen = choose_training(**given)
     for name in names.split("+"):
         if name in LOSSES:
-            given["loss"] = LOSSES[name](chosen.object_weight)
+            given["loss"] = LOSSES[name](chosen.object_weight, chosen.pixel_weight)
         else:
             given["model"] = _prepare(NETWORKS[name], name, chosen)
     kit.train(options.records, options.model, **given)

@@ -128,6 +128,7 @@ class TrainSettings(Settings):
     balance: bool = setting(False, "draw every object count (0 to 14, 15 and more) equally often")
     augment: tuple[str, ...] = setting(("dihedral",), "what is done to crops, comma between, or none", choices=AUGMENTATIONS)
     loss: tuple[str, ...] = setting(("dice", "bce"), "losses that are added, comma between", choices=LOSSES)
+    pixel_weight: float = setting(1.0, "how many times all losses but dice, which are means over pixels, count", low=0)
     object_weight: float = setting(3.0, "how many times another pixel an object's pixel weighs in all losses but dice", low=0)
     learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
     schedule: str = setting("cosine", "how it falls; step: after two epochs by exp(-0.1) an epoch", choices=("constant", "step", "cosine"))

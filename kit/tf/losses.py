@@ -49,14 +49,20 @@ class Dice(keras.losses.Loss):
 
 
 class Weighted(keras.losses.Loss):
-    """A loss whose object pixels weigh `weight` times as much as others."""
+    """`factor` times a mean over pixels, those of objects weighing `weight` times as much as others."""
 
-    def __init__(self, weight: float = 3.0, **options):
+    def __init__(self, weight: float = 3.0, factor: float = 1.0, **options):
         super().__init__(**options)
-        self.weight = weight
+        self.weight, self.factor = weight, factor
 
     def get_config(self):
-        return super().get_config() | {"weight": self.weight}
+        return super().get_config() | {"weight": self.weight, "factor": self.factor}
+
+    def average(self, there, absent, prediction) -> tf.Tensor:
+        """Of the cross entropy of pixels that weigh `there` for an object and `absent` against one, float32 (batch,)."""
+        prediction = tf.clip_by_value(prediction, SMALLEST, 1 - SMALLEST)
+        values = -there * tf.math.log(prediction) - absent * tf.math.log1p(-prediction)
+        return self.factor * tf.reduce_mean(values, (1, 2))
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -65,12 +71,7 @@ class CrossEntropy(Weighted):
 
     def call(self, y_true, y_pred):
         truth, prediction = match(y_true, y_pred)
-        return tf.reduce_mean(_cross_entropy(self.weight * truth, 1 - truth, prediction), (1, 2))
-
-
-def _cross_entropy(there, absent, prediction):
-    prediction = tf.clip_by_value(prediction, SMALLEST, 1 - SMALLEST)
-    return -there * tf.math.log(prediction) - absent * tf.math.log1p(-prediction)
+        return self.average(self.weight * truth, 1 - truth, prediction)
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -79,7 +80,7 @@ class Focal(Weighted):
 
     def call(self, y_true, y_pred):
         truth, p = match(y_true, y_pred)
-        return tf.reduce_mean(_cross_entropy(self.weight * truth * (1 - p) ** 2, (1 - truth) * p**2, p), (1, 2))
+        return self.average(self.weight * truth * (1 - p) ** 2, (1 - truth) * p**2, p)
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -94,7 +95,7 @@ class Balanced(Weighted):
 
     def call(self, y_true, y_pred):
         truth, prediction = match(y_true, y_pred)
-        return tf.reduce_mean(_cross_entropy(_pool(self.weigh(y_true), prediction), 1 - truth, prediction), (1, 2))
+        return self.average(_pool(self.weigh(y_true), prediction), 1 - truth, prediction)
 
     def weigh(self, y_true) -> tf.Tensor:
         """float32 (batch, height, width): how much each pixel of an object weighs, 0 outside of objects."""
@@ -158,8 +159,8 @@ def _name(part) -> str:
     return getattr(part, "__name__", None) or getattr(part, "name", None) or type(part).__name__
 
 
-def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weight: float = 3.0) -> Sum:
-    """The sum of losses given by name or as they are; weight: how much an object's pixel weighs in those of LOSSES that know one.
+def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weight: float = 3.0, factor: float = 1.0) -> Sum:
+    """The sum of losses given by name or as they are; weight, factor: of those of LOSSES that know one, see Weighted.
 
     Raises KitError for an unknown name.
     """
@@ -168,7 +169,7 @@ def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weig
         if callable(part):
             parts.append(part)
         elif part in LOSSES:
-            parts.append(LOSSES[part]() if part == "dice" else LOSSES[part](weight))
+            parts.append(LOSSES[part]() if part == "dice" else LOSSES[part](weight, factor))
         else:
             raise KitError(f"--loss {part}: choose among {', '.join(LOSSES)}")
     return Sum(parts)

@@ -50,7 +50,7 @@ class Run:
         self.chosen, self.out, self.source, self.index, self.holdout = chosen, out, source, index, holdout
         self.steps = chosen.steps or max(1, len(index) // chosen.batch)
         self.schedule = own.get("schedule", chosen.schedule)
-        self.loss = make_loss(own.get("loss", chosen.loss), chosen.object_weight)
+        self.loss = make_loss(own.get("loss", chosen.loss), chosen.object_weight, chosen.pixel_weight)
         shares = {name: getattr(chosen, name) for name in ("ship_share", "empty_share", "balance", "seed")}
         self.sampling = sample(index, chosen.batch, self.steps, **shares)
         augment = own.get("augment", chosen.augment)
