@@ -140,6 +140,13 @@ def test_sums_are_added_and_may_hold_losses_of_others(sides):
     )
 
 
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_factor_is_of_all_losses_but_dice(name):
+    truth, prediction = numbered(), np.random.default_rng(0).random((3, 64, 64)).astype(np.float32)
+    once, tenfold = (make_loss([name], 3.0, factor).call(truth, prediction).numpy() for factor in (1.0, 10.0))
+    assert np.allclose(tenfold, once if name == "dice" else 10 * once)
+
+
 def test_one_value_for_a_whole_batch_is_refused(sides):
     with pytest.raises(KitError, match="mean_of_all: gives one value for a batch"):
 
