@@ -31,7 +31,7 @@ def climb_ladder(truth: Masks, prediction: Masks) -> dict[str, Counts]:
     first = count(truth, prediction)  # which also compares the images
     gated = table.select_objects(prediction, (table.count_objects(truth) > 0)[table.owners(prediction)])
     steps = [[table.blank([name], shape) for name, shape in zip(truth.ids, truth.shapes)] for _ in RUNGS[2:]]
-    for image in np.flatnonzero(table.count_objects(gated)):
+    for image in np.flatnonzero(table.count_objects(gated)).tolist():
         labels = _perfect(dense.to_labels(truth, image), dense.to_labels(gated, image))
         for step, values in zip(steps, labels):
             step[image] = dense.from_labels([truth.ids[image]], [values])
