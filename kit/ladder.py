@@ -19,7 +19,8 @@ def climb_ladder(truth: Masks, prediction: Masks) -> dict[str, Counts]:
     gate: images without an object are predicted empty (what a gate has emptied wrongly no oracle can refill: give a prediction made
     without one). outlines: predicted objects that share a pixel with true ones cover exactly these, a pixel belongs to the nearest of them.
     splitting: these true objects, each by itself. alarms: nothing else is predicted; what is then missing are objects that no
-    predicted one touches. Both tables must hold the same images in the same order; KitError as for `count`.
+    predicted one touches. One pixel is a touch, so a rung may lie below the one before: a prediction that grazes a ship beside its own
+    gets both. Both tables must hold the same images in the same order; KitError as for `count`.
 
     >>> real, found = np.zeros((2, 8, 8), int), np.zeros((2, 8, 8), int)
     >>> real[0, 1:3, 1:7], found[0, 1:3, 2:4], found[0, 1:3, 5:6], found[1, 0, 0] = 1, 1, 2, 1

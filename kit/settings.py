@@ -43,7 +43,8 @@ class Settings:
             value, meta = getattr(self, field.name), field.metadata
             name = f"--{field.name.replace('_', '-')} {value}"
             if not fits(value, hints[field.name]):
-                raise KitError(f"{name}: expected {field.type}")
+                choices = meta["choices"] and f", of {', '.join(map(str, meta['choices']))}"
+                raise KitError(f"{name}: expected {field.type}{choices or ''}")
             for part in value if isinstance(value, tuple) else (value,):
                 if meta["choices"] is not None and part is not None and part not in meta["choices"]:
                     word = "among" if isinstance(value, tuple) else "one of"
@@ -128,8 +129,8 @@ class TrainSettings(Settings):
     balance: bool = setting(False, "draw every object count (0 to 14, 15 and more) equally often")
     augment: tuple[str, ...] = setting(("dihedral",), "what is done to crops, comma between, or none", choices=AUGMENTATIONS)
     loss: tuple[str, ...] = setting(("dice", "bce"), "losses that are added, comma between", choices=LOSSES)
-    pixel_weight: float = setting(1.0, "how many times all losses but dice, which are means over pixels, count", low=0)
-    object_weight: float = setting(3.0, "how many times another pixel an object's pixel weighs in all losses but dice", low=0)
+    pixel_weight: float = setting(1.0, "how many times bce, focal and balanced count beside dice", low=0)
+    object_weight: float = setting(3.0, "how many times another pixel an object's pixel weighs in bce, focal and balanced", low=0)
     learning_rate: float = setting(1e-3, "peak learning rate of Adam", low=0)
     schedule: str = setting("cosine", "how it falls; step: after two epochs by exp(-0.1) an epoch", choices=("constant", "step", "cosine"))
     warmup: float = setting(0.05, "share of all steps in which the learning rate rises to its peak", low=0, high=1)

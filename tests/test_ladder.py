@@ -53,6 +53,12 @@ def test_a_false_alarm_beside_a_ship_is_the_alarms():
     assert [found[rung] for rung in RUNGS] == [pytest.approx([5 / 6])] * 4 + [[1.0]]
 
 
+def test_one_pixel_is_a_touch():
+    # The prediction has IoU 100/110 with its own ship, and covers both where it grazes the other.
+    found = values([image((0, 10, 0, 10), (0, 10, 10, 20))], [image((0, 10, 0, 11))])
+    assert [found[rung] for rung in RUNGS] == [[pytest.approx(0.9 * 5 / 9)]] * 2 + [[0.0], [1.0], [1.0]]
+
+
 def test_a_missed_ship_stays_missed():
     found = values([image((0, 10, 0, 10), (20, 30, 20, 30)), image((0, 5, 0, 5))], [image((0, 10, 0, 10)), image()])
     assert all(found[rung] == [pytest.approx(5 / 9), 0.0] for rung in RUNGS)

@@ -59,7 +59,7 @@ class Weighted(keras.losses.Loss):
         return super().get_config() | {"weight": self.weight, "factor": self.factor}
 
     def average(self, there, absent, prediction) -> tf.Tensor:
-        """Of the cross entropy of pixels that weigh `there` for an object and `absent` against one, float32 (batch,)."""
+        """`factor` times the mean over pixels of -there log(p) - absent log(1 - p), float32 (batch,)."""
         prediction = tf.clip_by_value(prediction, SMALLEST, 1 - SMALLEST)
         values = -there * tf.math.log(prediction) - absent * tf.math.log1p(-prediction)
         return self.factor * tf.reduce_mean(values, (1, 2))
@@ -122,7 +122,8 @@ LOSSES: dict[str, type[keras.losses.Loss]] = {"dice": Dice, "bce": CrossEntropy,
 class Sum(keras.losses.Loss):
     """The sum of several losses; each is a keras.losses.Loss, or a function (truth, prediction), with one value a sample or more.
 
-    A loss of another maker gets the covered share as floats of the prediction's size. KitError for one with a single value a batch:
+    A loss of another maker gets the covered share as floats of the prediction's size, or the mask as it is, where its attribute `numbered`
+    is true. KitError for one with a single value a batch:
     averaged over replicas it would train with too large a step.
     """
 
@@ -139,7 +140,7 @@ class Sum(keras.losses.Loss):
         return tf.add_n([self._value(part, y_true, y_pred) for part in self.parts])
 
     def _value(self, part, truth, prediction):
-        if not isinstance(part, tuple(LOSSES.values())):
+        if type(part) not in LOSSES.values() and not getattr(part, "numbered", False):
             truth, prediction = match(truth, prediction)
         values = part.call(truth, prediction) if isinstance(part, keras.losses.Loss) else part(truth, prediction)
         values = tf.cast(values, tf.float32)

@@ -41,9 +41,9 @@ def read_config(folder: Path) -> dict:
     config = rules.read_json(path, "a model folder is made by kit train")
     values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
     try:
-        # A setting that is missing is newer than the folder, which was trained as its default does.
-        names = [field.name for field in dataclasses.fields(TrainSettings) if field.name in values]
-        chosen = dataclasses.asdict(TrainSettings(**{name: values[name] for name in names}))
+        settings = {field.name: values[field.name] for field in dataclasses.fields(TrainSettings)}
+        # A preset is only where values came from: this version may not know it.
+        chosen = dataclasses.asdict(TrainSettings(**{**settings, "preset": None}))
         rules.from_json(config["competition"])
         known = {"competition": config["competition"], "own": dict(config["own"])}
         return {**chosen, **known, **{name: str(config[name]) for name in ("records", "records_sha256")}}

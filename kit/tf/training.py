@@ -16,6 +16,7 @@ from .. import competition as rules
 from ..claims import clear, hold
 from ..errors import KitError
 from ..index import open_index
+from ..recipes import RECIPES
 from ..records import Records, digest_file, open_records
 from ..settings import CHANGEABLE, choose_training
 from ..writing import write_json, write_text
@@ -25,6 +26,7 @@ from .stop import Stop
 
 # Names of temporary files that a kill may leave.
 LEFT = re.compile(r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*")
+CPU = Path("/proc/cpuinfo")  # what a CPU can, on Linux
 OWN = ("loss", "augment", "schedule")  # settings that may be the caller's own functions
 
 
@@ -61,6 +63,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         **dataclasses.asdict(chosen),
     }
     _compare(out, config)
+    if chosen.mixed == "bfloat16" and CPU.is_file() and "bf16" not in CPU.read_text() and not tf.config.list_physical_devices("GPU"):
+        print("kit train: this CPU has no AVX512_BF16, and computes bfloat16 slowly: --mixed none is faster")
     run = Run(chosen, own, model, open_index(source, folds), open_index(source, holdout) if holdout else None, out, source)
     with hold(out, "kit train"), stop:
         for folder in (out, out / "state"):
@@ -85,15 +89,17 @@ def _compare(out: Path, config: dict) -> None:
     if not (out / "config.json").is_file():
         return
     former = rules.read_json(out / "config.json", "the settings of a training")
-    for name, value in json.loads(json.dumps(config)).items():
-        if name in (*CHANGEABLE, "records") or former.get(name, value) == value:
+    config, recipe = json.loads(json.dumps([config, RECIPES.get(config["preset"] or "", {})]))
+    for name, value in config.items():
+        if name in (*CHANGEABLE, "records", "preset") or former.get(name) == value:
             continue
         if name == "records_sha256":
             raise KitError(f"{out}: was trained on other records than {config['records']}; choose another folder for the model")
         option = "your own" if name == "own" else f"--{name.replace('_', '-')}"
+        by = f" by --preset {config['preset']}" if name in recipe and recipe[name] == value else ""
         may = ", ".join(f"--{part.replace('_', '-')}" for part in CHANGEABLE)
         raise KitError(
-            f"{out}: its training began with {option} {former[name]}, now it is {value}; only {may} may change; "
+            f"{out}: its training began with {option} {former.get(name)}, now it is {value}{by}; only {may} may change; "
             f"choose another folder, perhaps with --start-from {out}"
         )
 

@@ -129,7 +129,7 @@ def unet(
     mixed: "float16" or "bfloat16": layers compute in it, heads and outputs in float32; variables are float32 either way.
     synchronized: batch norms take their statistics over all replicas.
 
-    Raises KitError for an unknown encoder, an output other than 1 and 2, and a missing, damaged or unfitting file of weights.
+    Raises KitError for an unknown encoder or precision, an output other than 1 and 2, and a missing, damaged or unfitting file of weights.
 
     >>> import numpy as np
     >>> network, images = unet("plain", output=2), np.zeros((1, 70, 51, 3), np.uint8)

@@ -80,6 +80,18 @@ def test_a_loss_derived_from_the_balanced_one_tells_objects_apart():
     assert make_loss(Twice(3.0)).numbered
 
 
+def test_another_derived_loss_gets_the_covered_share():
+    seen = []
+
+    class Mine(Dice):
+        def call(self, y_true, y_pred):
+            seen.append((y_true.dtype, tuple(y_true.shape), float(tf.reduce_max(y_true))))
+            return super().call(y_true, y_pred)
+
+    make_loss([Mine(), "balanced"]).call(numbered(), tf.fill([3, 32, 32], 0.3))
+    assert seen == [(tf.float32, (3, 32, 32), 1.0)]
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_is_defined_on_empty_masks_and_at_the_ends(name):
     for value in (0.0, 1.0, 0.5):

@@ -125,7 +125,8 @@ def test_averages_follow_the_weights_and_leave_them_alone(small):
 
 
 @pytest.mark.parametrize(
-    ("encoder", "side", "mixed"), [("resnet18", 128, "float16"), ("plain", 768, "float16"), ("resnet18", 128, "bfloat16")]
+    ("encoder", "side", "mixed"),
+    [("resnet18", 128, "float16"), ("plain", 768, "float16"), ("resnet18", 128, "bfloat16"), ("slim", 128, "bfloat16")],
 )
 def test_mixed_precision_trains_and_gives_numbers(encoder, side, mixed):
     keras.utils.set_random_seed(0)

@@ -11,7 +11,8 @@ from kit import settings
 from kit.errors import KitError
 from kit.history import COLUMNS, SCORES, name_weights
 from kit.index import open_index
-from kit.tf import augmentation
+from kit.recipes import RECIPES
+from kit.tf import augmentation, training
 from kit.tf.batches import batches, scan
 from kit.tf.ensemble import forward
 from kit.tf.holdout import ObjectF2, score_holdout
@@ -54,6 +55,42 @@ def test_the_same_seed_gives_the_same_weights(records, tmp_path):
     a, b, c = (weights_of(tmp_path / name) for name in "abc")
     assert all(np.array_equal(x, y) for x, y in zip(a, b))
     assert not all(np.array_equal(x, y) for x, y in zip(a, c))
+
+
+def test_a_preset_gives_what_is_not_given(records, tmp_path):
+    tiny = {name: value for name, value in TINY.items() if name != "decoder"}
+    for _ in range(2):  # the second time it is finished
+        train(records, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **tiny)
+    config, recipe = json.loads((tmp_path / "model" / "config.json").read_text()), RECIPES["cpu-hour"]
+    given = {"presence": False, "fold": None} | tiny
+    expected = json.loads(json.dumps(dataclasses.asdict(settings.TrainSettings()) | recipe | given | {"preset": "cpu-hour"}))
+    assert {name: config[name] for name in expected} == expected
+    with pytest.raises(KitError, match=r"began with --output 2, now it is 1; only --epochs"):
+        train(records, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **tiny, output=1)
+
+
+def test_a_recipe_that_has_changed_since_is_named(records, tmp_path, monkeypatch):
+    tiny = {"fold": None, "preset": "cpu-hour"} | TINY
+    train(records, tmp_path / "model", **tiny)
+    monkeypatch.setitem(RECIPES, "cpu-hour", RECIPES["cpu-hour"] | {"clip": 0.5})
+    with pytest.raises(KitError, match=r"began with --clip 1.0, now it is 0.5 by --preset cpu-hour; only"):
+        train(records, tmp_path / "model", **tiny)
+    train(records, tmp_path / "model", **tiny, clip=1.0)
+
+
+def test_pixel_weight_reaches_the_loss(records, tmp_path):
+    (light,), (heavy,) = (
+        train(records, tmp_path / str(weight), fold=None, **TINY, loss=("bce",), pixel_weight=weight) for weight in (1.0, 10.0)
+    )
+    assert heavy["loss"] == pytest.approx(10 * light["loss"], rel=1e-5)
+
+
+def test_bfloat16_where_it_is_slow_is_said(records, tmp_path, monkeypatch, capsys):
+    for flags, words in (("flags : avx512f avx512_bf16", 0), ("flags : avx2", 1)):
+        monkeypatch.setattr(training, "CPU", tmp_path / "cpuinfo")
+        (tmp_path / "cpuinfo").write_text(flags)
+        train(records, tmp_path / str(words), fold=None, mixed="bfloat16", **TINY)
+        assert capsys.readouterr().out.count("--mixed none is faster") == words
 
 
 def test_training_on_all_folds_has_no_holdout(records, tmp_path):
