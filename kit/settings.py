@@ -104,7 +104,9 @@ AUGMENTATIONS = ("dihedral", "scale", "rotate", "brightness", "contrast", "gamma
 class TrainSettings(Settings):
     """`kit train`: a U-Net on all folds but one."""
 
-    preset: str | None = setting(None, "settings that go well together; an option given beside it wins", choices=tuple(RECIPES))
+    preset: str | None = setting(
+        None, "settings that go well together, which config.json then shows; an option given beside it wins", choices=tuple(RECIPES)
+    )
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
     encoder: str = setting(
         "resnet18", "encoder of the U-Net; plain: the ancestor's net without one; slim: a small one for CPUs", choices=ENCODERS
