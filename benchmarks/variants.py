@@ -3,7 +3,7 @@
 Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
 NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group;
 soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; slimmer: --encoder slim with SLIMMER
-filters; muon: Muon instead of Adam for convolutions.
+filters; log-dice: LogDice in dice's place; muon: Muon instead of Adam for convolutions.
 """
 
 import sys
@@ -67,6 +67,14 @@ class SoftOutline(losses.Balanced):
         return dice + self.average(weights, 1 - truth, prediction)
 
 
+@keras.saving.register_keras_serializable(package="kit")
+class LogDice(losses.Dice):
+    """-log(1 - dice loss): steeper where dice is low, and on an empty mask."""
+
+    def call(self, y_true, y_pred):
+        return -tf.math.log(1 - super().call(y_true, y_pred))
+
+
 class Muon(keras.optimizers.Muon):
     """Keras's Muon (Jordan 2024), for the kernels of convolutions too, as matrices of one column a filter; Adam for all else."""
 
@@ -82,7 +90,10 @@ class Muon(keras.optimizers.Muon):
         variable.assign_sub(tf.reshape(self.lr_adjust(lr * update), variable.shape))
 
 
-LOSSES = {"soft-outline": SoftOutline}
+LOSSES = {
+    "soft-outline": lambda chosen: SoftOutline(chosen.object_weight, chosen.pixel_weight),
+    "log-dice": lambda chosen: [LogDice(), *(name for name in chosen.loss if name != "dice")],
+}
 NETWORKS = {"group-norm": group_norm, "slimmer": slimmer}
 
 
@@ -98,7 +109,7 @@ def main(arguments: list[str]) -> None:
         if name == "muon":
             run.make_optimizer = lambda rate, mixed: Muon(rate, weight_decay=None, adam_weight_decay=None)
         elif name in LOSSES:
-            given["loss"] = LOSSES[name](chosen.object_weight, chosen.pixel_weight)
+            given["loss"] = LOSSES[name](chosen)
         else:
             given["model"] = _prepare(NETWORKS[name], name, chosen)
     kit.train(options.records, options.model, **given)
