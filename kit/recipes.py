@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-_ROAD = {  # what the table in benchmarks/points.md found good, whatever the network
+_ROAD = {  # the base of the table in benchmarks/points.md, and the weight of the cross entropy that it found good
     "loss": ("dice", "balanced"),
     "pixel_weight": 10.0,
     "presence": True,

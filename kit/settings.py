@@ -42,13 +42,13 @@ class Settings:
         for field in dataclasses.fields(self):
             value, meta = getattr(self, field.name), field.metadata
             name = f"--{field.name.replace('_', '-')} {value}"
+            choices = ", ".join(map(str, meta["choices"] or ()))
             if not fits(value, hints[field.name]):
-                choices = meta["choices"] and f", of {', '.join(map(str, meta['choices']))}"
-                raise KitError(f"{name}: expected {field.type}{choices or ''}")
+                raise KitError(f"{name}: expected {field.type}{', of ' * bool(choices)}{choices}")
             for part in value if isinstance(value, tuple) else (value,):
                 if meta["choices"] is not None and part is not None and part not in meta["choices"]:
                     word = "among" if isinstance(value, tuple) else "one of"
-                    raise KitError(f"--{field.name.replace('_', '-')} {part}: choose {word} {', '.join(map(str, meta['choices']))}")
+                    raise KitError(f"--{field.name.replace('_', '-')} {part}: choose {word} {choices}")
             if value is None or isinstance(value, str | tuple):
                 continue
             if isinstance(value, float) and not math.isfinite(value):

@@ -48,9 +48,3 @@ def test_a_recipe_is_legal_and_changes_something(name):
 def test_an_unknown_preset_is_named():
     with pytest.raises(KitError, match="--preset gpu-week: choose one of cpu-hour"):
         choose_training("gpu-week")
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_every_recipe_is_made_of_settings(name):
-    chosen = choose_training(preset=name)
-    assert {field: getattr(chosen, field) for field in RECIPES[name]} == RECIPES[name]

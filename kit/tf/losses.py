@@ -123,8 +123,7 @@ class Sum(keras.losses.Loss):
     """The sum of several losses; each is a keras.losses.Loss, or a function (truth, prediction), with one value a sample or more.
 
     A loss of another maker gets the covered share as floats of the prediction's size, or the mask as it is, where its attribute `numbered`
-    is true. KitError for one with a single value a batch:
-    averaged over replicas it would train with too large a step.
+    is true. KitError for one with a single value a batch: averaged over replicas it would train with too large a step.
     """
 
     def __init__(self, parts: Sequence[Callable], **options):
