@@ -3,7 +3,7 @@
 Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
 NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group;
 soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; slimmer: --encoder slim with SLIMMER
-filters; log-dice: LogDice in dice's place; muon: Muon instead of Adam for convolutions.
+filters; log-dice: LogDice in dice's place.
 """
 
 import sys
@@ -15,7 +15,7 @@ import tensorflow as tf
 import kit
 from kit.cli import _settings, make_parser
 from kit.settings import TrainSettings, choose_training
-from kit.tf import losses, run, slim
+from kit.tf import losses, slim
 from kit.tf.unet import unet
 
 SLIMMER = (16, 32, 64, 128, 192)
@@ -75,21 +75,6 @@ class LogDice(losses.Dice):
         return -tf.math.log(1 - super().call(y_true, y_pred))
 
 
-class Muon(keras.optimizers.Muon):
-    """Keras's Muon (Jordan 2024), for the kernels of convolutions too, as matrices of one column a filter; Adam for all else."""
-
-    def _should_use_adamw(self, variable):
-        return len(variable.shape) != 4 or variable.shape[2] == 3 or variable.shape[3] == 1  # neither the first layer nor the head
-
-    def _muon_update_step(self, gradient, variable, lr, m):
-        m.assign(self.momentum * m + gradient)
-        values = tf.reshape(gradient + self.momentum * m, (-1, variable.shape[3]))
-        update = tf.cast(
-            self.zeropower_via_newtonschulz5(tf.cast(values / (tf.norm(values) + 1e-7), tf.bfloat16), self.ns_steps), tf.float32
-        )
-        variable.assign_sub(tf.reshape(self.lr_adjust(lr * update), variable.shape))
-
-
 LOSSES = {
     "soft-outline": lambda chosen: SoftOutline(chosen.object_weight, chosen.pixel_weight),
     "log-dice": lambda chosen: [LogDice(), *(name for name in chosen.loss if name != "dice")],
@@ -106,9 +91,7 @@ def main(arguments: list[str]) -> None:
     given = _settings(options, TrainSettings)
     chosen = choose_training(**given)
     for name in names.split("+"):
-        if name == "muon":
-            run.make_optimizer = lambda rate, mixed: Muon(rate, weight_decay=None, adam_weight_decay=None)
-        elif name in LOSSES:
+        if name in LOSSES:
             given["loss"] = LOSSES[name](chosen)
         else:
             given["model"] = _prepare(NETWORKS[name], name, chosen)

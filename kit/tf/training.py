@@ -21,12 +21,12 @@ from ..records import Records, digest_file, open_records
 from ..settings import CHANGEABLE, choose_training
 from ..writing import write_json, write_text
 from .failures import explained
+from .precision import describe_precision
 from .run import Run
 from .stop import Stop
 
 # Names of temporary files that a kill may leave.
 LEFT = re.compile(r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*")
-CPU = Path("/proc/cpuinfo")  # what a CPU can, on Linux
 OWN = ("loss", "augment", "schedule")  # settings that may be the caller's own functions
 
 
@@ -63,8 +63,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         **dataclasses.asdict(chosen),
     }
     _compare(out, config)
-    if chosen.mixed == "bfloat16" and CPU.is_file() and "bf16" not in CPU.read_text() and not tf.config.list_physical_devices("GPU"):
-        print("kit train: this CPU has no AVX512_BF16, and computes bfloat16 slowly: --mixed none is faster")
+    if words := describe_precision(chosen.mixed):
+        print(f"kit train: {words}")
     run = Run(chosen, own, model, open_index(source, folds), open_index(source, holdout) if holdout else None, out, source)
     with hold(out, "kit train"), stop:
         for folder in (out, out / "state"):

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from ..errors import KitError
 from ..settings import PRECISIONS
+from .norm import BatchNormalization
 from .plain import plain_unet
+from .precision import choose_precision
 from .slim import slim_unet
 
 _RAW = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # its first layer is a batch norm
@@ -126,7 +128,8 @@ def unet(
     output: 2 leaves out the last decoder stage, so the head sits at half the resolution of what the network sees.
     momentum: of every batch norm (segmentation-models' 0.99 needs some 500 steps before inference sees trained statistics).
     weights: path of an .h5 file with the encoder's weights, None for random ones.
-    mixed: "float16" or "bfloat16": layers compute in it, heads and outputs in float32; variables are float32 either way.
+    mixed: "float16" or "bfloat16": layers compute in it, heads and outputs in float32; variables are float32 either way; "auto": see
+        kit.tf.precision.
     synchronized: batch norms take their statistics over all replicas.
 
     Raises KitError for an unknown encoder or precision, an output other than 1 and 2, and a missing, damaged or unfitting file of weights.
@@ -139,7 +142,8 @@ def unet(
     if encoder not in ENCODERS:
         raise KitError(f"encoder {encoder!r}: choose one of {', '.join(ENCODERS)}")
     if mixed not in (None, *PRECISIONS):
-        raise KitError(f"mixed {mixed!r}: choose {' or '.join(PRECISIONS)}")
+        raise KitError(f"mixed {mixed!r}: choose among {', '.join(PRECISIONS)}")
+    mixed = choose_precision(mixed)
     if output not in (1, 2):
         raise KitError(f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it")
     with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
@@ -151,6 +155,7 @@ def unet(
             core = _library_unet(encoder, decoder[: 6 - output], weights)
         for layer in core.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
+                layer.__class__ = BatchNormalization  # segmentation-models makes Keras's own, perhaps with weights
                 layer.momentum, layer.synchronized = momentum, synchronized
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
         features, deepest = core(Prepare(*ENCODERS[encoder], scale, name="prepare")(images))

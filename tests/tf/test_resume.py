@@ -22,7 +22,7 @@ from kit.errors import KitError
 from kit.tf.training import train
 
 SMALL = {"encoder": "plain", "epochs": 3, "steps": 4, "batch": 2, "crop": 32, "average": 0.9, "save_minutes": 0.0, "keep": 1}
-SMALL |= {"presence": True, "augment": ("dihedral", "brightness", "copy_paste"), "loss": ("dice", "balanced")}
+SMALL |= {"optimizer": "muon", "presence": True, "augment": ("dihedral", "brightness", "copy_paste"), "loss": ("dice", "balanced")}
 
 # Kills itself: `time`, so many seconds after the first save; `state`, `weights`, `history`: in the middle of the n-th such file, or, an
 # odd n, when it is written but not yet in its place.

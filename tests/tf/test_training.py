@@ -12,13 +12,14 @@ from kit.errors import KitError
 from kit.history import COLUMNS, SCORES, name_weights
 from kit.index import open_index
 from kit.recipes import RECIPES
-from kit.tf import augmentation, training
+from kit.tf import augmentation, precision
 from kit.tf.batches import batches, scan
 from kit.tf.ensemble import forward
 from kit.tf.holdout import ObjectF2, score_holdout
 from kit.tf.losses import LOSSES, make_loss
 from kit.tf.models import load_model
 from kit.tf.schedule import SCHEDULES
+from kit.tf.steps import OPTIMIZERS
 from kit.tf.training import train
 from kit.tf.unet import ENCODERS
 
@@ -27,7 +28,7 @@ TINY = {"epochs": 1, "steps": 1, "batch": 2, "crop": 64, "decoder": (16, 8, 8, 8
 
 def test_the_settings_offer_what_there_is():
     assert tuple(ENCODERS) == settings.ENCODERS and tuple(LOSSES) == settings.LOSSES
-    assert settings.AUGMENTATIONS == augmentation.NAMES
+    assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZERS) == settings.OPTIMIZERS
     (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
     assert schedule.metadata["choices"] == tuple(SCHEDULES)
 
@@ -87,7 +88,7 @@ def test_pixel_weight_reaches_the_loss(records, tmp_path):
 
 def test_bfloat16_where_it_is_slow_is_said(records, tmp_path, monkeypatch, capsys):
     for flags, words in (("flags : avx512f avx512_bf16", 0), ("flags : avx2", 1)):
-        monkeypatch.setattr(training, "CPU", tmp_path / "cpuinfo")
+        monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
         (tmp_path / "cpuinfo").write_text(flags)
         train(records, tmp_path / str(words), fold=None, mixed="bfloat16", **TINY)
         assert capsys.readouterr().out.count("--mixed none is faster") == words

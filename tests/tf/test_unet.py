@@ -306,7 +306,7 @@ def test_what_is_no_choice_is_refused(tmp_path):
         unet("plain", weights=str(tmp_path / "encoder.h5"))
     with pytest.raises(KitError, match="slim takes no weights"):
         unet("slim", weights=str(tmp_path / "encoder.h5"))
-    with pytest.raises(KitError, match="mixed True: choose float16 or bfloat16"):
+    with pytest.raises(KitError, match="mixed True: choose among auto, float16, bfloat16"):
         unet("slim", mixed=True)
     with pytest.raises(KitError, match="resnet9.*choose one of resnet18"):
         unet("resnet9")

@@ -1,0 +1,71 @@
+"""What a random split is worth in points: the same recipe trained on one, and on folds of whole scenes, on the same images.
+
+Run: python benchmarks/leak.py RANDOM MODEL [MODEL...]
+RANDOM: the model folder of a training on records that were packed without a search for scenes (a random split: kit pack COMPETITION
+RECORDS --competition FILE.json, where the file says {"scenes": ""}); MODEL: folders of the same recipe on folds of whole scenes, which
+together hold out many of RANDOM's holdout images. Each of these images is compared with itself: in RANDOM's training the rest of its
+scene was shown, or was not; in MODEL's it never was. Figures are at threshold 128 without cuts, for images with ships; intervals of 95%
+over scenes. Two trainings differ by chance too, on all images alike, so the leak's worth is the first difference less the second.
+"""
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from kit import masks, score
+from kit.bootstrap import interval
+from kit.counts import count
+from kit.objects import find_objects
+
+HEAD = ("images", "random split", "whole scenes", "difference")
+
+
+def main(arguments: list[str]) -> None:
+    if len(arguments) < 2:
+        print("needs trained models: python benchmarks/leak.py RANDOM MODEL [MODEL...]")
+        return
+    random, *others = (Path(name) for name in arguments)
+    mine, held = rate([random])
+    theirs, _ = rate(others)
+    scenes = read_scenes(others[0])
+    shared = sorted(set(mine) & set(theirs))
+    trained_on = {scene for name, scene in scenes.items() if name not in held}
+    scene = np.array([scenes[name] for name in shared])
+    seen = np.array([number in trained_on for number in scene])
+    print(f"{'ship images of the random holdout':44s}" + "".join(f"{text:>16s}" for text in HEAD))
+    for place, figure in enumerate(("pixel IoU", "object F2")):
+        one, two = (np.array([values[name][place] for name in shared]) for values in (mine, theirs))
+        gains = []
+        for words, chosen in (("others of their scene in training", seen), ("none of their scene in training", ~seen)):
+            low, high = interval((one - two)[chosen], scene[chosen])
+            gains.append(one[chosen].mean() - two[chosen].mean())
+            row = f"{chosen.sum():16d}{one[chosen].mean():16.3f}{two[chosen].mean():16.3f}{gains[-1]:+16.3f}"
+            print(f"{f'{figure}, {words}':44s}{row} ({low:+.3f} to {high:+.3f})")
+        worth = gains[0] - gains[1]
+        print(f"{figure}, the leak's worth: {worth:+.3f} on such an image, {worth * seen.mean():+.3f} on average")
+
+
+def read_scenes(model: Path) -> dict[str, int]:
+    """The scene of every image in the records of a model."""
+    from kit.tf.models import read_config
+
+    with open(Path(read_config(model)["records"]) / "folds.csv", newline="", encoding="utf-8") as file:
+        return {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}
+
+
+def rate(folders: list[Path]) -> tuple[dict[str, tuple[float, float]], set[str]]:
+    """Pixel IoU and object F2 of every ship image that the models hold out, by id; and the ids of all images that they hold out."""
+    from kit.tf.inference import open_holdout
+
+    read, truth, _, _ = open_holdout(folders)
+    found = masks.concatenate([find_objects([name], [read(place)]) for place, name in enumerate(truth.ids)])
+    counts = count(truth, found)
+    dice = score.dice(counts)
+    figures = zip(truth.ids, dice / (2 - dice), score.f2(counts), counts.ships)
+    return {name: (iou, f2) for name, iou, f2, ships in figures if ships}, set(truth.ids)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
