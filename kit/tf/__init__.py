@@ -2,7 +2,7 @@
 
 Importing this package loads TensorFlow quietly, asks segmentation-models for Keras 3's names (SM_FRAMEWORK=tf.keras), sets one
 inter-op thread, with which training on a CPU gave the same bytes in every run at no cost in time, and turns oneDNN on, which
-TensorFlow leaves off on CPUs without AVX512_VNNI, where it makes training 1.4 times as fast.
+TensorFlow leaves off on CPUs without AVX512_VNNI or the like, where it makes training 1.4 times as fast.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ def _quiet():
 
 
 def _prepare() -> None:
+    late = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 3: fatal errors only
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
@@ -37,11 +38,18 @@ def _prepare() -> None:
         print("kit: segmentation_models was imported before the kit with another framework; import kit.tf first", file=sys.stderr)
     with _quiet():
         import tensorflow as tf
+
+        from .precision import starts_onednn
     tf.get_logger().setLevel("ERROR")
     try:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         print("kit: TensorFlow ran before the kit was imported: its threads stay as they are, equal bytes are not certain", file=sys.stderr)
+    if late and not starts_onednn() and not tf.config.list_physical_devices("GPU"):
+        print(
+            "kit: TensorFlow was imported before the kit, so it trains without oneDNN, more slowly; set TF_ENABLE_ONEDNN_OPTS=1 before",
+            file=sys.stderr,
+        )
 
 
 _prepare()

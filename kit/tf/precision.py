@@ -1,4 +1,4 @@
-"""Half precision: which one this machine computes fast, and whether to say that it does not."""
+"""What this machine computes fast: which half precision, and whether TensorFlow turns oneDNN on by itself."""
 
 from __future__ import annotations
 
@@ -28,6 +28,11 @@ def describe_precision(asked: str | None) -> str | None:
     if asked == "bfloat16" and not tf.config.list_physical_devices("GPU") and not _has_bfloat16():
         return "this CPU has no AVX512_BF16, and computes bfloat16 slowly: --mixed none is faster"
     return None
+
+
+def starts_onednn() -> bool:
+    """Whether TensorFlow computes by oneDNN without being told; yes where nothing is known of the CPU."""
+    return not CPU.is_file() or any(word in CPU.read_text() for word in ("vnni", "bf16", "amx_"))
 
 
 def _has_bfloat16() -> bool:

@@ -1,10 +1,14 @@
+import os
+import subprocess
+import sys
+
 import keras
 import pytest
 import tensorflow as tf
 
 from kit.settings import PRECISIONS
 from kit.tf import precision
-from kit.tf.precision import choose_precision, describe_precision
+from kit.tf.precision import choose_precision, describe_precision, starts_onednn
 from kit.tf.steps import make_optimizer
 from kit.tf.unet import unet
 
@@ -66,3 +70,21 @@ def test_network_and_optimizer_follow(machine):
     machine("avx2")
     assert not isinstance(make_optimizer(0.1, "auto"), keras.optimizers.LossScaleOptimizer)
     assert {layer.compute_dtype for layer in unet("slim", mixed="auto").get_layer("slim").layers} == {"float32"}
+
+
+@pytest.mark.parametrize("first", ["", "import tensorflow"])
+def test_onednn_is_on_or_it_is_said_that_it_is_not(first):
+    code = f"{first}\nimport os, kit.tf\nprint(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    bare = {name: value for name, value in os.environ.items() if name != "TF_ENABLE_ONEDNN_OPTS"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=bare)
+    assert done.returncode == 0 and done.stdout == "1\n"
+    slow = bool(first) and not starts_onednn() and not tf.config.list_physical_devices("GPU")
+    assert done.stderr.count("kit: TensorFlow was imported before the kit") == slow
+
+
+def test_onednn_starts_by_itself_on_newer_cpus(machine, tmp_path, monkeypatch):
+    for flags, expected in (("avx2", False), ("avx2 avx512_vnni", True), ("avx_vnni", True)):
+        machine(flags)
+        assert starts_onednn() == expected
+    monkeypatch.setattr(precision, "CPU", tmp_path / "none")
+    assert starts_onednn()
