@@ -9,10 +9,11 @@ filters; log-dice: LogDice in dice's place.
 import sys
 from unittest import mock
 
+import kit.tf  # isort: skip  # before TensorFlow, whose threads and oneDNN it sets
+
 import keras
 import tensorflow as tf
 
-import kit
 from kit.cli import _settings, make_parser
 from kit.settings import TrainSettings, choose_training
 from kit.tf import losses, slim

@@ -1,5 +1,7 @@
 """Records written without TensorFlow, read by it and without it."""
 
+import kit.tf  # isort: skip  # noqa: F401  # before TensorFlow, whose threads and oneDNN it sets
+
 import tempfile
 import tracemalloc
 
