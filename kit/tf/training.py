@@ -21,7 +21,7 @@ from ..records import Records, digest_file, open_records
 from ..settings import CHANGEABLE, choose_training
 from ..writing import write_json, write_text
 from .failures import explained
-from .precision import describe_precision
+from .precision import choose_precision, describe_precision
 from .run import Run
 from .stop import Stop
 
@@ -70,7 +70,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         for folder in (out, out / "state"):
             clear(folder, LEFT)
         write_json(out / "config.json", config)
-        write_text(out / "environment.txt", describe_environment(run.strategy))
+        write_text(out / "environment.txt", describe_environment(run.strategy, chosen.mixed))
         return run.go(stop)
 
 
@@ -115,11 +115,12 @@ def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
     return [number for number in source.folds if number != fold], [fold]
 
 
-def describe_environment(strategy: tf.distribute.Strategy) -> str:
-    """Versions, threads and devices that the bytes of a training depend on."""
+def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) -> str:
+    """Versions, threads, devices and arithmetic that the bytes of a training depend on."""
     names = ("tensorflow", "keras", "segmentation-models", "tensorflow-datasets", "numpy", "numba", "pandas", "scikit-image")
     lines = [f"{name} {importlib.metadata.version(name)}" for name in names]
     lines.append(f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
     lines.append(f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1")
+    lines.append(f"precision {choose_precision(mixed) or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}")
     lines.append(f"gpus {len(tf.config.list_physical_devices('GPU'))}, replicas {strategy.num_replicas_in_sync}")
     return "\n".join(lines) + "\n"

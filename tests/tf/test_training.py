@@ -1,6 +1,7 @@
 import csv
 import dataclasses
 import json
+import os
 
 import keras
 import numpy as np
@@ -92,6 +93,16 @@ def test_bfloat16_where_it_is_slow_is_said(records, tmp_path, monkeypatch, capsy
         (tmp_path / "cpuinfo").write_text(flags)
         train(records, tmp_path / str(words), fold=None, mixed="bfloat16", **TINY)
         assert capsys.readouterr().out.count("--mixed none is faster") == words
+
+
+@pytest.mark.parametrize(("flags", "kind"), [("avx2", "float32"), ("avx512_bf16", "bfloat16")])
+def test_the_precision_that_auto_means_is_said_and_noted(records, tmp_path, monkeypatch, capsys, flags, kind):
+    (tmp_path / "cpuinfo").write_text(flags)
+    monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
+    train(records, tmp_path / "model", fold=None, mixed="auto", **TINY)
+    assert f"computes in {kind}" in capsys.readouterr().out
+    noted = (tmp_path / "model" / "environment.txt").read_text()
+    assert f"precision {kind}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}\n" in noted
 
 
 def test_training_on_all_folds_has_no_holdout(records, tmp_path):
