@@ -2,7 +2,7 @@
 
 Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
 NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group;
-soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; slimmer: --encoder slim with SLIMMER
+soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; wide: --encoder slim with WIDE
 filters; log-dice: LogDice in dice's place.
 """
 
@@ -19,7 +19,7 @@ from kit.settings import TrainSettings, choose_training
 from kit.tf import losses, slim
 from kit.tf.unet import unet
 
-SLIMMER = (16, 32, 64, 128, 192)
+WIDE = (24, 48, 96, 160, 224)
 
 
 class Groups(keras.layers.GroupNormalization):
@@ -49,9 +49,9 @@ def _build(encoder: str, chosen: TrainSettings) -> keras.Model:
     return unet(encoder, **{name: getattr(chosen, name) for name in names})
 
 
-def slimmer(chosen: TrainSettings) -> keras.Model:
-    """The slim network with SLIMMER filters."""
-    with mock.patch.object(slim, "FILTERS", SLIMMER):
+def wide(chosen: TrainSettings) -> keras.Model:
+    """The slim network with WIDE filters."""
+    with mock.patch.object(slim, "FILTERS", WIDE):
         return _build("slim", chosen)
 
 
@@ -80,7 +80,7 @@ LOSSES = {
     "soft-outline": lambda chosen: SoftOutline(chosen.object_weight, chosen.pixel_weight),
     "log-dice": lambda chosen: [LogDice(), *(name for name in chosen.loss if name != "dice")],
 }
-NETWORKS = {"group-norm": group_norm, "slimmer": slimmer}
+NETWORKS = {"group-norm": group_norm, "wide": wide}
 
 
 def main(arguments: list[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-FILTERS = (24, 48, 96, 160, 224)  # at a half, a fourth ... a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
+FILTERS = (16, 32, 64, 128, 192)  # at a half, a fourth ... a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
 
 
 def slim_unet(decoder: tuple[int, ...]) -> keras.Model:
