@@ -6,6 +6,7 @@ RECORDS --competition FILE.json, where the file says {"scenes": ""}); MODEL: fol
 together hold out many of RANDOM's holdout images. Each of these images is compared with itself: in RANDOM's training the rest of its
 scene was shown, or was not; in MODEL's it never was. Figures are at threshold 128 without cuts, for images with ships; intervals of 95%
 over scenes. Two trainings differ by chance too, on all images alike, so the leak's worth is the first difference less the second.
+Two models of one split can be compared so too: then there is one difference.
 """
 
 import csv
@@ -19,7 +20,7 @@ from kit.bootstrap import interval
 from kit.counts import count
 from kit.objects import find_objects
 
-HEAD = ("images", "random split", "whole scenes", "difference")
+HEAD = ("images", "first", "others", "difference")
 
 
 def main(arguments: list[str]) -> None:
@@ -34,15 +35,19 @@ def main(arguments: list[str]) -> None:
     trained_on = {scene for name, scene in scenes.items() if name not in held}
     scene = np.array([scenes[name] for name in shared])
     seen = np.array([number in trained_on for number in scene])
-    print(f"{'ship images of the random holdout':44s}" + "".join(f"{text:>16s}" for text in HEAD))
+    print(f"{'ship images that both hold out':44s}" + "".join(f"{text:>16s}" for text in HEAD))
     for place, figure in enumerate(("pixel IoU", "object F2")):
         one, two = (np.array([values[name][place] for name in shared]) for values in (mine, theirs))
         gains = []
         for words, chosen in (("others of their scene in training", seen), ("none of their scene in training", ~seen)):
+            if not chosen.any():  # two models of one split
+                continue
             low, high = interval((one - two)[chosen], scene[chosen])
             gains.append(one[chosen].mean() - two[chosen].mean())
             row = f"{chosen.sum():16d}{one[chosen].mean():16.3f}{two[chosen].mean():16.3f}{gains[-1]:+16.3f}"
             print(f"{f'{figure}, {words}':44s}{row} ({low:+.3f} to {high:+.3f})")
+        if len(gains) < 2:
+            continue
         worth = gains[0] - gains[1]
         print(f"{figure}, the leak's worth: {worth:+.3f} on such an image, {worth * seen.mean():+.3f} on average")
 

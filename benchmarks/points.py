@@ -67,12 +67,8 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     values = score.f2(counts)
     rungs = [score.f2(part) for part in ladder.climb_ladder(truth, found).values()]
     weighted = [score.f2_weighted(part, empty, options.empty_share) for part in rungs]
-    return [model.name, config["fold"], steps, f"{speed:.1f}"], [
-        score.pixel_iou(counts),
-        values[~empty].mean(),
-        values[empty].mean(),
-        *weighted,
-    ]
+    kinds = [values[kind].mean() if kind.any() else np.nan for kind in (~empty, empty)]
+    return [model.name, config["fold"], steps, f"{speed:.1f}"], [np.nan if empty.all() else score.pixel_iou(counts), *kinds, *weighted]
 
 
 def show(about, figures) -> None:

@@ -1,9 +1,9 @@
 """Trainings that `kit train` has no option for, for the table in benchmarks/points.md.
 
 Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
-NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group;
-soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's resolution; wide: --encoder slim with WIDE
-filters; log-dice: LogDice in dice's place.
+NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group
+(of all, where sixteen does not divide them); soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's
+resolution; wide: --encoder slim with WIDE filters; log-dice: LogDice in dice's place.
 """
 
 import sys
@@ -24,7 +24,7 @@ WIDE = (24, 48, 96, 160, 224)
 
 class Groups(keras.layers.GroupNormalization):
     def build(self, shape):
-        self.groups = max(1, shape[-1] // 16)
+        self.groups = shape[-1] // 16 if shape[-1] % 16 == 0 else 1
         super().build(shape)
 
 

@@ -40,5 +40,5 @@ RECIPES: dict[str, dict] = {
     # Twice the crops in the time; the rate grows with the root of the batch.
     "kaggle-t4x2": _T4 | {"batch": 64, "learning_rate": 2.8e-3},
     # After either, with --start-from: whole images, as many without a ship as with one, at a lower rate. Not measured either.
-    "kaggle-full": _T4 | {"crop": None, "ship_share": 0.5, "batch": 4, "epochs": 4, "learning_rate": 4e-4},
+    "kaggle-full": _T4 | {"crop": None, "ship_share": 0.5, "empty_share": 0.5, "batch": 4, "epochs": 4, "learning_rate": 4e-4},
 }

@@ -2,7 +2,8 @@
 
 Importing this package loads TensorFlow quietly, asks segmentation-models for Keras 3's names (SM_FRAMEWORK=tf.keras), sets one
 inter-op thread, with which training on a CPU gave the same bytes in every run at no cost in time, and turns oneDNN on, which
-TensorFlow leaves off on CPUs without AVX512_VNNI or the like, where it makes training 1.4 times as fast.
+TensorFlow leaves off on CPUs without AVX512_VNNI or the like, where it makes training 1.4 times as fast. float32 is float32 on newer
+GPUs too: in TF32 the optimizer Muon goes wrong, and whoever wants the speed asks for --mixed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ def _prepare() -> None:
     late = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 3: fatal errors only
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    if not late:  # it is read once
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["SM_FRAMEWORK"] = "tf.keras"
     if "segmentation_models" in sys.modules and sys.modules["segmentation_models"].framework() != "tf.keras":
         print("kit: segmentation_models was imported before the kit with another framework; import kit.tf first", file=sys.stderr)
@@ -41,6 +43,7 @@ def _prepare() -> None:
 
         from .precision import starts_onednn
     tf.get_logger().setLevel("ERROR")
+    tf.config.experimental.enable_tensor_float_32_execution(False)
     try:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:

@@ -49,6 +49,8 @@ def batches(
     if crop is not None and (least := int(index.truth.shapes.min(initial=crop))) < crop:
         raise KitError(f"crop {crop}: the images of {index.name} have sides from {least} px")
     sampling = sample(index, batch, steps, ship_share=ship_share, empty_share=empty_share, balance=balance, seed=seed)
+    sizes = np.unique(-(-index.truth.shapes // (shrink if crop is None else 1)), axis=0)
+    height, width = (crop, crop) if crop else sizes[0].tolist() if len(sizes) == 1 else (None, None)  # static where all are equal
     change = augment if callable(augment) else augmentation.augment(augment or ())
     paste = not callable(augment) and "copy_paste" in (augment or ())
     tensors = Table(index)
@@ -61,8 +63,8 @@ def batches(
         else:
             window = None if crop is None else choose_window(fields, crop, around, seeds[0])
             picture, mask = decode_image(fields["data"], window), decode_mask(fields, window, numbered or paste)
-        picture.set_shape([crop, crop, 3])
-        mask.set_shape([crop, crop])
+        picture.set_shape([height, width, 3])
+        mask.set_shape([height, width])
         return change(picture, mask, seeds[1])
 
     # Order and repeat: numbers without an end; which image a number stands for is computed, so nothing is shuffled in memory.

@@ -29,7 +29,7 @@ from ..tuning import Tuning
 from .ensemble import average_presence, choose_batch, collect, make_mapper
 from .failures import explained
 from .maps import compute_maps
-from .models import describe_model, find_weights, load_model, pair_models, read_config
+from .models import describe_model, find_precision, find_weights, load_model, pair_models, read_config
 from .reader import read_images
 
 
@@ -169,6 +169,7 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
             make_batches,
             plan={
                 "models": [model["weights"] for model in described],
+                "precisions": [find_precision(read_config(folder)) for folder in folders],
                 "tta": chosen.tta,
                 "scale": chosen.scale,
                 "batch": batch,

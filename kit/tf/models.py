@@ -14,6 +14,7 @@ from .. import competition as rules
 from ..errors import KitError
 from ..records import digest_file
 from ..settings import TrainSettings
+from .precision import choose_precision
 from .unet import unet
 from .weights import load_weights
 
@@ -21,16 +22,24 @@ from .weights import load_weights
 def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:
     """The network of a model folder with its best weights, and config.json; KitError where something is missing or does not fit.
 
-    model: your own network, where the training had one.
+    model: your own network, where the training had one. The kit's computes as find_precision says.
     """
     folder = Path(folder)
     config, weights = read_config(folder), find_weights(folder)
     if model is None and "model" in config["own"]:
         raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")
-    names = ("decoder", "scale", "output", "presence", "mixed")
-    network = unet(config["encoder"], **{name: config[name] for name in names}) if model is None else model
+    if model is None:
+        names = ("decoder", "scale", "output", "presence")
+        network = unet(config["encoder"], mixed=find_precision(config), **{name: config[name] for name in names})
+    else:
+        network = model
     load_weights(network, weights, config["encoder"])
     return network, config
+
+
+def find_precision(config: dict) -> str | None:
+    """The half precision that a model was trained in, where this machine computes fast in it; else None, float32, which is as right."""
+    return config["mixed"] if config["mixed"] == choose_precision("auto") else None
 
 
 def read_config(folder: Path) -> dict:

@@ -16,7 +16,8 @@ class Muon(keras.optimizers.Adam):
     """Muon (Jordan 2024) for the kernels of convolutions, as matrices of one column a filter; Adam for all else.
 
     All else: biases, norms, dense layers, and the convolutions that read an image or write a map, whose rows or columns are too few.
-    One learning rate serves both. With it a training of 17 minutes on two cores reached a mean pixel IoU of 0.454, with Adam 0.428.
+    One learning rate serves both. Keras's own, given the kernels as such matrices, took a training of 17 minutes on two cores from a mean
+    pixel IoU of 0.428 to 0.454.
     """
 
     def update_step(self, gradient, variable, learning_rate):
@@ -36,7 +37,8 @@ def orthogonalize(matrix) -> tf.Tensor:
     """A matrix, float32 (rows, columns), with its singular values made about equal: 0.7 to 1.2, those near 0 less.
 
     Five Newton-Schulz turns X <- X (a + b X'X + c (X'X)^2) from X / |X|. All turns are polynomials of the first X'X, so they are computed
-    on that small square matrix, and X is multiplied once at the end: a third of the cost.
+    on that small square matrix, and X is multiplied once at the end: a third of the cost. Products must be exact to float32: in TF32 small
+    singular values drown in X'X (see kit.tf).
     """
     if matrix.shape[0] < matrix.shape[1]:
         return tf.transpose(orthogonalize(tf.transpose(matrix)))

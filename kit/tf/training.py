@@ -10,6 +10,7 @@ import platform
 import re
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from .. import competition as rules
@@ -53,8 +54,14 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         raise KitError(f"--crop {chosen.crop}: the images are only {shape[0]} x {shape[1]} px")
     if chosen.crop and chosen.crop % (chosen.scale * chosen.output):
         raise KitError(f"--crop {chosen.crop}: give a multiple of {chosen.scale * chosen.output} px, by which the network's map is smaller")
+    index = open_index(source, folds)
+    if not chosen.crop and chosen.scale * chosen.output > 1 and len(np.unique(index.truth.shapes, axis=0)) > 1:
+        raise KitError("--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())):
         raise KitError(f"{out}: exists already and is no model folder; remove it or choose another folder for the model")
+    if words := describe_precision(chosen.mixed):
+        print(f"kit train: {words}")
+    chosen = dataclasses.replace(chosen, mixed=choose_precision(chosen.mixed))  # so that another machine does not go on in another one
     config = {
         "records": str(source.folder.resolve()),
         "records_sha256": digest_file(source.folder / "manifest.json"),
@@ -63,9 +70,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         **dataclasses.asdict(chosen),
     }
     _compare(out, config)
-    if words := describe_precision(chosen.mixed):
-        print(f"kit train: {words}")
-    run = Run(chosen, own, model, open_index(source, folds), open_index(source, holdout) if holdout else None, out, source)
+    run = Run(chosen, own, model, index, open_index(source, holdout) if holdout else None, out, source)
     with hold(out, "kit train"), stop:
         for folder in (out, out / "state"):
             clear(folder, LEFT)
@@ -121,6 +126,6 @@ def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) ->
     lines = [f"{name} {importlib.metadata.version(name)}" for name in names]
     lines.append(f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
     lines.append(f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1")
-    lines.append(f"precision {choose_precision(mixed) or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}")
+    lines.append(f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset')}")
     lines.append(f"gpus {len(tf.config.list_physical_devices('GPU'))}, replicas {strategy.num_replicas_in_sync}")
     return "\n".join(lines) + "\n"

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.errors import KitError
+from kit.settings import choose_training
 from kit.tf.sampling import MOST, plan_sampling
 
 OBJECTS = np.random.default_rng(0).permutation([0] * 60 + [1] * 20 + [2] * 9 + [3] * 5 + [*range(4, 14), 15, 20, 30])  # 107 images
@@ -36,6 +37,12 @@ def test_an_epoch_has_the_asked_shares(ships, empty, balance):
         image, around = crops_of(sampling, epoch)
         assert len(image) == 400 and abs(around.sum() - 400 * ships) < 1
         assert abs((OBJECTS[image] == 0).sum() - 400 * empty) < 1
+
+
+def test_the_recipe_for_whole_images_shows_as_many_empty_ones():
+    full = choose_training("kaggle-full")
+    image, _ = crops_of(plan_sampling(OBJECTS, 400, ship_share=full.ship_share, empty_share=full.empty_share), 0)
+    assert (OBJECTS[image] == 0).sum() == 200
 
 
 def test_crops_around_objects_come_from_images_with_objects():

@@ -45,7 +45,10 @@ for devices in ([], ["CPU:0", "CPU:1"]):
         keras.utils.set_random_seed(1)
         network = (shallow if sys.argv[2] == "shallow" else deep)(bool(devices))
         # Adam's first step is a sign, which rounding turns where a gradient is 0.
-        optimizer = make_optimizer(0.02, None, "muon") if sys.argv[3] == "muon" else keras.optimizers.SGD(0.02, momentum=0.9)
+        if sys.argv[3] == "sgd":
+            optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
+        else:
+            optimizer = make_optimizer(0.02, "float16" if sys.argv[3] == "scaled muon" else None, "muon")
         optimizer.build(network.trainable_variables)
     averages = Averages(network, 0.9)
     options = {"batch": 4, "clip": float(sys.argv[1]), "averages": averages}
@@ -58,11 +61,17 @@ for devices in ([], ["CPU:0", "CPU:1"]):
             moments = [v for v in optimizer.variables if "momentum" in v.path]
             statistics = [v for v in network.non_trainable_variables if "moving" in v.path]
             groups = [moments, statistics, network.variables, averages.kept]
-            if sys.argv[3] == "muon":  # a kernel that is not Adam's
+            if sys.argv[3] != "sgd":  # a kernel that is not Adam's
                 groups = [[v for v in group if tuple(v.shape) == (3, 3, 8, 8)] for group in groups if group is not statistics]
             for group in groups:
                 parts.append(np.concatenate([np.array(v, np.float64).ravel() for v in group]))
     found.append((losses, parts))
+if sys.argv[3] == "scaled muon":  # a gradient that overflows changes nothing but the scale
+    optimizer.dynamic_scale.assign(3e38)
+    before = [np.array(v) for v in network.trainable_variables]
+    make_step(network, optimizer, make_loss("focal", factor=1e6), strategy, batch=4, clip=float(sys.argv[1]))(*batch)
+    assert all(np.array_equal(old, new) for old, new in zip(before, network.trainable_variables))
+    assert np.isclose(np.array(optimizer.dynamic_scale), 1.5e38)
 one, two = found
 print(json.dumps({
     "replicas": choose_strategy(["CPU:0", "CPU:1"]).num_replicas_in_sync,
@@ -75,7 +84,13 @@ print(json.dumps({
 # Rounding alone (a batch in another order) changes a gradient of 18 layers with batch norms by 7e-4, so it is compared in two.
 @pytest.mark.parametrize(
     ("net", "clip", "gradient", "optimizer"),
-    [("shallow", 0, 1e-5, "sgd"), ("shallow", 0.05, 1e-5, "sgd"), ("deep", 1, 0.05, "sgd"), ("shallow", 0, 1e-5, "muon")],
+    [
+        ("shallow", 0, 1e-5, "sgd"),
+        ("shallow", 0.05, 1e-5, "sgd"),
+        ("deep", 1, 0.05, "sgd"),
+        ("shallow", 0, 1e-5, "muon"),
+        ("shallow", 0.5, 1e-5, "scaled muon"),
+    ],
 )
 def test_two_replicas_equal_one_device_on_the_same_batch(net, clip, gradient, optimizer):
     done = subprocess.run([sys.executable, "-c", TWO_DEVICES, str(clip), net, optimizer], capture_output=True, text=True)

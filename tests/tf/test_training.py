@@ -13,7 +13,7 @@ from kit.errors import KitError
 from kit.history import COLUMNS, SCORES, name_weights
 from kit.index import open_index
 from kit.recipes import RECIPES
-from kit.tf import augmentation, precision
+from kit.tf import augmentation, precision, training
 from kit.tf.batches import batches, scan
 from kit.tf.ensemble import forward
 from kit.tf.holdout import ObjectF2, score_holdout
@@ -66,6 +66,7 @@ def test_a_preset_gives_what_is_not_given(records, tmp_path):
     config, recipe = json.loads((tmp_path / "model" / "config.json").read_text()), RECIPES["cpu-hour"]
     given = {"presence": False, "fold": None} | tiny
     expected = json.loads(json.dumps(dataclasses.asdict(settings.TrainSettings()) | recipe | given | {"preset": "cpu-hour"}))
+    expected["mixed"] = precision.choose_precision("auto")
     assert {name: config[name] for name in expected} == expected
     with pytest.raises(KitError, match=r"began with --output 2, now it is 1; only --epochs"):
         train(records, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **tiny, output=1)
@@ -101,8 +102,39 @@ def test_the_precision_that_auto_means_is_said_and_noted(records, tmp_path, monk
     monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
     train(records, tmp_path / "model", fold=None, mixed="auto", **TINY)
     assert f"computes in {kind}" in capsys.readouterr().out
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["mixed"] == (None if kind == "float32" else kind)
     noted = (tmp_path / "model" / "environment.txt").read_text()
     assert f"precision {kind}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}\n" in noted
+
+
+def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one_that_it_has(records, tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("avx512_bf16")
+    monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
+    train(records, tmp_path / "model", fold=None, mixed="auto", **TINY)
+    found = [load_model(tmp_path / "model")[0]]
+    (tmp_path / "cpuinfo").write_text("avx2")
+    with pytest.raises(KitError, match="began with --mixed bfloat16, now it is None; only"):
+        train(records, tmp_path / "model", fold=None, mixed="auto", **TINY)
+    found.append(load_model(tmp_path / "model")[0])
+    assert [network.get_layer("resnet18").layers[-1].compute_dtype for network in found] == ["bfloat16", "float32"]
+
+
+def test_whole_images_train_a_coarse_map(records, tmp_path, monkeypatch):
+    options = TINY | {"fold": None, "encoder": "slim", "crop": None, "batch": 1, "output": 2}
+    assert batches(records, batch=1, crop=None).element_spec[0].shape == (1, 768, 768, 3)
+    assert batches(records, batch=1, crop=None, shrink=5).element_spec[1].shape == (1, 154, 154)
+    (row,) = train(records, tmp_path / "model", **options)
+    assert row["loss"] > 0
+
+    def open_oblong(*arguments):
+        index = open_index(*arguments)
+        shapes = index.truth.shapes.copy()
+        shapes[0] = 512, 1152
+        return dataclasses.replace(index, truth=dataclasses.replace(index.truth, shapes=shapes))
+
+    monkeypatch.setattr(training, "open_index", open_oblong)
+    with pytest.raises(KitError, match="--crop none: images of several sizes need"):
+        train(records, tmp_path / "other", **options)
 
 
 def test_training_on_all_folds_has_no_holdout(records, tmp_path):
