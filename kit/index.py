@@ -32,6 +32,12 @@ class Index:
     def __len__(self) -> int:
         return len(self.truth)
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width that all images share, px; None where they differ."""
+        sizes = np.unique(self.truth.shapes, axis=0)
+        return tuple(sizes[0].tolist()) if len(sizes) == 1 else None
+
 
 def open_index(source, folds: Iterable[int] | None = None, *, table=None, competition: Competition = AIRBUS) -> Index:
     """The index of some folds, all by default, of records or of a competition folder.

@@ -49,8 +49,8 @@ def batches(
     if crop is not None and (least := int(index.truth.shapes.min(initial=crop))) < crop:
         raise KitError(f"crop {crop}: the images of {index.name} have sides from {least} px")
     sampling = sample(index, batch, steps, ship_share=ship_share, empty_share=empty_share, balance=balance, seed=seed)
-    sizes = np.unique(-(-index.truth.shapes // (shrink if crop is None else 1)), axis=0)
-    height, width = (crop, crop) if crop else sizes[0].tolist() if len(sizes) == 1 else (None, None)  # static where all are equal
+    size = (crop, crop) if crop else index.size
+    height, width = [-(-side // (1 if crop else shrink)) for side in size] if size else (None, None)  # static where all are equal
     change = augment if callable(augment) else augmentation.augment(augment or ())
     paste = not callable(augment) and "copy_paste" in (augment or ())
     tensors = Table(index)

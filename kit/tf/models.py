@@ -26,15 +26,13 @@ def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, d
     """
     folder = Path(folder)
     config, weights = read_config(folder), find_weights(folder)
-    if model is None and "model" in config["own"]:
-        raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")
     if model is None:
+        if "model" in config["own"]:
+            raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")
         names = ("decoder", "scale", "output", "presence")
-        network = unet(config["encoder"], mixed=find_precision(config), **{name: config[name] for name in names})
-    else:
-        network = model
-    load_weights(network, weights, config["encoder"])
-    return network, config
+        model = unet(config["encoder"], mixed=find_precision(config), **{name: config[name] for name in names})
+    load_weights(model, weights, config["encoder"])
+    return model, config
 
 
 def find_precision(config: dict) -> str | None:

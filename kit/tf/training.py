@@ -10,7 +10,6 @@ import platform
 import re
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from .. import competition as rules
@@ -55,7 +54,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     if chosen.crop and chosen.crop % (chosen.scale * chosen.output):
         raise KitError(f"--crop {chosen.crop}: give a multiple of {chosen.scale * chosen.output} px, by which the network's map is smaller")
     index = open_index(source, folds)
-    if not chosen.crop and chosen.scale * chosen.output > 1 and len(np.unique(index.truth.shapes, axis=0)) > 1:
+    if not chosen.crop and chosen.scale * chosen.output > 1 and index.size is None:
         raise KitError("--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())):
         raise KitError(f"{out}: exists already and is no model folder; remove it or choose another folder for the model")
