@@ -57,11 +57,11 @@ def frame(record: bytes) -> bytes:
     return b"".join((length, struct.pack("<I", _mask(length)), record, struct.pack("<I", _mask(record))))
 
 
-def skim(descriptor: int, at: int) -> tuple[int, dict[str, bytes | np.ndarray]]:
-    """The record that begins at byte `at` of an open TFRecord file: where the next one begins, and its fields but `image`, by name.
+def skim(descriptor: int, at: int, image: bool = False) -> tuple[int, dict[str, bytes | np.ndarray]]:
+    """The record that begins at byte `at` of an open TFRecord file: where the next one begins, and its fields by name.
 
-    Texts are bytes, numbers int64 arrays. The image's bytes are stepped over, so most of the file is not read, and no checksum compared.
-    Raises ValueError where there is no such record.
+    Texts are bytes, numbers int64 arrays. Unless `image` asks for it, the image's bytes are stepped over, so most of the file is not read.
+    No checksum is compared. Raises ValueError where there is no such record.
     """
     window = _Window(descriptor, at, _LOOK)
     end = 12 + at + int.from_bytes(window.take(12)[:8], "little")
@@ -81,7 +81,7 @@ def skim(descriptor: int, at: int) -> tuple[int, dict[str, bytes | np.ndarray]]:
             ends.append(window.open_field(1))
         if set(ends) != {close}:
             raise ValueError("an entry does not hold one list")
-        if key != "image":
+        if image or key != "image":
             packed = window.take(close - window.at)
             fields[key] = packed if kind == 1 else _unpack(np.frombuffer(packed, np.uint8))
         window.at = close

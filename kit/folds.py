@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from .errors import KitError
+from .score import group_counts
 
 
 def group(scenes: np.ndarray) -> np.ndarray:
@@ -29,7 +30,7 @@ def assign(scenes: np.ndarray, objects: np.ndarray, folds: int, seed: int) -> np
     groups = group(scenes)
     if groups.max(initial=-1) + 1 < folds:
         raise KitError(f"--folds {folds}: there are only {groups.max(initial=-1) + 1} scenes; ask for fewer folds")
-    strata = np.digitize(objects, [1, 2, 3, 6])
+    strata = group_counts(objects)
     if np.bincount(strata).max() < folds:  # too few images to stratify
         strata[:] = 0
     result = np.full(len(groups), -1, np.int64)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
+
+from .errors import KitError
 
 # What the holdout's score adds to a row.
 SCORES = (
@@ -50,3 +53,15 @@ def rank(history: list[dict], column: str) -> list[int]:
 def name_weights(row: dict) -> str:
     """File name of an epoch's weights, with its loss: the holdout's, or the training's where there is none."""
     return f"epoch-{row['epoch']:04d}-loss-{row['loss'] if row['val_loss'] is None else row['val_loss']:.4f}.weights.h5"
+
+
+def read_history(path: Path) -> list[dict[str, float | None]]:
+    """The rows of a history.csv, by COLUMNS, an empty cell as None; [] where there is none yet. KitError where a cell is no number."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+        return [{name: float(row[name]) if row[name] else None for name in COLUMNS} for row in rows]
+    except FileNotFoundError:
+        return []
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise KitError(f"{path}: not the history of a training ({error!r})") from None

@@ -56,6 +56,17 @@ def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
     return height, width, np.asarray(gray if gray.size == small else gray.resize(small, Image.Resampling.BOX))
 
 
+def decode(name: str, data: bytes) -> Image.Image:
+    """The RGB image in the bytes of a JPEG or PNG; KitError naming it where it is damaged or too large to be sensible."""
+    try:
+        with wary(), Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
+            return image.convert("RGB")
+    except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise KitError(f"{name}: is no JPEG or PNG of a sensible size") from None
+    except (OSError, SyntaxError, ValueError) as error:
+        raise KitError(f"{name}: cannot be decoded: {error}") from None
+
+
 def glance(folder: Path, name: str) -> tuple[int, int]:
     """Height and width in px of the RGB image file `name` in `folder`: see `look`."""
     try:

@@ -38,6 +38,17 @@ class Index:
         sizes = np.unique(self.truth.shapes, axis=0)
         return tuple(sizes[0].tolist()) if len(sizes) == 1 else None
 
+    def read_bytes(self, place: int) -> bytes:
+        """The file of the image at a position; KitError where it cannot be read."""
+        path, at = self.paths[place], int(self.offsets[place])
+        try:
+            if at < 0:
+                return Path(path).read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                return bytes(examples.skim(file.fileno(), at, image=True)[1]["image"])
+        except (OSError, ValueError, KeyError) as error:
+            raise KitError(f"{path}: {self.truth.ids[place]} cannot be read: {error}") from None
+
 
 def open_index(source, folds: Iterable[int] | None = None, *, table=None, competition: Competition = AIRBUS) -> Index:
     """The index of some folds, all by default, of records or of a competition folder.

@@ -56,6 +56,21 @@ def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.nda
     return np.unique(_roots(parent), return_inverse=True)[1]  # a root is its scene's first tile
 
 
+def find_offset(one: np.ndarray, other: np.ndarray, settings: SceneSettings = SceneSettings()) -> tuple[int, int] | None:
+    """By how many blocks of 256 px the tile `other` lies below and to the right of `one`, by the ground that they share; None: none.
+
+    one, other: uint8 (96, 96), gray at 1/8 scale. Ground flatter than faint_std is no evidence; of several places the one with most.
+    """
+    places = [(down, right) for down in range(1 - SIDE, SIDE) for right in range(1 - SIDE, SIDE)]
+    for down, right in sorted(places, key=lambda place: abs(place[0]) + abs(place[1])):
+        shared = one[max(down, 0) * BLOCK :, max(right, 0) * BLOCK :][: TILE - abs(down) * BLOCK, : TILE - abs(right) * BLOCK]
+        std = shared.std()
+        wanted = settings.faint_correlation if std < settings.min_std else settings.min_correlation
+        if std >= settings.faint_std and _agree(one, other, down, right, wanted):
+            return down, right
+    return None
+
+
 def _describe(thumbnails, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """The structured blocks: number (tile * 9 + place), mean and standard deviation of the gray values, and a key for each table, uint32
     (blocks, TABLES)."""

@@ -77,9 +77,14 @@ def f2_weighted(values: np.ndarray, empty: np.ndarray, empty_share: float) -> fl
     return float(empty_share * values[empty].mean() + (1 - empty_share) * values[~empty].mean())
 
 
+def group_counts(objects) -> np.ndarray:
+    """Which of COUNTS an image with so many objects belongs to: 0 to 4."""
+    return np.digitize(objects, [1, 2, 3, 6])
+
+
 def split_by_count(counts: Counts) -> list[dict]:
     """Mean object F2 of the images with 0, 1, 2, 3-5, 6 and more objects in the truth: objects, images, f2 (None over nothing)."""
-    values, part = f2(counts), np.digitize(counts.ships, [1, 2, 3, 6])
+    values, part = f2(counts), group_counts(counts.ships)
     return [{"objects": name, "images": int((part == k).sum()), "f2": _mean(values[part == k])} for k, name in enumerate(COUNTS)]
 
 

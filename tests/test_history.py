@@ -1,7 +1,10 @@
 import csv
 import io
 
-from kit.history import COLUMNS, describe, name_weights, rank, tabulate
+import pytest
+
+from kit.errors import KitError
+from kit.history import COLUMNS, describe, name_weights, rank, read_history, tabulate
 
 
 def row(epoch, **values):
@@ -35,3 +38,17 @@ def test_a_line_on_an_epoch_names_the_blank_score():
     line = describe(row(1, val_loss=0.3, val_pixel_iou=None, val_pixel_f2=0.25, val_object_f2=0.5, val_object_f2_blank=0.222), 3)
     assert "epoch 1/3" in line and "pixel IoU -" in line and "object F2 0.500 (blank 0.222, ship images -)" in line
     assert describe(row(2), 3).endswith("loss 0.500")
+
+
+def test_a_table_is_read_as_it_was_written(tmp_path):
+    assert read_history(tmp_path / "history.csv") == []
+    history = [row(1, val_loss=1 / 3), row(2, val_object_f2=0.25)]
+    (tmp_path / "history.csv").write_text(tabulate(history))
+    assert read_history(tmp_path / "history.csv") == history
+
+
+@pytest.mark.parametrize("text", ["epoch,step\n1,2\n", ",".join(COLUMNS) + "\n" + ",".join(["one"] * len(COLUMNS)) + "\n", "\udcff"])
+def test_a_table_of_something_else_is_refused(tmp_path, text):
+    (tmp_path / "history.csv").write_text(text, errors="surrogateescape")
+    with pytest.raises(KitError, match="history.csv: not the history of a training"):
+        read_history(tmp_path / "history.csv")

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -299,3 +300,20 @@ def test_a_table_that_is_no_text_file_is_an_error(practice, tmp_path):
     for path in (tmp_path / "folds.csv", tmp_path / "missing.csv", tmp_path):
         with pytest.raises(KitError, match=f"{path}: cannot be read as a table of folds"):
             open_index(practice, table=path)
+
+
+def test_files_of_images_are_read_from_shards_and_from_folders(indexed, practice, records, tmp_path):
+    for place in (0, len(indexed) // 2, len(indexed) - 1):
+        name = str(indexed.truth.ids[place])
+        assert indexed.read_bytes(place) == (practice / "train_v2" / name).read_bytes()
+    read_in_place = index_folder(practice, AIRBUS, records / "folds.csv")
+    assert read_in_place.read_bytes(3) == (practice / "train_v2" / str(read_in_place.truth.ids[3])).read_bytes()
+
+
+def test_a_file_that_is_cut_or_gone_is_named(indexed, tmp_path):
+    shard = tmp_path / "cut.tfrecord"
+    shard.write_bytes(Path(indexed.paths[0]).read_bytes()[: int(indexed.offsets[0]) + 300])
+    for path in (shard, tmp_path / "gone"):
+        moved = dataclasses.replace(indexed, paths=np.array([str(path)] * len(indexed), object))
+        with pytest.raises(KitError, match=rf"{path.name}: {indexed.truth.ids[0]} cannot be read"):
+            moved.read_bytes(0)
