@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from . import dense, rows
 from . import masks as table
 from .masks import Masks
+from .mistakes import rate_pairs, share_pixels
 from .writing import replacing
 
 TRUTH, PREDICTION = "#56B4E9", "#FFB000"  # sky blue and amber: told apart with any color vision
@@ -18,11 +19,7 @@ TRUTH, PREDICTION = "#56B4E9", "#FFB000"  # sky blue and amber: told apart with 
 
 def best_ious(truth: Masks, prediction: Masks, image: int) -> np.ndarray:
     """For each truth object of the image at position `image` (in both tables) its best IoU with a predicted one, float64 (objects,)."""
-    a, b = dense.to_labels(truth, image), dense.to_labels(prediction, image)
-    shared = np.zeros((a.max(initial=0) + 1, b.max(initial=0) + 1))
-    np.add.at(shared, (a.ravel(), b.ravel()), 1)
-    union = shared.sum(1, keepdims=True) + shared.sum(0, keepdims=True) - shared
-    return (shared / np.maximum(union, 1))[1:, 1:].max(1, initial=0)
+    return rate_pairs(share_pixels(truth, prediction, image)).max(1, initial=0)
 
 
 def _draw(axes, image: np.ndarray, window) -> None:

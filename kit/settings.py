@@ -23,6 +23,11 @@ def setting(default, help, *, low=None, high=None, choices=None):
     return dataclasses.field(default=default, metadata={"help": help, "low": low, "high": high, "choices": choices})
 
 
+def write_value(value) -> str:
+    """A setting as an option gives it: commas between parts, none for nothing."""
+    return "none" if value is None or value == () else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
 def fits(value, hint) -> bool:
     """Whether a value is of a field's type; a whole number is also a float."""
     if isinstance(hint, types.UnionType):

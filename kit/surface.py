@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -10,15 +11,23 @@ from .figures import PREDICTION, TRUTH
 from .search import AREAS, CONFIDENCES, LEVELS, SIZES
 from .writing import replacing
 
+SIZE = (16, 4.8)  # inches
 LARGE, SMALL = (np.array([LEVELS.index(size[place]) for size in SIZES]) for place in (0, 1))
 
 
 def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path) -> None:
-    """PNG: two tables of the re-weighted F2, each cell the best over all other cuts, the chosen point framed; and the options side by side.
+    """PNG of `paint_surface`."""
+    figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
+    paint_surface(figure, surface, point, fields)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def paint_surface(figure: Figure, surface: np.ndarray, point: tuple[int, ...], fields: dict) -> None:
+    """Two tables of the re-weighted F2, each cell the best over all other cuts, the chosen point framed; and the options side by side.
 
     surface, point: of kit.tuning.Tuning; fields: of tuning.json.
     """
-    figure = Figure(figsize=(16, 4.8), dpi=100, layout="constrained")
     first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
     levels = np.stack([surface[level == LARGE].max(axis=(0, 1, 3, 4, 5)) for level in range(len(LEVELS))])
     confidences = [f"{value:g}" for value in CONFIDENCES]
@@ -32,8 +41,6 @@ def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path
     _draw_options(third, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
     figure.suptitle(f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen", fontsize=11)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
 def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows, columns) -> None:
@@ -67,7 +74,7 @@ def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
     left = min(fields["f2_blank"], nested, low, *(value for _, value in rows[:-1])) - 0.01
     axes.set_xlim(left, max(fields["f2_blank"], nested, high, *(value for _, value in rows)) + 0.01)
     for place, (_, value) in zip(places, rows):
-        axes.plot([value], [place], "o", color="black", label="on the images that chose" if place == 1 else None)
+        axes.plot([value], [place], "o", color=rcParams["text.color"], label="on the images that chose" if place == 1 else None)
         text, at = (f"{value:.3f}", value) if value >= left else (f"\N{LEFTWARDS ARROW} {value:.3f}", left)
         axes.annotate(text, (at, place), xytext=(0, 7), textcoords="offset points", ha="center" if at == value else "left", fontsize=9)
     axes.axvline(fields["f2_blank"], color=TRUTH, linewidth=2, label=f"blank {fields['f2_blank']:.3f}")
