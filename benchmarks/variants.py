@@ -14,7 +14,7 @@ import kit.tf  # isort: skip  # before TensorFlow, whose threads and oneDNN it s
 import keras
 import tensorflow as tf
 
-from kit.cli import _settings, make_parser
+from kit.cli import make_parser, pick_settings
 from kit.settings import TrainSettings, choose_training
 from kit.tf import losses, slim
 from kit.tf.unet import unet
@@ -89,7 +89,7 @@ def main(arguments: list[str]) -> None:
         return
     names, *rest = arguments
     options = make_parser().parse_args(["train", *rest])
-    given = _settings(options, TrainSettings)
+    given = pick_settings(options, TrainSettings)
     chosen = choose_training(**given)
     for name in names.split("+"):
         if name in LOSSES:

@@ -50,6 +50,8 @@ _NAMES = {
     "predict": "kit.tf.inference",
     "tune_folder": "kit.tuning",
     "predict_maps": "kit.prediction",
+    "find_mistakes": "kit.mistakes",
+    "report": "kit.reporting",
 }
 
 __all__ = ["__version__", *_NAMES]

@@ -15,7 +15,7 @@ from pathlib import Path
 from . import __version__
 from .competition import AIRBUS, PRESETS, find_competition
 from .errors import KitError, printable
-from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
+from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings, write_value
 
 # Modules of the extra `train`; where one is missing the error names the extra.
 _TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
@@ -55,10 +55,6 @@ def _converter(annotation):
     return annotation
 
 
-def _show(value) -> str:
-    return "none" if value is None or value == () else ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
 def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
     """One option a field of the settings `cls`, with its meaning and default; --no-X undoes what a recipe may switch on."""
     hints, recipes = typing.get_type_hints(cls), "preset" in cls.__dataclass_fields__
@@ -74,11 +70,11 @@ def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
             type=_converter(hints[field.name]),
             default=argparse.SUPPRESS,  # left out where it is not given: the function knows its default, or its recipe another
             metavar="X",
-            help=f"{text} (default {_show(field.default)})".replace("%", "%%"),
+            help=f"{text} (default {write_value(field.default)})".replace("%", "%%"),
         )
 
 
-def _settings(options, cls) -> dict:
+def pick_settings(options, cls) -> dict:
     """The fields of `cls` that were given."""
     return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls) if hasattr(options, field.name)}
 
@@ -140,6 +136,10 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("--repair", action="store_true", help="make damaged parts of the records again from their source")
     verb.add_argument("--source", metavar="COMPETITION", help="where that source is now, if it moved since the packing")
     add_competition(verb)
+    verb = add("report", "one HTML page on a model, on several compared, or on the data", _report)
+    verb.add_argument("places", nargs="+", metavar="MODEL", help="folders made by kit train; or one made by kit pack")
+    verb.add_argument("--out", metavar="FILE", help="the page to write (default: report.html in the folder; of several models: here)")
+    verb.add_argument("--records", help="folder of the models' records, if they moved since the training")
     return parser
 
 
@@ -167,14 +167,14 @@ def _demo(options):
 def _practice(options):
     from .practice import write_practice
 
-    print(f"kit practice: wrote {write_practice(options.out, **_settings(options, PracticeSettings))}")
+    print(f"kit practice: wrote {write_practice(options.out, **pick_settings(options, PracticeSettings))}")
 
 
 def _pack(options):
     from .packing import pack
 
     competition = find_competition(options.preset)
-    manifest = _interruptible(pack, options.competition, options.records, competition=competition, **_settings(options, PackSettings))
+    manifest = _interruptible(pack, options.competition, options.records, competition=competition, **pick_settings(options, PackSettings))
     print(manifest["table"])
     for item in manifest["skipped"]:
         line = f"left out: {item['image']}: {item['reason']}"
@@ -184,7 +184,7 @@ def _pack(options):
 def _train(options):
     from .tf.training import train
 
-    train(options.records, options.model, **_settings(options, TrainSettings))
+    train(options.records, options.model, **pick_settings(options, TrainSettings))
 
 
 def _only_with_maps(options, **others) -> None:
@@ -197,7 +197,7 @@ def _only_with_maps(options, **others) -> None:
 def _tune(options):
     from .tuning import describe, tune_folder
 
-    settings = _settings(options, TuneSettings)
+    settings = pick_settings(options, TuneSettings)
     if options.maps is None:
         _only_with_maps(options, scenes=None, shape=None, preset=AIRBUS.name)
         from .tf.inference import tune
@@ -212,7 +212,7 @@ def _tune(options):
 
 
 def _predict(options):
-    places, settings = options.places, _settings(options, PredictSettings)
+    places, settings = options.places, pick_settings(options, PredictSettings)
     if len(places) < (3 if options.maps is None else 2):
         raise KitError("give at least one model, the competition and the CSV to write: kit predict MODEL... COMPETITION OUT.csv")
     *models, place, out = places
@@ -231,6 +231,14 @@ def _predict(options):
         given = {"tuning": options.tuning, "competition": competition, "allow_missing": settings.get("allow_missing", False)}
         found = _interruptible(predict_maps, options.maps, place, out, **given)
     print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")
+
+
+def _report(options):
+    from .reporting import report
+
+    out = options.out or (Path(options.places[0]) / "report.html" if len(options.places) == 1 else Path("report.html"))
+    made = _interruptible(report, options.places, out, records=options.records)
+    print(f"kit report: wrote {out}, {len(made.text.encode()) / 1e6:.1f} MB")
 
 
 def _score(options):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import figures, masks, packing, score, submission, tuning
+from . import figures, masks, packing, reporting, score, submission, tuning
 from .competition import AIRBUS, image_path
 from .counts import count
 from .errors import KitError
@@ -76,6 +76,7 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
         **{name: summary[name] for name in ("f2", "f2_ships", "f2_empty", "f2_blank")},
     }
     draw_pictures(competition, truth, prediction, out)
+    reporting.report(model, model / "report.html")
     result["minutes"] = round((time.monotonic() - begun) / 60, 2)
     write_json(out / "summary.json", result)
     print("\n" + describe(result, out))
@@ -128,6 +129,6 @@ def describe(result: dict, out: Path) -> str:
             f"  blank submission    {result['f2_blank']:.3f}",
             f"  F2 on ship tiles    {result['f2_ships']:.3f}",
             f"  F2 on empty tiles   {result['f2_empty']:.3f}",
-            f"in {result['minutes']:.1f} minutes; look at {out / 'contact-sheet.png'}, submit {out / 'submission.csv'}",
+            f"in {result['minutes']:.1f} minutes; look at {out / 'model' / 'report.html'} and {out / 'contact-sheet.png'}",
         ]
     )

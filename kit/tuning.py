@@ -86,6 +86,7 @@ class Tuning:
     prediction: Masks  # every image by cuts that were chosen without its part of the scenes, also where blank scores more
     surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at every point
     point: tuple[int, ...]  # the chosen one
+    cuts: list[Cuts]  # of every image, chosen without its part of the scenes
 
 
 def tune_maps(
@@ -123,7 +124,8 @@ def tune_maps(
     limit_options(grid, settings.options)
     points = [choose(holdout, grid[..., place], images) for place, images in enumerate(chosen)]
     cuts = [holdout.read(point, images) for point, images in zip(points, chosen)]
-    prediction = _predict(read, truth, presence, [cuts[1 + number] for number in part])
+    each = [cuts[1 + number] for number in part]
+    prediction = find_each(read, truth, presence, each)
     values, weights = f2(count(truth, prediction)), holdout.weights(everything)
     low, high = interval(
         values,
@@ -145,7 +147,8 @@ def tune_maps(
         best = Cuts(blank=True)
         found |= {"f2_tuned": found["f2"], "f2": blank, "f2_low": blank, "f2_high": blank}
     about = {"empty_share": settings.empty_share, **found, "images": len(truth), "options": list(settings.options)}
-    return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0])
+    about["seed"] = settings.seed
+    return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0], each)
 
 
 def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings) -> Tuning:
@@ -229,7 +232,7 @@ def _read_scenes(path) -> dict[str, int]:
     return {name: numbers[text] for name, text in texts.items()}
 
 
-def _predict(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
+def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
     """Every image of `truth` by its own cuts."""
     given = [None] * len(truth) if presence is None else [[value] for value in presence]
     names = [[name] for name in truth.ids]

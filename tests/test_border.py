@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ def call(*arguments):
     return f"from kit.cli import main\ntry: assert main({list(arguments)}) == 0\nexcept SystemExit as stop: assert stop.code == 0"
 
 
-VERBS = ("demo", "practice", "pack", "train", "tune", "predict", "score", "check")
+VERBS = ("demo", "practice", "pack", "train", "tune", "predict", "score", "check", "report")
 
 
 @pytest.mark.parametrize("code", ["import kit", call("--help"), *(call(verb, "--help") for verb in VERBS)])
@@ -69,4 +70,5 @@ def test_every_public_name_is_there():
     import kit
 
     for name in kit.__all__:
-        assert getattr(kit, name) is not None
+        first = getattr(kit, name)
+        assert first is getattr(kit, name) and not isinstance(first, types.ModuleType)  # a module of that name would hide it

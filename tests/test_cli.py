@@ -207,6 +207,27 @@ def test_the_road_leaves_no_chatter(kit_cli, practice, tmp_path):
         assert word not in said.lower(), said
 
 
+def test_report_writes_its_page_into_the_folder_or_where_it_is_told(capsys, records, model, tmp_path, monkeypatch):
+    records, model = shutil.copytree(records, tmp_path / "records"), shutil.copytree(model, tmp_path / "model")
+    assert main(["report", str(records)]) == 0 and f"wrote {records / 'report.html'}" in capsys.readouterr().out
+    assert main(["report", str(model), "--out", str(tmp_path / "page.html")]) == 0
+    assert "is not tuned" in capsys.readouterr().out and "<title>Model model</title>" in (tmp_path / "page.html").read_text()
+    monkeypatch.chdir(tmp_path)
+    assert main(["report", str(model), str(model)]) == 0
+    assert "<title>model (1) and model (2)</title>" in (tmp_path / "report.html").read_text()
+
+
+def test_report_of_what_is_no_model_and_no_records(capsys, records, model, tmp_path):
+    assert "nowhere: no such model folder" in fails(capsys, "report", tmp_path / "nowhere")
+    assert "config.json" in fails(capsys, "report", tmp_path)
+    assert "config.json" in fails(capsys, "report", model, records)
+    assert str(tmp_path / "none") in fails(capsys, "report", model, "--out", tmp_path / "none" / "page.html")
+    assert str(tmp_path / "gone") in fails(capsys, "report", model, "--records", tmp_path / "gone")
+    (tmp_path / "model").mkdir()
+    shutil.copy(model / "config.json", tmp_path / "model")
+    assert str(tmp_path / "model") in fails(capsys, "report", tmp_path / "model")
+
+
 def test_help_says_default_and_unit_of_every_option(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
@@ -220,24 +241,24 @@ def test_python_m_kit_is_the_same(kit_cli):
 
 
 def test_lists_of_names_are_given_with_commas_and_none_is_none():
-    from kit.cli import _settings, make_parser
+    from kit.cli import make_parser, pick_settings
     from kit.settings import TrainSettings
 
     options = make_parser().parse_args(["train", "r", "m", "--augment", "none", "--loss", "dice,balanced", "--devices", "GPU:0,GPU:1"])
-    found = TrainSettings(**_settings(options, TrainSettings))
+    found = TrainSettings(**pick_settings(options, TrainSettings))
     assert found.augment == () and found.loss == ("dice", "balanced") and found.devices == ("GPU:0", "GPU:1") and found.crop == 256
     assert found == TrainSettings(augment=(), loss=("dice", "balanced"), devices=("GPU:0", "GPU:1"))
     assert make_parser().parse_args(["train", "r", "m", "--crop", "none"]).crop is None
 
 
 def test_an_option_beside_a_preset_wins_and_a_switch_can_be_turned_off():
-    from kit.cli import _settings, make_parser
+    from kit.cli import make_parser, pick_settings
     from kit.recipes import RECIPES
     from kit.settings import TrainSettings, choose_training
 
     assert RECIPES["cpu-hour"]["presence"]
     options = make_parser().parse_args(["train", "r", "m", "--preset", "cpu-hour", "--no-presence", "--crop", "none", "--epochs", "20"])
-    found = choose_training(**_settings(options, TrainSettings))
+    found = choose_training(**pick_settings(options, TrainSettings))
     given = {"preset": "cpu-hour", "presence": False, "crop": None, "epochs": 20}  # 20 is the default where no recipe says otherwise
     assert found == TrainSettings(**{**RECIPES["cpu-hour"], **given})
 

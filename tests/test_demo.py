@@ -33,6 +33,7 @@ def test_the_whole_road_and_again(small, tmp_path, capsys):
         assert len({row["ImageId"] for row in csv.DictReader(file)}) == 4
     sheet = np.array(Image.open(out / "contact-sheet.png").convert("RGB"))
     assert sheet.shape[0] > 800 and sheet.shape[1] > 1200 and sheet.std() > 20
+    assert "<title>Model model</title>" in (out / "model" / "report.html").read_text() and str(out / "model" / "report.html") in text
     again = demo.run_demo(out, seed=1)
     assert {**again, "minutes": 0} == {**result, "minutes": 0}
 

@@ -117,7 +117,7 @@ def tuned_on(monkeypatch):
 
     def keep(read, truth, scenes, presence, settings):
         given.update(maps=[read(place) for place in range(len(truth))], truth=truth, scenes=scenes, presence=presence)
-        return tuning.Tuning({"f2": 0.5}, truth, np.zeros(1), ())
+        return tuning.Tuning({"f2": 0.5}, truth, np.zeros(1), (), [])
 
     monkeypatch.setattr("kit.tf.inference.tuning.tune_maps", keep)
     monkeypatch.setattr("kit.tuning.write_tuning", lambda tuned, path: path.write_text(json.dumps(tuned.fields)))
