@@ -72,7 +72,8 @@ class Card:
     @property
     def size(self) -> int:
         """Characters that it takes beside its picture, about."""
-        return 1_500 + sum(len(path) + 40 for path in self.predicted) + sum(len(item.path) + 150 for item in self.truth)
+        paths = sum(len(path) + 40 for path in self.predicted) + sum(len(item.path) + 100 for item in self.truth)
+        return 550 + 4 * len(self.name) + paths
 
 
 def rank(evaluation: Evaluation) -> np.ndarray:

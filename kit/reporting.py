@@ -25,7 +25,7 @@ from .settings import TrainSettings, choose_training, write_value
 from .surface import SIZE, paint_surface
 from .writing import check_target
 
-PICTURES = 13_500_000  # characters of the pictures and outlines of a page, which then stays below 15 MB
+PICTURES = 14_000_000  # characters of the pictures and outlines of a page, which then stays below 15 MB
 MOST = len(charts.COLORS)  # models on one page
 RUNG_NAMES = ("as it is", "with a perfect gate", "and perfect outlines", "and perfect splitting", "and no false alarms")
 

@@ -249,7 +249,7 @@ def test_of_thousands_of_specks_the_largest_are_drawn_and_the_page_stays_small(t
     text = reporting.describe_model(dataclasses.replace(e, prediction=prediction, tuning=None)).text
     assert text.count("9,997 predicted, the 100 largest drawn") == len(e.index)
     assert text.count('class="prediction"') == 100 * len(e.index)
-    monkeypatch.setattr(reporting, "PICTURES", len(gallery_of(text)) // 2)
+    monkeypatch.setattr(reporting, "PICTURES", len(gallery_of(text)) // 4)
     fewer = gallery_of(reporting.describe_model(dataclasses.replace(e, prediction=prediction, tuning=None)).text)
     assert 3 < fewer.count('class="card"') < len(e.index) and len(fewer) < reporting.PICTURES
 
