@@ -264,6 +264,8 @@ def test_one_scene_says_nothing_of_others(evaluation):
     index = dataclasses.replace(evaluation.index, scenes=np.zeros(len(evaluation.index), int))
     alone = dataclasses.replace(evaluation, index=index)
     assert alone.bound(alone.f2) is None and alone.bound(alone.f2, ~alone.empty) is None
+    halves = dataclasses.replace(index, scenes=np.where(evaluation.empty, 0, evaluation.index.scenes))  # the empty ones are of one scene
+    assert (half := dataclasses.replace(evaluation, index=halves)).bound(half.f2) is None and half.bound(half.f2, ~half.empty)
     text = reporting.describe_model(alone).text
     assert "Not told apart from the blank submission" in text and "one scene, which says nothing of others" in text
     assert reporting.describe_models([alone, alone]).text.count("not told apart") == 4
