@@ -48,8 +48,9 @@ def render(template: str, **values) -> Page:
 
 
 def show(value: float | None, interval: Sequence[float] | None = None, sign: str = "") -> str:
-    """A figure as precise as its interval: as many decimals as show one digit of the half width, three at most; - for none.
+    """A figure as precise as its interval, three decimals at most; - for none.
 
+    It has as many as show one digit of the half width, or two where that begins with less than 3.55 (the rule of the Particle Data Group).
     sign: + for a difference's.
 
     >>> show(0.79481, (0.75, 0.84)), show(0.79481), show(None)
@@ -71,4 +72,7 @@ def span(interval: Sequence[float] | None, sign: str = "") -> str:
 
 def _count_digits(interval: Sequence[float] | None) -> int:
     half = (interval[1] - interval[0]) / 2 if interval else 0
-    return min(3, max(1, -math.floor(math.log10(half)))) if half > 0 else 3
+    if half <= 0:
+        return 3
+    first = math.floor(math.log10(half))
+    return min(3, max(1, -first + (half < 3.55 * 10.0**first)))
