@@ -67,8 +67,7 @@ def rate(folders: list[Path]) -> tuple[dict[str, tuple[float, float]], set[str]]
     read, truth, _, _ = open_holdout(folders)
     found = masks.concatenate([find_objects([name], [read(place)]) for place, name in enumerate(truth.ids)])
     counts = count(truth, found)
-    dice = score.dice(counts)
-    figures = zip(truth.ids, dice / (2 - dice), score.f2(counts), counts.ships)
+    figures = zip(truth.ids, score.iou(counts), score.f2(counts), counts.ships)
     return {name: (iou, f2) for name, iou, f2, ships in figures if ships}, set(truth.ids)
 
 

@@ -8,7 +8,6 @@ of training in the seconds of its epochs, scoring the holdout included; +gate an
 """
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from kit import ladder, masks, score, tuning
 from kit.counts import count
+from kit.history import read_history
 from kit.objects import find_objects
 from kit.settings import OPTIONS, TuneSettings
 
@@ -52,10 +52,9 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     from kit.tf.models import read_config
 
     config = read_config(model)
-    with open(model / "history.csv", newline="", encoding="utf-8") as file:
-        epochs = list(csv.DictReader(file))
+    epochs = read_history(model / "history.csv")
     steps = int(epochs[-1]["step"])
-    speed = steps * config["batch"] / sum(float(row["seconds"]) for row in epochs)
+    speed = steps * config["batch"] / sum(row["seconds"] for row in epochs)
     read, truth, scenes, presence = open_holdout([model], options.records, tta=options.tta)
     if options.plain:
         found = masks.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])

@@ -61,16 +61,11 @@ def compare(evaluations: Sequence[Evaluation]) -> Comparison:
     for evaluation, chosen in zip(evaluations, places):
         if table.select(evaluation.index.truth, chosen) != table.select(first.index.truth, places[0]):
             raise KitError(f"{evaluation.name} and {first.name} hold out images of one name with other masks, so they cannot be compared")
-    f2, iou = [], []
-    for evaluation, chosen in zip(evaluations, places):
-        dice = score.dice(evaluation.counts)[chosen]
-        f2.append(evaluation.f2[chosen])
-        iou.append(dice / (2 - dice))
     return Comparison(
         names=name_apart([evaluation.name for evaluation in evaluations]),
         places=places,
-        f2=np.array(f2),
-        iou=np.array(iou),
+        f2=np.array([evaluation.f2[chosen] for evaluation, chosen in zip(evaluations, places)]),
+        iou=np.array([score.iou(evaluation.counts)[chosen] for evaluation, chosen in zip(evaluations, places)]),
         empty=first.empty[places[0]],
         scenes=first.groups[places[0]],
         empty_share=first.empty_share,

@@ -53,10 +53,15 @@ def dice(counts: Counts) -> np.ndarray:
     return _ratio(2 * both, truth + predicted)
 
 
+def iou(counts: Counts) -> np.ndarray:
+    """Intersection / union in pixels of each image, float64 (images,); 1 where both are empty."""
+    both, truth, predicted = counts.pixels.T
+    return _ratio(both, truth + predicted - both)
+
+
 def pixel_iou(counts: Counts) -> float | None:
-    """Mean over images with objects of intersection / union in pixels."""
-    both, truth, predicted = counts.pixels[counts.ships > 0].T
-    return _mean(_ratio(both, truth + predicted - both))
+    """Mean over images with objects of `iou`."""
+    return _mean(iou(counts)[counts.ships > 0])
 
 
 def pixel_f2(counts: Counts) -> float | None:
