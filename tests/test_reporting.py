@@ -1,6 +1,7 @@
 """The pages, and what happens on them in a real browser."""
 
 import dataclasses
+import re
 
 import numpy as np
 import pytest
@@ -157,6 +158,8 @@ def test_figures_are_those_of_the_scorer(evaluation, page):
     assert ladder["as it is"] == weighted < ladder["gate"] < ladder["alarms"] < 1  # missed ships stay missed
     assert all(f">{value:.3f}</text>" in text for value in ladder.values())
     assert "kit train /data/records first" in text
+    labels = re.findall(r'<text class="iou"[^>]*>([^<]*)<', text)
+    assert sorted(labels) == sorted("0" if iou == 0 else f"{iou:.2f}" for iou in evaluation.mistakes.iou)
 
 
 def test_the_command_is_the_one_that_trained():
