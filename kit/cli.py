@@ -129,8 +129,8 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("--per-image", metavar="OUT.csv", help="also write counts and F2 of every image")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
     add_competition(verb)
-    verb = add("check", "would Kaggle take this submission; or: is every part of these records whole", _check)
-    verb.add_argument("what", metavar="PREDICTION.csv|RECORDS", help="a submission, or a folder made by kit pack")
+    verb = add("check", "would Kaggle take this submission; is every part of these records whole; alone: is this machine ready", _check)
+    verb.add_argument("what", metavar="PREDICTION.csv|RECORDS", nargs="?", help="a submission, or a folder made by kit pack")
     verb.add_argument("sample", metavar="SAMPLE.csv", nargs="?", help="the sample submission, whose ids count")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
     verb.add_argument("--repair", action="store_true", help="make damaged parts of the records again from their source")
@@ -250,6 +250,18 @@ def _score(options):
 
 
 def _check(options):
+    if options.what is None:
+        if options.shape or options.repair or options.source:
+            raise KitError(
+                "--shape goes with PREDICTION.csv SAMPLE.csv, --repair and --source with RECORDS; kit check alone looks at the machine"
+            )
+        from .machine import WRONG, inspect_machine
+
+        wrong = 0
+        for finding in inspect_machine(competition=find_competition(options.preset)):
+            print(finding, flush=True)
+            wrong += finding.verdict == WRONG
+        return int(wrong > 0)
     if options.sample is None:
         return _check_records(options)
     if options.repair or options.source:

@@ -111,6 +111,8 @@ def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, 
     """A new plan, saved; where an earlier manifest speaks of one it must be the same."""
     cache = out / CACHE
     room = int((1 - SPARE) * (shutil.disk_usage(out).free + _weigh(cache)))
+    if request.settings.fit:
+        room -= room % (1 << max(0, room.bit_length() - 5))  # so that a disk of nearly the same room leaves out the same images
     if former is not None and former["fit_bytes"] is not None:
         room = former["fit_bytes"]
     plan, truth = plans.make(request, cache, room)

@@ -18,7 +18,6 @@ _T4 = _ROAD | {
     "batch": 32,
     "epochs": 10,  # the whole holdout is scored after each
     "steps": 4000,
-    "max_hours": 11.0,  # a session ends after twelve
 }
 # What --preset sets; an option given beside it wins.
 RECIPES: dict[str, dict] = {

@@ -38,6 +38,12 @@ class Records:
         return rules.from_json(self.manifest["competition"])
 
     @property
+    def sha256(self) -> str:
+        """SHA-256 of what they hold: competition, truth, folds and every byte of the images; not of where these came from."""
+        held = [self.manifest[name] for name in ("competition", "truth_sha256", "shards")]
+        return digest(json.dumps([*held, self.manifest["files"]["folds.csv"]], sort_keys=True).encode())
+
+    @property
     def folds(self) -> list[int]:
         """Numbers of the folds that hold an image."""
         return sorted({number(shard) for shard in self.manifest["shards"]})

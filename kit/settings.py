@@ -40,11 +40,18 @@ def fits(value, hint) -> bool:
 
 @dataclass(frozen=True)
 class Settings:
-    """Base of all settings: checks every value against its field's type and range."""
+    """Base of all settings: checks every value against its field's type and range.
+
+    A list is taken as the tuple that is meant, and "none", as options write it, as None where a field may be that.
+    """
 
     def __post_init__(self):
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
+            if isinstance(getattr(self, field.name), list):
+                object.__setattr__(self, field.name, tuple(getattr(self, field.name)))
+            elif getattr(self, field.name) == "none" and fits(None, hints[field.name]):
+                object.__setattr__(self, field.name, None)
             value, meta = getattr(self, field.name), field.metadata
             name = f"--{field.name.replace('_', '-')} {value}"
             choices = ", ".join(map(str, meta["choices"] or ()))
@@ -117,7 +124,9 @@ class TrainSettings(Settings):
     encoder: str = setting(
         "resnet18", "encoder of the U-Net; plain: the ancestor's net without one; slim: a small one for CPUs", choices=ENCODERS
     )
-    encoder_weights: str | None = setting(None, "path of an .h5 file with weights of the encoder; none: random ones")
+    encoder_weights: str | None = setting(
+        None, "imagenet: the published ones, looked for among attached inputs, then downloaded; or the path of an .h5 file; none: random"
+    )
     decoder: tuple[int, ...] = setting((128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first")
     scale: int = setting(1, "the network sees images shrunk by this factor, its map is enlarged again; 2 costs a quarter", low=1, high=8)
     output: int = setting(1, "2: the map comes from the last stage but one and is enlarged, for half the decoder's cost", low=1, high=2)
@@ -155,7 +164,9 @@ class TrainSettings(Settings):
     start_from: str | None = setting(None, "model folder whose best weights this training begins with")
     devices: tuple[str, ...] = setting((), "devices to train on together, such as GPU:0,GPU:1; none: all GPUs, or the CPU")
     save_minutes: float = setting(5.0, "the state is saved that often, and at every epoch", low=0)
-    max_hours: float | None = setting(None, "hours after which training stops, saves and ends with status 0", low=0)
+    max_hours: float | None = setting(
+        None, "hours after which training stops, saves and ends with status 0; none: on Kaggle 11.5 after the session began", low=0
+    )
     seed: int = setting(0, "seed of weights, order, crops and augmentation", low=0, high=LARGEST_SEED)
 
     def __post_init__(self):

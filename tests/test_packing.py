@@ -152,6 +152,12 @@ def test_fit_fills_the_room_there_is_and_says_so(practice, tmp_path, monkeypatch
     next((tmp_path / "part").glob("*fold1*")).unlink()
     pack(practice, tmp_path / "part", folds=2, fit=True, max_bad=6)  # the room of the first time counts
     assert contents(tmp_path / "part") == before
+    # Another session's disk, with nearly as much room: the same images.
+    free = int(1.02 * manifest["fit_bytes"] / (1 - packing.SPARE))
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: real._replace(free=free))
+    pack(practice, tmp_path / "again", folds=2, fit=True, max_bad=6)
+    assert open_records(tmp_path / "again").manifest["fit_bytes"] == manifest["fit_bytes"]
+    assert open_records(tmp_path / "again").sha256 == open_records(tmp_path / "part").sha256
 
 
 def test_a_script_without_a_guard_can_pack(practice, tmp_path):

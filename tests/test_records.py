@@ -41,6 +41,21 @@ def test_whole_records_have_no_damage(whole):
     assert find_damage(whole) == {} and len(list(whole.glob("*.tfrecord-*"))) == 6
 
 
+def test_the_same_images_in_the_same_folds_are_the_same_records_wherever_they_came_from(practice, whole, tmp_path):
+    from kit.packing import pack
+
+    moved = shutil.copytree(practice, tmp_path / "input" / "airbus-ship-detection")
+    for name, settings in (("moved", {"folds": 6, "fit": True}), ("seed", {"folds": 6, "seed": 1}), ("folds", {"folds": 5})):
+        manifest = pack(moved, tmp_path / name, **settings)
+        assert (manifest["fit_bytes"] is not None) == ("fit" in settings)
+        assert (open_records(tmp_path / name).sha256 == open_records(whole).sha256) == (name == "moved")
+    path = moved / "train_v2" / (whole / "folds.csv").read_text().split()[1].partition(",")[0]
+    path.write_bytes(b"\xff\xd8\xff\xfe\0\3 " + path.read_bytes()[2:])  # a comment: the same pixels in other bytes
+    pack(moved, tmp_path / "other", folds=6)
+    assert (tmp_path / "other" / "folds.csv").read_bytes() == (whole / "folds.csv").read_bytes()
+    assert open_records(tmp_path / "other").sha256 != open_records(whole).sha256
+
+
 def test_three_hundred_damages_are_all_found_and_named(whole, tmp_path):
     rng = np.random.default_rng(0)
     files = sorted(path.name for path in whole.iterdir())

@@ -27,7 +27,7 @@ def test_values_of_the_right_kind_are_taken(values):
         ({"learning_rate": "fast"}, "--learning-rate fast: expected float"),
         ({"encoder": 18}, "--encoder 18: expected str"),
         ({"epochs": None}, "--epochs None: expected int"),
-        ({"decoder": [8, 8, 8, 8, 8]}, "--decoder .*: expected tuple"),
+        ({"decoder": {8}}, "--decoder .*: expected tuple"),
         ({"decoder": ()}, "--decoder : give five whole numbers"),
         ({"decoder": (8, 8, 8, 8, 0)}, "--decoder 8,8,8,8,0: give five whole numbers"),
         ({"learning_rate": float("nan")}, "must be a finite number"),
@@ -48,3 +48,14 @@ def test_a_recipe_is_legal_and_changes_something(name):
 def test_an_unknown_preset_is_named():
     with pytest.raises(KitError, match="--preset gpu-week: choose one of cpu-hour"):
         choose_training("gpu-week")
+
+
+def test_a_list_is_the_tuple_that_is_meant():
+    assert TuneSettings(options=["size", "gate"]) == TuneSettings(options=("size", "gate"))
+    assert TrainSettings(loss=["dice"], decoder=[9, 8, 7, 6, 5]) == TrainSettings(loss=("dice",), decoder=(9, 8, 7, 6, 5))
+
+
+def test_none_is_a_word_too():
+    assert TrainSettings(encoder_weights="none", crop="none") == TrainSettings(encoder_weights=None, crop=None)
+    with pytest.raises(KitError, match="--batch none"):
+        TrainSettings(batch="none")

@@ -44,7 +44,7 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
     source = open_records(records if records is not None else config["records"])
     if config["fold"] is None:
         raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
-    if digest_file(source.folder / "manifest.json") != config["records_sha256"]:
+    if source.sha256 != config["records_sha256"]:
         raise KitError(f"{model}: was trained on other records than {source.folder}, whose holdout it may have seen; give its own")
     index = open_index(source, [config["fold"]])
     folder = Path(model) / "".join(["maps", f"-tta{tta}" if tta > 1 else "", f"-scale{scale}" if scale > 1 else ""])
@@ -125,7 +125,7 @@ def sign_maps(folder: Path, weights: Path, records: Records) -> None:
 
 
 def _sign(weights: Path, records: Records) -> str:
-    return "".join(f"{digest_file(path)}\n" for path in (weights, records.folder / "manifest.json"))
+    return f"{digest_file(weights)}\n{records.sha256}\n"
 
 
 def _take_up(folder: Path, signature: str, ids: np.ndarray, detects: bool) -> tuple[int, np.ndarray]:

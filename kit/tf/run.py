@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 import shutil
 import time
@@ -14,7 +15,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from .. import progress, state
+from .. import pace, progress, state
 from ..errors import KitError
 from ..history import COLUMNS, describe, name_weights, rank, tabulate
 from ..index import Index
@@ -46,7 +47,7 @@ class Progress:
 class Run:
     """One training: everything that a step needs, and what is done around the steps."""
 
-    def __init__(self, chosen: TrainSettings, own: dict, model, index: Index, holdout: Index | None, out: Path, source: Records):
+    def __init__(self, chosen: TrainSettings, own: dict, model, weights, index: Index, holdout: Index | None, out: Path, source: Records):
         self.chosen, self.out, self.source, self.index, self.holdout = chosen, out, source, index, holdout
         self.steps = chosen.steps or max(1, len(index) // chosen.batch)
         self.schedule = own.get("schedule", chosen.schedule)
@@ -61,14 +62,15 @@ class Run:
             raise KitError(f"--batch {chosen.batch}: not a multiple of the {self.strategy.num_replicas_in_sync} devices")
         with self.strategy.scope():
             keras.utils.set_random_seed(chosen.seed)  # Keras draws initial weights and dropout from its own generator
-            self.network = self._make_network(model)
+            self.network = self._make_network(model, weights)
             self.optimizer = make_optimizer(chosen.learning_rate, chosen.mixed, chosen.optimizer)
             self.optimizer.build(self.network.trainable_variables)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)
         self.progress = Progress()
+        self.marks: list[float] = []  # times at which the first steps began and ended
 
-    def _make_network(self, model) -> keras.Model:
+    def _make_network(self, model, weights: str | None) -> keras.Model:
         chosen = self.chosen
         if model is not None:
             network = model if isinstance(model, keras.Model) else model()
@@ -80,15 +82,15 @@ class Run:
                 output=chosen.output,
                 momentum=chosen.momentum,
                 presence=chosen.presence,
-                weights=chosen.encoder_weights,
+                weights=weights,
                 mixed=chosen.mixed,
                 synchronized=self.strategy.num_replicas_in_sync > 1,
             )
         if chosen.start_from is not None:
-            weights = Path(chosen.start_from) / "best.weights.h5"
-            if not weights.is_file():
+            start = Path(chosen.start_from) / "best.weights.h5"
+            if not start.is_file():
                 raise KitError(f"--start-from {chosen.start_from}: holds no best.weights.h5; give a folder made by kit train")
-            load_weights(network, weights, chosen.encoder)
+            load_weights(network, start, chosen.encoder)
         return network
 
     def go(self, stop: Stop) -> list[dict]:
@@ -131,6 +133,7 @@ class Run:
             while at.step < epoch * self.steps:
                 if stop.reason():
                     return False
+                self.marks = self.marks or [time.monotonic()]
                 self.optimizer.learning_rate = self.rate(at.step)
                 loss = float(step(*next(feed)))
                 if not np.isfinite(loss):
@@ -138,6 +141,7 @@ class Run:
                 at.step += 1
                 at.losses.append(loss)
                 now = time.monotonic()
+                self.say_pace(now, stop)
                 at.seconds = spent + now - begun
                 rate = chosen.batch * (at.step - first) / (now - begun)
                 bar.set_postfix(loss=f"{np.mean(at.losses[-50:]):.3f}", images_s=f"{rate:.1f}", refresh=False)
@@ -146,6 +150,15 @@ class Run:
                     self.save()
                     saved = now
         return True
+
+    def say_pace(self, now: float, stop: Stop) -> None:
+        """After the first steps, once: how long the training will take."""
+        if len(self.marks) <= pace.STEPS:
+            self.marks.append(now)
+            if len(self.marks) == pace.STEPS + 1:
+                at, epochs = self.progress, self.chosen.epochs
+                ahead = epochs * self.steps - at.step, (epochs - len(at.history)) * (self.holdout is not None)
+                print(f"kit train: {pace.describe_pace(self.marks, *ahead, stop.left(), datetime.datetime.now())}")
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0."""
@@ -171,7 +184,7 @@ class Run:
             row = {"epoch": epoch, "step": at.step, "learning_rate": self.rate(at.step - 1), "loss": float(np.mean(at.losses)), **scores}
             if not np.isfinite(row.get("val_loss", 0.0)):
                 raise KitError(f"{self.out}: the holdout's loss after epoch {epoch} is {row['val_loss']}; try a lower --learning-rate")
-            row["seconds"] = round(at.seconds + time.monotonic() - begun, 2)
+            row["seconds"] = round(at.seconds + time.monotonic() - begun, 2)  # of all sessions that worked on this epoch
             at.history.append({name: row.get(name) for name in COLUMNS})
             self.keep_weights()
         shutil.rmtree(maps, ignore_errors=True)
@@ -179,6 +192,9 @@ class Run:
         at.losses, at.seconds = [], 0.0
         self.save()
         print(describe(at.history[-1], self.chosen.epochs))
+        ahead = self.chosen.epochs - epoch
+        if ahead and row["seconds"] > 60:
+            print(f"kit train: {pace.describe_epochs(row['seconds'], ahead, stop.left(), datetime.datetime.now())}")
         return True
 
     def keep_weights(self) -> None:

@@ -28,6 +28,10 @@ class Stop:
         for number, handler in self.former.items():
             signal.signal(number, handler)
 
+    def left(self) -> float | None:
+        """Seconds until its hours are over, None where it has no end."""
+        return None if self.hours is None else self.end - time.monotonic()
+
     def reason(self) -> str | None:
         """What ends the training, None where nothing does."""
         if self.hours is not None and time.monotonic() > self.end:

@@ -16,12 +16,15 @@ from .. import competition as rules
 from ..claims import clear, hold
 from ..errors import KitError
 from ..index import open_index
+from ..machine import find_hours
 from ..recipes import RECIPES
-from ..records import Records, digest_file, open_records
-from ..settings import CHANGEABLE, choose_training
+from ..records import Records, open_records
+from ..settings import CHANGEABLE, TrainSettings, choose_training
+from ..state import list_states
 from ..writing import write_json, write_text
 from .failures import explained
 from .precision import choose_precision, describe_precision
+from .pretrained import find_weights
 from .run import Run
 from .stop import Stop
 
@@ -42,10 +45,10 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     and SIGTERM. Raises KitError for unusable input, for settings that are not those the training began with, and for a loss that is not
     a number.
     """
-    own = {name: settings.pop(name) for name in OWN if name in settings and _is_own(settings[name])}
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    chosen = choose_training(**settings)
-    stop = Stop(chosen.max_hours)
+    own = {name: settings[name] for name in OWN if _is_own(settings.get(name))}
+    chosen, weights = check_settings(out, model=model, **settings)
+    hours = find_hours() if chosen.max_hours is None else chosen.max_hours
+    stop = Stop(hours)
     source, out = open_records(records), Path(out)
     folds, holdout = _split(source, chosen.fold)
     shape = source.competition.shape if source.competition.height else None
@@ -58,24 +61,37 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         raise KitError("--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1")
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())):
         raise KitError(f"{out}: exists already and is no model folder; remove it or choose another folder for the model")
+    if hours is not None and chosen.max_hours is None:
+        print(f"kit train: stops, saved, in {hours:.1f} hours, before Kaggle ends this session; --max-hours gives another limit")
     if words := describe_precision(chosen.mixed):
         print(f"kit train: {words}")
     chosen = dataclasses.replace(chosen, mixed=choose_precision(chosen.mixed))  # so that another machine does not go on in another one
     config = {
         "records": str(source.folder.resolve()),
-        "records_sha256": digest_file(source.folder / "manifest.json"),
+        "records_sha256": source.sha256,
         "competition": source.manifest["competition"],
         "own": {name: _name(value) for name, value in {"model": model, **own}.items() if value is not None},
         **dataclasses.asdict(chosen),
     }
     _compare(out, config)
-    run = Run(chosen, own, model, index, open_index(source, holdout) if holdout else None, out, source)
+    run = Run(chosen, own, model, weights, index, open_index(source, holdout) if holdout else None, out, source)
     with hold(out, "kit train"), stop:
         for folder in (out, out / "state"):
             clear(folder, LEFT)
         write_json(out / "config.json", config)
         write_text(out / "environment.txt", describe_environment(run.strategy, chosen.mixed))
         return run.go(stop)
+
+
+def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str | None]:
+    """The settings of a training into `out`, and the path of its encoder's weights, None where it begins without or goes on.
+
+    Arguments are those of `train`. It reads no data, so that a notebook asks before it packs. KitError for settings that are none, and for
+    weights that are nowhere.
+    """
+    chosen = choose_training(**{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)})
+    begun = model is not None or list_states(Path(out) / "state")  # a state holds the encoder's weights too
+    return chosen, None if begun else find_weights(chosen.encoder_weights, chosen.encoder)
 
 
 def _is_own(value) -> bool:
