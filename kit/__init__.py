@@ -52,6 +52,9 @@ _NAMES = {
     "predict_maps": "kit.prediction",
     "find_mistakes": "kit.mistakes",
     "report": "kit.reporting",
+    "open_session": "kit.session",
+    "check_settings": "kit.tf.training",
+    "inspect_machine": "kit.machine",
 }
 
 __all__ = ["__version__", *_NAMES]

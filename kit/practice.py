@@ -23,6 +23,8 @@ from .settings import PracticeSettings
 from .writing import replacing_folder
 
 SCENES_CSV = "truth/tiles.csv"  # which tiles were cut from one scene; tests read it, packing does not
+# Minutes of training on two cores learn it: half of the tiles are empty (by default three in four), ships are larger, there is less land.
+EASY: dict = {"images": 900, "test_images": 40, "empty_share": 0.5, "clutter": 0.1, "ship_area": 1500.0}
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from PIL import Image
 from kit import dense, packing, submission
 from kit.competition import Competition
 from kit.errors import KitError
+from kit.session import Session
 from kit.tf.training import train
 
 SMALL = {"encoder": "plain", "epochs": 3, "steps": 4, "batch": 2, "crop": 32, "average": 0.9, "save_minutes": 0.0, "keep": 1}
@@ -102,14 +103,14 @@ def arrays_of(path):
     return found
 
 
-def same_training(one, other):
+def same_training(one, other, maps=True):
     assert history_of(one) == history_of(other) and len(history_of(one)) == 3
     names = sorted(path.name for path in one.glob("*.weights.h5"))
     assert names == sorted(path.name for path in other.glob("*.weights.h5"))
     for name in names:
         a, b = arrays_of(one / name), arrays_of(other / name)
         assert a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
-    for path in (one / "maps").iterdir():
+    for path in (one / "maps").iterdir() if maps else ():
         assert path.name == "source.sha256" or path.read_bytes() == (other / "maps" / path.name).read_bytes()
     left = [path.name for path in other.rglob(".*")]
     assert not left
@@ -198,6 +199,35 @@ def test_max_hours_stops_saved_before_the_first_step(tiny, undisturbed, tmp_path
     assert {"best.weights.h5", "last.weights.h5"} <= {path.name for path in (tmp_path / "model").iterdir()}
     train(tiny, tmp_path / "model", **SMALL)
     same_training(undisturbed, tmp_path / "model")
+
+
+def test_on_kaggle_a_training_ends_before_its_session(tiny, undisturbed, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("kit.tf.training.find_hours", lambda: 1e-9)
+    assert train(tiny, tmp_path / "model", **SMALL) == []
+    text = capsys.readouterr().out
+    assert "before Kaggle ends this session; --max-hours gives another limit" in text and "stopped by --max-hours 1e-09" in text
+    train(tiny, tmp_path / "model", max_hours=1.0, **SMALL)
+    same_training(undisturbed, tmp_path / "model")
+
+
+def test_a_training_that_another_session_left_inside_an_epoch_ends_as_one(tiny, undisturbed, tmp_path, capsys):
+    """With records that were packed anew, and a folder of which nothing can be written."""
+    earlier = tmp_path / "input" / "notebook" / "model"
+    assert run_child(tiny, earlier, "state", 9)[0] == -signal.SIGKILL
+    for path in (earlier, *earlier.rglob("*")):
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    packing.pack(tiny.parent, tmp_path / "records", folds=3, competition=Competition(height=64, width=64, scenes=""))
+    session = Session(tiny.parent, False, tmp_path, tmp_path / "working", tmp_path / "input")
+    assert len(train(tmp_path / "records", session.bring("model"), max_hours=1e-9, **SMALL)) == 1
+    assert "after step 6, epoch 2/3" in capsys.readouterr().out
+    train(tmp_path / "records", session.bring("model"), **SMALL)
+    same_training(undisturbed, session.working / "model", maps=False)  # those of its first epoch are not brought
+
+
+def test_the_time_to_the_end_is_said_once_after_fifty_steps(tiny, tmp_path, capsys):
+    train(tiny, tmp_path / "model", **(SMALL | {"steps": 60, "epochs": 2, "save_minutes": 5.0, "max_hours": 24.0}))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "s a step" in line]
+    assert len(lines) == 1 and "the 70 steps left take" in lines[0] and "--max-hours" not in lines[0]
 
 
 def test_a_full_disk_says_so_and_keeps_the_last_good_state(tiny, undisturbed, tmp_path):
