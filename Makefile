@@ -13,6 +13,15 @@ lint: .venv/with-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# For a notebook without internet: the kit, and the pure wheels that Kaggle lacks. Attach the folder as a dataset.
+# Versions are those that segmentation-models 1.0.1 asks for, since --no-deps does not ask.
+WHEELS ?= wheels
+wheels:
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	rm -rf build $(WHEELS)/*.whl
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w $(WHEELS) . \
+		segmentation-models==1.0.1 image-classifiers==1.0.0 efficientnet==1.0.0 Keras-Applications==1.0.8
+
 bench: .venv/with-test
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
@@ -24,7 +33,7 @@ bench: .venv/with-test
 
 .venv/with-test: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test,notebooks]'
 	touch $@
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint wheels bench
