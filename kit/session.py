@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import shutil
 import tempfile
@@ -96,7 +95,6 @@ def _make_practice(folder: Path, chosen: PracticeSettings) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
         return write_practice(folder, **dataclasses.asdict(chosen))
-    wanted, there = json.loads(json.dumps(dataclasses.asdict(chosen))), rules.read_json(folder / "practice.json", "by kit practice")
-    if there != wanted:
+    if rules.read_json(folder / "practice.json", "by kit practice") != dataclasses.asdict(chosen):
         raise KitError(f"{folder}: is another practice competition; remove {folder.parent}, or choose another scratch folder")
     return folder
