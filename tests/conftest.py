@@ -1,11 +1,16 @@
-"""What several tests share: a small practice competition, its records, a model after a few steps, and the real images where they are."""
+"""What all tests share, made once for all processes of a run: a small practice competition, its records, a model after a few steps, a
+competition of tiny images and a detector for it; and the real images where they are."""
 
+import fcntl
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import hypothesis
 import pytest
+
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # two processes of tests share two cores; read at TensorFlow's first op
 
 hypothesis.settings.register_profile("kit", deadline=None)  # a first call compiles
 hypothesis.settings.load_profile("kit")
@@ -22,28 +27,96 @@ def airbus() -> Path:
 
 
 @pytest.fixture(scope="session")
-def practice(tmp_path_factory) -> Path:
+def once(tmp_path_factory):
+    """once(name, make) is a folder for all processes of this run, which the first that asks fills by make(folder). Read it only."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def find(name: str, make) -> Path:
+        folder = base / "shared" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder.with_name(f"{name}.lock"), "a+") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            lock.seek(0)
+            if not lock.read():
+                make(folder)
+                lock.write("made")
+        return folder
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def practice(once) -> Path:
     from kit.practice import write_practice
 
-    return write_practice(tmp_path_factory.mktemp("practice") / "competition", images=24, test_images=4, empty_share=0.5, seed=3)
+    def make(folder):
+        write_practice(folder / "competition", images=24, test_images=4, empty_share=0.5, seed=3)
+
+    return once("practice", make) / "competition"
 
 
 @pytest.fixture(scope="session")
-def records(practice, tmp_path_factory) -> Path:
+def records(practice, once) -> Path:
     from kit.packing import pack
 
-    out = tmp_path_factory.mktemp("records") / "records"
-    pack(practice, out, folds=2)
-    return out
+    return once("records", lambda folder: pack(practice, folder / "records", folds=2)) / "records"
+
+
+SLIM = {"encoder": "slim", "decoder": (8, 8, 8, 8, 8), "crop": 64, "batch": 2}
 
 
 @pytest.fixture(scope="session")
-def model(records, tmp_path_factory) -> Path:
-    from kit.tf.training import train
+def model(records, once) -> Path:
+    def make(folder):
+        from kit.tf.training import train
 
-    out = tmp_path_factory.mktemp("model") / "model"
-    train(records, out, epochs=2, steps=2, batch=2, crop=64, decoder=(16, 8, 8, 8, 4))
-    return out
+        train(records, folder / "model", epochs=2, steps=2, **SLIM)
+
+    return once("model", make) / "model"
+
+
+SIDE = 48
+
+
+@pytest.fixture(scope="session")
+def small(once) -> Path:
+    """A folder with `competition` (30 training and 300 test images of 48 px, bright ships on dark water), its JSON and `records`."""
+    return once("small", write_small)
+
+
+def write_small(out: Path) -> None:
+    import numpy as np
+    from PIL import Image
+
+    from kit import dense, packing, submission
+    from kit.competition import Competition, to_json
+    from kit.writing import write_json
+
+    rng = np.random.default_rng(0)
+    names, labels = [f"{place:03d}.jpg" for place in range(330)], []
+    for part in ("train_v2", "test_v2"):
+        (out / "competition" / part).mkdir(parents=True)
+    for place, name in enumerate(names):
+        label = np.zeros((SIDE, SIDE), int)
+        for number in range(place % 3):
+            top, left = 24 * number + rng.integers(0, 8), rng.integers(0, 30)
+            label[top : top + 12, left : left + 14] = number + 1
+        labels.append(label)
+        pixels = rng.integers(0, 90, (SIDE, SIDE, 3)) + 160 * (label > 0)[..., None]
+        Image.fromarray(pixels.astype(np.uint8)).save(out / "competition" / ("train_v2" if place < 30 else "test_v2") / name)
+    competition = Competition(height=SIDE, width=SIDE, scenes="")
+    submission.write_csv(dense.from_labels(names[:30], labels[:30]), out / "competition" / competition.truth_csv, competition)
+    lines = ["ImageId,EncodedPixels", *(f"{name},1 1" for name in names[30:])]
+    (out / "competition" / competition.sample_csv).write_text("\n".join(lines) + "\n")
+    write_json(out / "competition.json", to_json(competition))
+    packing.pack(out / "competition", out / "records", folds=3, competition=competition)
+
+
+@pytest.fixture
+def shallow(monkeypatch):
+    """The plain U-Net with two levels of eight filters: a training costs three seconds, all but a few tenths to trace graphs."""
+    monkeypatch.setattr("kit.tf.plain.FILTERS", (8, 8))
 
 
 @pytest.fixture
@@ -62,3 +135,13 @@ def write_csv(path: Path, *rows: str, header: str = "ImageId,EncodedPixels") -> 
     """A CSV file of some rows."""
     path.write_text("\n".join([header, *rows]) + "\n")
     return path
+
+
+def arrays_of(path: Path) -> dict:
+    """Every array of an HDF5 file of weights, by its name."""
+    import h5py
+
+    found = {}
+    with h5py.File(path) as file:
+        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    return found

@@ -1,106 +1,86 @@
 """Kills, signals, full disks and damaged states: a training that goes on ends as if nothing had happened."""
 
 import csv
-import json
 import os
 import random
 import resource
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 
-import h5py
 import numpy as np
 import pytest
-from PIL import Image
 
-from kit import dense, packing, submission
+from kit import packing
 from kit.competition import Competition
 from kit.errors import KitError
 from kit.session import Session
+from kit.tf import plain
 from kit.tf.training import train
+
+from ..conftest import arrays_of
+from ..deaths import Death, plan_death
+from ..forks import finish, run_kit_within
+
+pytestmark = pytest.mark.usefixtures("shallow")
 
 SMALL = {"encoder": "plain", "epochs": 3, "steps": 4, "batch": 2, "crop": 32, "average": 0.9, "save_minutes": 0.0, "keep": 1}
 SMALL |= {"optimizer": "muon", "presence": True, "augment": ("dihedral", "brightness", "copy_paste"), "loss": ("dice", "balanced")}
 
-# Kills itself: `time`, so many seconds after the first save; `state`, `weights`, `history`: in the middle of the n-th such file, or, an
-# odd n, when it is written but not yet in its place.
-CHILD = """
-import json, os, signal, sys, threading
-import kit.tf
-from kit import state, writing
-from kit.tf import training, weights
-records, out, kind, value, settings = sys.argv[1:]
-value, seen, former = float(value), [], os.replace
-
-def kill():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def replace(source, target):
-    name = str(target)
-    mine = {"state": ".npz", "weights": "last.weights.h5", "history": "history.csv"}.get(kind)
-    if kind == "time" and not seen:
-        threading.Timer(value, kill).start()
-    if kind == "time" or mine and name.endswith(mine):
-        seen.append(name)
-    if mine and len(seen) == value:
-        if value % 2 == 0:
-            with open(source, "rb+") as file:
-                file.truncate(os.path.getsize(source) // 2)
-        kill()
-    former(source, target)
-
-os.replace = replace
-settings = {name: tuple(item) if isinstance(item, list) else item for name, item in json.loads(settings).items()}
-training.train(records, out, **settings)
-"""
+# Each of them once before and once after it is due; a file that is torn lost its second half.
+IN_EPOCH_2 = Death("replace", False, ".npz", 9)
+DEATHS = [
+    Death("replace", False, ".npz", 2, torn=True),
+    Death("fsync", False, ".npz", 2, torn=True),
+    Death("fsync", True, ".npz", 2),
+    Death("replace", True, ".npz", 2),
+    Death("replace", False, "last.weights.h5", torn=True),
+    Death("replace", True, "last.weights.h5"),
+    Death("fsync", False, "history.csv"),
+    Death("replace", False, "history.csv"),
+    Death("replace", True, "history.csv"),
+    Death("replace", True, "best.weights.h5"),
+]
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory):
+@pytest.fixture
+def tiny(small):
     """Records of small images, so that the holdout is scored in no time."""
-    folder = tmp_path_factory.mktemp("tiny")
-    (folder / "train_v2").mkdir()
-    rng, names, labels = np.random.default_rng(0), [f"{place}.jpg" for place in range(12)], []
-    for name in names:
-        label = np.zeros((64, 64), int)
-        if len(labels) % 3:
-            top, left = rng.integers(0, 50, 2)
-            label[top : top + 9, left : left + 12] = 1
-        labels.append(label)
-        pixels = rng.integers(0, 60, (64, 64, 3)) + 150 * (label > 0)[..., None]
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / "train_v2" / name)
-    competition = Competition(height=64, width=64, scenes="")
-    submission.write_csv(dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
-    packing.pack(folder, folder / "records", folds=3, competition=competition)
-    return folder / "records"
+    return small / "records"
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tiny, tmp_path_factory):
-    out = tmp_path_factory.mktemp("undisturbed") / "model"
-    assert run_child(tiny, out, "never", 0)[0] == 0
-    return out
+@pytest.fixture(scope="session")
+def undisturbed(small, once):
+    def make(folder):
+        assert train_in_child(small / "records", folder / "model")[0] == 0
+
+    return once("undisturbed", make) / "model"
 
 
-def run_child(records, out, kind, value, preexec_fn=None, **settings):
-    command = [sys.executable, "-c", CHILD, str(records), str(out), kind, str(value), json.dumps(SMALL | settings)]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=preexec_fn)
-    return done.returncode, done.stdout, done.stderr
+def train_shallow(records, out, death) -> None:
+    """In a child."""
+    plain.FILTERS = (8, 8)
+    plan_death(death)
+    train(records, out, **SMALL)
+
+
+def train_in_child(records, out, death=None) -> tuple[int, str, str]:
+    return finish(train_shallow, records, out, death)
+
+
+def command_shallow(limit, records, out) -> None:
+    """In a child: the same training by `kit train`, with no file of more than `limit` bytes."""
+    plain.FILTERS = (8, 8)
+    options = []
+    for name, value in SMALL.items():
+        words = [",".join(value) if isinstance(value, tuple) else str(value)] if value is not True else []
+        options += [f"--{name.replace('_', '-')}", *words]
+    run_kit_within(limit, "train", records, out, *options)
 
 
 def history_of(out):
     with open(out / "history.csv", newline="") as file:
         return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
-
-
-def arrays_of(path):
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    return found
 
 
 def same_training(one, other, maps=True):
@@ -117,18 +97,16 @@ def same_training(one, other, maps=True):
 
 
 def test_twelve_kills_change_nothing(tiny, undisturbed, tmp_path):
+    """Ten at planned points, two at random moments."""
     rng, out = random.Random(5), tmp_path / "model"
-    plans = [("state", 2), ("state", 3), ("weights", 1), ("state", 4), ("history", 1), ("weights", 1), ("state", 1), ("history", 1)]
-    plans += [("time", rng.uniform(0, 1)) for _ in range(4)]  # last: on a quick machine such a run may come to its end
-    killed = 0
-    for kind, value in plans:
-        status, _, stderr = run_child(tiny, out, kind, value)
-        assert status in (0, -signal.SIGKILL), stderr
-        killed += status != 0
+    for death in (DEATHS[0], rng.uniform(0, 0.5), *DEATHS[1:5], rng.uniform(0, 0.5), *DEATHS[5:]):
+        status, _, stderr = train_in_child(tiny, out, death)
+        print(death, "left", sorted(path.name for path in out.rglob("*") if path.is_file()))
+        assert status == -signal.SIGKILL, (death, stderr)
         rows = history_of(out) if (out / "history.csv").exists() else []
         assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, len(rows) + 1)]
-    assert killed >= 8, "most kills came too late to be any"
-    status, _, stderr = run_child(tiny, out, "never", 0)
+    assert len(rows) < 3  # it was killed before it was done
+    status, _, stderr = train_in_child(tiny, out)
     assert status == 0, stderr
     same_training(undisturbed, out)
 
@@ -146,7 +124,7 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(tiny, undisturbed, tm
 
 def test_a_damaged_state_falls_back_to_the_one_before(tiny, undisturbed, tmp_path, capsys):
     out = tmp_path / "model"
-    assert run_child(tiny, out, "state", 9)[0] == -signal.SIGKILL
+    assert train_in_child(tiny, out, IN_EPOCH_2)[0] == -signal.SIGKILL
     states = sorted((out / "state").glob("step-*.npz"))
     assert len(states) == 2
     states[1].write_bytes(states[1].read_bytes()[:-1000])
@@ -210,14 +188,14 @@ def test_on_kaggle_a_training_ends_before_its_session(tiny, undisturbed, tmp_pat
     same_training(undisturbed, tmp_path / "model")
 
 
-def test_a_training_that_another_session_left_inside_an_epoch_ends_as_one(tiny, undisturbed, tmp_path, capsys):
+def test_a_training_that_another_session_left_inside_an_epoch_ends_as_one(small, tiny, undisturbed, tmp_path, capsys):
     """With records that were packed anew, and a folder of which nothing can be written."""
     earlier = tmp_path / "input" / "notebook" / "model"
-    assert run_child(tiny, earlier, "state", 9)[0] == -signal.SIGKILL
+    assert train_in_child(tiny, earlier, IN_EPOCH_2)[0] == -signal.SIGKILL
     for path in (earlier, *earlier.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    packing.pack(tiny.parent, tmp_path / "records", folds=3, competition=Competition(height=64, width=64, scenes=""))
-    session = Session(tiny.parent, False, tmp_path, tmp_path / "working", tmp_path / "input")
+    packing.pack(small / "competition", tmp_path / "records", folds=3, competition=Competition(height=48, width=48, scenes=""))
+    session = Session(small / "competition", False, tmp_path, tmp_path / "working", tmp_path / "input")
     assert len(train(tmp_path / "records", session.bring("model"), max_hours=1e-9, **SMALL)) == 1
     assert "after step 6, epoch 2/3" in capsys.readouterr().out
     train(tmp_path / "records", session.bring("model"), **SMALL)
@@ -232,30 +210,21 @@ def test_the_time_to_the_end_is_said_once_after_fifty_steps(tiny, tmp_path, caps
 
 def test_a_full_disk_says_so_and_keeps_the_last_good_state(tiny, undisturbed, tmp_path):
     out = tmp_path / "model"
-    assert run_child(tiny, out, "state", 5)[0] == -signal.SIGKILL
+    assert train_in_child(tiny, out, Death("replace", False, ".npz", 5))[0] == -signal.SIGKILL
     states = {path.name: path.read_bytes() for path in (out / "state").glob("step-*.npz")}
     limit = min(map(len, states.values())) // 2
 
-    def small_disk():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    options = [f"--{name.replace('_', '-')}" for name, value in SMALL.items() if value is True]
-    for name, value in SMALL.items():
-        if value is not True:
-            options += [f"--{name.replace('_', '-')}", ",".join(value) if isinstance(value, tuple) else str(value)]
-    command = [sys.executable, "-m", "kit", "train", str(tiny), str(out), *options]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=small_disk)
-    assert done.returncode == 2 and "is full" in done.stderr and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    status, _, errors = finish(command_shallow, limit, tiny, out)
+    assert status == 2 and "is full" in errors and len(errors.strip().splitlines()) == 1, errors
     kept = {path.name: path.read_bytes() for path in (out / "state").glob("step-*.npz")}
     assert kept == states
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    status, _, errors = finish(command_shallow, resource.RLIM_INFINITY, tiny, out)
+    assert status == 0, errors
     same_training(undisturbed, out)
 
 
 CHANGES = {
-    "crop": 64,
+    "crop": 40,
     "learning_rate": 2e-3,
     "seed": 1,
     "loss": ("dice",),
