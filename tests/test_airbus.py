@@ -6,6 +6,8 @@ import pytest
 
 from kit import masks, rows, submission
 
+from .conftest import SLIM
+
 
 @pytest.fixture
 def few(airbus, tmp_path):
@@ -41,7 +43,7 @@ def test_real_images_become_a_checked_submission(few, tmp_path):
 
     manifest = pack(few, tmp_path / "records", folds=4)
     assert manifest["skipped"] == [] and sum(shard["count"] for shard in manifest["shards"]) == 40
-    (row,) = train(tmp_path / "records", tmp_path / "model", epochs=1, steps=3, batch=2, crop=128, decoder=(16, 8, 8, 8, 4))
+    (row,) = train(tmp_path / "records", tmp_path / "model", epochs=1, steps=3, **SLIM)
     assert row["step"] == 3 and row["val_object_f2_blank"] == pytest.approx(blank_share(few, tmp_path / "records"))
     tune(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "tuning.json").read_text())["empty_share"] == 0.765

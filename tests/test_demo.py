@@ -10,11 +10,11 @@ from kit.errors import KitError
 
 
 @pytest.fixture
-def small(monkeypatch):
+def small(monkeypatch, shallow):
     """The demo's road with sizes for a test; the full one is `make demo`."""
-    monkeypatch.setattr(demo, "PRACTICE", {"images": 48, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0})
+    monkeypatch.setattr(demo, "PRACTICE", {"images": 24, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0})
     monkeypatch.setattr(demo, "PACK", {"folds": 2})
-    monkeypatch.setattr(demo, "TRAIN", {"epochs": 2, "steps": 2, "batch": 2, "crop": 64, "decoder": (8, 8, 8, 8, 8)})
+    monkeypatch.setattr(demo, "TRAIN", {"epochs": 2, "steps": 2, "batch": 2, "crop": 64, "encoder": "plain", "scale": 2})
 
 
 def test_the_whole_road_and_again(small, tmp_path, capsys):

@@ -1,13 +1,11 @@
 """Kills and full disks: nothing that happens makes a wrong data set look right, and the same command goes on to the same bytes."""
 
 import contextlib
-import functools
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,28 +16,38 @@ from kit.errors import KitError
 from kit.practice import write_practice
 from kit.records import METADATA, find_damage
 
+from .deaths import Death, plan_death
+from .forks import Child, finish, run_kit, run_kit_within
 
-@pytest.fixture(scope="module")
-def competition(tmp_path_factory):
-    return write_practice(tmp_path_factory.mktemp("faults") / "competition", images=80, test_images=1, empty_share=0.5, seed=9)
-
-
-@pytest.fixture(scope="module")
-def undisturbed(competition, tmp_path_factory):
-    """The finished folder, and the seconds that it took."""
-    out, begun = tmp_path_factory.mktemp("undisturbed") / "records", time.monotonic()
-    assert start(competition, out).wait() == 0
-    return out, time.monotonic() - begun
+OPTIONS = ("--folds", "3", "--shard-mb", "1")  # seven shards
 
 
-def listen_to_the_keyboard():
-    """A shell's background jobs, and what they start, ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture(scope="session")
+def competition(once):
+    def make(folder):
+        write_practice(folder / "competition", images=80, test_images=1, empty_share=0.5, seed=9)
+
+    return once("faults", make) / "competition"
 
 
-def start(competition, out, *options, preexec_fn=listen_to_the_keyboard):
-    command = [sys.executable, "-m", "kit", "pack", str(competition), str(out), *(options or ("--folds", "3", "--shard-mb", "1"))]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=preexec_fn)
+@pytest.fixture(scope="session")
+def undisturbed(competition, once):
+    """The finished folder."""
+
+    def make(folder):
+        assert start(competition, folder / "records").wait() == 0
+
+    return once("packed", make) / "records"
+
+
+def pack_and_die(death, *arguments) -> None:
+    """In a child."""
+    plan_death(death)
+    run_kit("pack", *arguments)
+
+
+def start(competition, out, *options, death=None) -> Child:
+    return Child(pack_and_die, death, competition, out, *(options or OPTIONS))
 
 
 def list_parents() -> dict[int, int]:
@@ -118,41 +126,78 @@ def test_workers_die_with_their_parent(competition, tmp_path, sign):
     wait_for_the_end_of(workers)
 
 
-def test_twenty_kills_at_random_moments(competition, undisturbed, tmp_path):
-    whole, seconds = undisturbed
-    rng, out, kills, finished = random.Random(0), tmp_path / "records", 0, 0
-    stages = set()
-    while kills < 20:
-        process = start(competition, out)
-        delay = rng.uniform(0.1, 1) * seconds
-        if kills % 3:  # two of three while workers are there: most of so short a run is loading
-            while process.poll() is None and len(list_children(process.pid)) < 2:
-                time.sleep(0.005)
-            delay = rng.uniform(0, 1.5)
-        try:
+# In the order of the work, so that each run comes to its point: a file whose presence is waited for, or a call.
+PLANNED = [
+    f"{rules.CACHE}/findings.jsonl",
+    Death("fsync", False, "plan.json", torn=True),
+    Death("replace", False, "plan.json"),
+    Death("replace", True, "plan.json"),
+    Death("replace", False, "manifest.json", torn=True),
+    Death("fsync", True, "folds.csv"),
+    Death("replace", True, "folds.csv"),
+    ".*.tfrecord-*.tmp",  # a shard that a worker is at
+    Death("replace", False, "manifest.json", 2),  # a shard is whole that it does not name yet
+    Death("replace", True, "manifest.json", 2),
+    Death("fsync", False, "manifest.json", 2, torn=True),
+    Death("replace", False, "features.json", torn=True),
+    Death("replace", True, "features.json"),
+    Death("fsync", False, "dataset_info.json"),
+    Death("replace", False, "dataset_info.json"),
+]
+
+
+def kill(process: Child) -> None:
+    """Kills it, with all that it left behind it."""
+    children = list_children(process.pid)
+    process.kill()
+    process.wait()
+    wait_for_the_end_of(children)
+
+
+def pack_until(death, competition, out, rng) -> bool:
+    """Whether the packing was killed before it came to its end: at a planned point, or, None, at a random moment."""
+    process = start(competition, out, death=death if isinstance(death, Death) else None)
+    if isinstance(death, str):
+        while process.poll() is None and not list(out.glob(death)):
+            time.sleep(0.001)
+        kill(process)
+    elif death is None:
+        while process.poll() is None and not list_workers(process.pid):
+            time.sleep(0.005)
+        delay = rng.uniform(0, 1.5)
+        print(f"killed {delay:.3f} s after its workers began")
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(delay)
-            assert process.returncode == 0, process.stderr.read()
-        except subprocess.TimeoutExpired:
-            children = list_children(process.pid)
-            process.kill()
-            process.wait()
-            kills += 1
-            wait_for_the_end_of(children)
-            if out.exists():
-                claims(out)
-                if not (out / "dataset_info.json").exists():
-                    with pytest.raises(KitError):
-                        rules.open_records(out)
-                    assert not rules.is_records(out) or find_damage(out)
-                stages.add(tuple(name for name in (rules.CACHE, "plan.json", "manifest.json") if (out / name).exists()))
+        kill(process)
+    status = process.wait()
+    assert status == -signal.SIGKILL or (death is None and status == 0), (death, process.communicate())
+    return status != 0
+
+
+def test_twenty_kills_at_planned_points_and_random_moments(competition, undisturbed, tmp_path):
+    rng, out, kills = random.Random(0), tmp_path / "records", 0
+    stages = set()
+    plans = iter(PLANNED)
+    while kills < 20:
+        death = next(plans, None)
+        if kills == len(PLANNED) and out.exists():
+            shutil.rmtree(out)  # random moments need work to fall into
+        if not pack_until(death, competition, out, rng):
+            assert contents(out) == contents(undisturbed)
+            shutil.rmtree(out)
             continue
-        assert contents(out) == contents(whole)
-        shutil.rmtree(out)
-        finished += 1
+        kills += 1
+        if out.exists():
+            claims(out)
+            if not (out / "dataset_info.json").exists():
+                with pytest.raises(KitError):
+                    rules.open_records(out)
+                assert not rules.is_records(out) or find_damage(out)
+            stages.add(tuple(name for name in (rules.CACHE, "plan.json", "manifest.json") if (out / name).exists()))
     process = start(competition, out)
-    assert process.wait() == 0, process.stderr.read()
-    assert contents(out) == contents(whole) and find_damage(out) == {} and not list(out.glob(".*"))
-    assert len(stages) >= 2, stages  # kills came while it inspected and while it packed
+    assert process.wait() == 0, process.communicate()
+    assert contents(out) == contents(undisturbed) and find_damage(out) == {} and not list(out.glob(".*"))
+    assert len(stages) >= 3, stages  # kills came while it inspected, planned and packed
 
 
 @pytest.mark.parametrize(
@@ -170,7 +215,7 @@ def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed,
     wait_for_the_end_of(children)  # multiprocessing's resource tracker sees its parent's end a moment later
     assert process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
     assert start(competition, out).wait() == 0
-    assert contents(out) == contents(undisturbed[0])
+    assert contents(out) == contents(undisturbed)
 
 
 @pytest.fixture
@@ -192,37 +237,33 @@ def test_too_little_space_is_said_before_anything_is_written(competition, little
     assert not list((little_disk / "records").glob("*tfrecord*"))
 
 
+def pack_with_free_space(*arguments) -> None:
+    """In a child, to which the disk seems to have a gigabyte free."""
+    real = shutil.disk_usage
+    shutil.disk_usage = lambda path: real(path)._replace(free=10**9)
+    run_kit("pack", *arguments)
+
+
 def test_a_disk_that_fills_up_in_the_middle(competition, undisturbed, little_disk, tmp_path):
     """Free space shrinks after the check: the error names the folder, no shard counts as whole, and more space lets it go on."""
     out = little_disk / "records"
-    script = f"""
-import shutil, sys
-real = shutil.disk_usage
-shutil.disk_usage = lambda path: real(path)._replace(free=10**9)
-from kit.cli import main
-sys.exit(main(["pack", {str(competition)!r}, {str(out)!r}, "--folds", "3", "--shard-mb", "1"]))
-"""
-    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert process.returncode == 2 and len(process.stderr.splitlines()) == 1, process
-    assert str(out) in process.stderr and "is full; free some space and run the same command again" in process.stderr
+    status, _, errors = finish(pack_with_free_space, competition, out, *OPTIONS)
+    assert status == 2 and len(errors.splitlines()) == 1, errors
+    assert str(out) in errors and "is full; free some space and run the same command again" in errors
     claims(out)
     done = len(rules.read_manifest(out)["shards"])
     assert 0 < done < rules.read_manifest(out)["planned"] and not (out / "dataset_info.json").exists()
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
     subprocess.run(["mount", "-o", "remount,size=60m", str(little_disk)], check=True)
     assert start(competition, out).wait() == 0
-    assert contents(out) == contents(undisturbed[0])
+    assert contents(out) == contents(undisturbed)
 
 
 def test_a_limit_on_file_sizes_is_a_full_disk_too(competition, tmp_path):
-    import resource
-
     for limit, sign in ((400_000, rules.CACHE), (1_000_000, "manifest.json")):  # below the cache, and below a shard
         out = tmp_path / str(limit)
-        set_limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (limit, limit))
-        process = start(competition, out, "--folds", "2", preexec_fn=set_limit)
-        _, errors = process.communicate()
-        assert process.returncode == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, errors
+        status, _, errors = finish(run_kit_within, limit, "pack", competition, out, "--folds", "2")
+        assert status == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, errors
         claims(out)
         assert (out / sign).exists() and not list(out.glob("*tfrecord*")) and not list(out.glob(".*"))
 

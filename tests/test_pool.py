@@ -16,7 +16,7 @@ def mark(task):
     folder, number = task
     if number == 0:
         raise KitError("the first task fails")
-    time.sleep(0.2)
+    time.sleep(0.1)
     (Path(folder) / str(number)).touch()
     return number * 2
 
@@ -40,5 +40,5 @@ def test_after_an_error_nobody_works_on(tmp_path, leave):
         assert "the first task fails" in str(error)
     assert not multiprocessing.active_children()
     done = len(os.listdir(tmp_path))
-    time.sleep(0.5)
+    time.sleep(0.2)  # twice as long as a task takes
     assert done == len(os.listdir(tmp_path)) < 8

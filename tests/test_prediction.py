@@ -4,6 +4,7 @@ import functools
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -22,7 +23,8 @@ from kit.objects import Cuts, find_objects
 from kit.parts import SHARD, split_shards
 from kit.prediction import Batch, predict_batches, predict_maps
 
-from .conftest import ROOT, write_csv
+from .conftest import write_csv
+from .forks import finish
 
 COMPETITION = Competition(height=12, width=10)
 IDS = [f"{place:04d}.jpg" for place in range(2 * SHARD + 90)]
@@ -87,11 +89,11 @@ def test_threads_and_batches_change_no_byte(tmp_path, monkeypatch, capsys, expec
     assert report["when"].endswith("+00:00") and 0 < report["blank_images"] < len(IDS)
 
 
-def run_and_die(folder: str, what: str, nth: str) -> None:
-    """In a process of its own: killed when `what` is called for the nth time."""
+def run_and_die(folder: Path, what: str, nth: int) -> None:
+    """In a child: killed when `what` is called for the nth time."""
 
     def deadly(function):
-        left = iter(range(int(nth)))
+        left = iter(range(nth))
 
         def call(*arguments, **options):
             if next(left, None) is None:
@@ -103,7 +105,7 @@ def run_and_die(folder: str, what: str, nth: str) -> None:
     prediction.pool.count_cores = lambda: 2
     owner = {"replace": os, "fsync": os, "unlink": os, "rmdir": os}.get(what, prediction)
     setattr(owner, what, deadly(getattr(owner, what)))
-    predict(Path(folder), make_deadly_batches(int(nth)) if what == "Batch" else make_batches)
+    predict(folder, make_deadly_batches(nth) if what == "Batch" else make_batches)
 
 
 def make_deadly_batches(count: int):
@@ -134,9 +136,8 @@ def make_deadly_batches(count: int):
 def test_a_kill_at_any_point_leads_to_the_same_bytes(tmp_path, capsys, expected, what, nth):
     (tmp_path / "out.csv").write_text("the one before")
     write_csv(tmp_path / "sample.csv", *(f"{name},1 1" for name in IDS))
-    code = f"from tests.test_prediction import run_and_die; run_and_die({str(tmp_path)!r}, {what!r}, {str(nth)!r})"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    status, _, errors = finish(run_and_die, tmp_path, what, nth)
+    assert status == -signal.SIGKILL, errors
     parts = [int(path.name[5:10]) for path in tmp_path.glob("out.csv.parts/part-*")]
     kept, ready = len(parts), sum(len(IDS[number * SHARD : (number + 1) * SHARD]) for number in parts)
     assert kept == {"Batch": nth and 1, "write_part": nth, "replace": nth, "write_json": 3, "remove_parts": 3}.get(what, kept)
@@ -261,12 +262,11 @@ def test_a_damaged_part_is_made_again(tmp_path, capsys, expected, damage):
     assert f"{path}: is damaged" in output and f"going on: {SHARD} of {len(IDS)} images are done" in output
 
 
-def run_on_little_disk(folder: str, limit: str) -> None:
-    import resource
-
+def run_on_little_disk(folder: Path, limit: int) -> None:
+    """In a child."""
     find_objects(IDS[:1], [map_of(0)], CUTS, presence=LIKELY[:1])  # compiles, and writes what that leaves
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(limit), int(limit)))
-    predict(Path(folder))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    predict(folder)
 
 
 @pytest.mark.parametrize("what", ["part", "csv"])
@@ -275,10 +275,9 @@ def test_a_full_disk_is_said_keeps_what_was_there_and_the_same_call_goes_on(tmp_
     (tmp_path / "out.csv").write_text("the one before")
     write_csv(tmp_path / "sample.csv", *(f"{name},1 1" for name in IDS))
     limit = {"part": 5000, "csv": size - 1}[what]
-    code = f"from tests.test_prediction import run_on_little_disk; run_on_little_disk({str(tmp_path)!r}, {limit})"
-    done = subprocess.run([sys.executable, "-Bc", code], cwd=ROOT, capture_output=True, text=True)
+    _, _, errors = finish(run_on_little_disk, tmp_path, limit)
     name = {"part": "out.csv.parts/part-00000.npz", "csv": "out.csv"}[what]
-    assert f"KitError: {tmp_path / name}: the disk that holds" in done.stderr and "is full; free some space" in done.stderr, done
+    assert f"KitError: {tmp_path / name}: the disk that holds" in errors and "is full; free some space" in errors, errors
     assert (tmp_path / "out.csv").read_text() == "the one before" and not (tmp_path / "out.json").exists()
     assert len(list(tmp_path.glob("out.csv.parts/*"))) == {"part": 0, "csv": 3}[what]
     assert predict(tmp_path) == expected and whole(tmp_path, expected)

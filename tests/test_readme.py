@@ -16,12 +16,13 @@ def find_example(word: str) -> str:
     return code
 
 
-def test_the_example_of_ones_own_network_runs(records, tmp_path, monkeypatch):
-    """With fewer steps, and two folds instead of five."""
+def test_the_example_of_ones_own_network_runs(records, shallow, tmp_path, monkeypatch):
+    """With fewer steps, a smaller network, and two folds instead of five."""
     monkeypatch.chdir(tmp_path)
     Path("records").symlink_to(records)
     code = find_example("my_network").replace('"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,')
     code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace("steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1")
+    code = code.replace('unet("resnet18")', 'unet("plain")')
     from kit.tf.unet import unet
 
     exec(code, {"my_network": unet("plain")})
