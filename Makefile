@@ -5,8 +5,17 @@ BIN := .venv/bin
 demo: .venv/with-train
 	$(BIN)/kit demo
 
+# Two processes of tests; each gives TensorFlow one thread (tests/conftest.py).
 test: .venv/with-test
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+# What does not need TensorFlow, for work on the core.
+test-quick: .venv/with-test
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=kit/tf -m "not prove and not tensorflow and not dear"
+
+# What is too dear for every run; its last figures stand in benchmarks/proofs.md.
+prove: .venv/with-test
+	$(BIN)/python -m pytest -v -m prove --durations=0 --durations-min=1
 
 lint: .venv/with-test
 	$(BIN)/ruff check .
@@ -36,4 +45,4 @@ bench: .venv/with-test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test,notebooks]'
 	touch $@
 
-.PHONY: demo test lint wheels bench
+.PHONY: demo test test-quick prove lint wheels bench

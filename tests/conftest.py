@@ -19,6 +19,21 @@ ROOT = Path(__file__).resolve().parents[1]
 AIRBUS = ROOT.parent / "shared" / "airbus"
 
 
+TENSORFLOW = {"records", "model", "small", "detector"}  # fixtures that pack, which writes metadata with TensorFlow
+
+
+def pytest_ignore_collect(collection_path, config):
+    """Where TensorFlow is left out, what imports it at its top is not read."""
+    apart = collection_path.name in ("tf", "test_examples.py")
+    return True if apart and "not tensorflow" in config.option.markexpr else None
+
+
+def pytest_collection_modifyitems(items) -> None:
+    for item in items:
+        if item.path.parent.name == "tf" or TENSORFLOW & set(getattr(item, "fixturenames", ())):
+            item.add_marker("tensorflow")
+
+
 @pytest.fixture(scope="session")
 def airbus() -> Path:
     if not (AIRBUS / "train_v2").is_dir():

@@ -8,6 +8,8 @@ from kit import masks, rows, submission
 
 from .conftest import SLIM
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture
 def few(airbus, tmp_path):

@@ -8,6 +8,8 @@ from PIL import Image
 from kit import demo
 from kit.errors import KitError
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture
 def small(monkeypatch, shallow):

@@ -19,6 +19,8 @@ from kit.records import METADATA, find_damage
 from .deaths import Death, plan_death
 from .forks import Child, finish, run_kit, run_kit_within
 
+pytestmark = pytest.mark.dear
+
 OPTIONS = ("--folds", "3", "--shard-mb", "1")  # seven shards
 
 

@@ -64,6 +64,7 @@ def test_records_have_the_scenes_and_folds_of_the_table(indexed, table):
     assert indexed.folds.tolist() == table.fold[indexed.truth.ids].tolist()
 
 
+@pytest.mark.tensorflow
 def test_the_record_at_an_offset_holds_the_image(practice, indexed):
     import tensorflow as tf
 

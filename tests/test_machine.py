@@ -14,6 +14,7 @@ from kit.machine import FINE, NOTE, WRONG
 ROOT = Path(__file__).resolve().parents[1]
 
 
+@pytest.mark.tensorflow
 def test_this_machine_runs_the_kit(capsys):
     assert main(["check"]) == 0
     lines = capsys.readouterr().out.splitlines()
@@ -65,6 +66,7 @@ def test_pythons(version, verdict):
     assert machine.check_python(version).verdict == verdict
 
 
+@pytest.mark.tensorflow
 def test_a_missing_package_is_wrong_only_where_the_core_needs_it(monkeypatch, capsys):
     monkeypatch.setattr(machine, "TRAIN", {"no-such-package": ("1", "2")})
     assert main(["check"]) == 0 and "no-such-package is missing, without which nothing is trained" in capsys.readouterr().out
@@ -72,6 +74,7 @@ def test_a_missing_package_is_wrong_only_where_the_core_needs_it(monkeypatch, ca
     assert main(["check"]) == 1
 
 
+@pytest.mark.tensorflow
 def test_a_package_that_is_there_and_cannot_be_loaded_is_a_finding_among_others(monkeypatch, capsys):
     for name, words in (
         ("numba", "numba cannot be loaded"),

@@ -20,6 +20,8 @@ from kit.packing import pack, repair
 from kit.records import CACHE, find_damage, open_records, seal
 from kit.scenes import SceneSettings
 
+pytestmark = pytest.mark.tensorflow
+
 TRUTH = AIRBUS.truth_csv
 
 

@@ -133,6 +133,7 @@ def make_deadly_batches(count: int):
         ("rmdir", 0),
     ],
 )
+@pytest.mark.dear
 def test_a_kill_at_any_point_leads_to_the_same_bytes(tmp_path, capsys, expected, what, nth):
     (tmp_path / "out.csv").write_text("the one before")
     write_csv(tmp_path / "sample.csv", *(f"{name},1 1" for name in IDS))
@@ -270,6 +271,7 @@ def run_on_little_disk(folder: Path, limit: int) -> None:
 
 
 @pytest.mark.parametrize("what", ["part", "csv"])
+@pytest.mark.dear
 def test_a_full_disk_is_said_keeps_what_was_there_and_the_same_call_goes_on(tmp_path, expected, what):
     size = len(rows.format_csv(expected, COMPETITION, submission=True))
     (tmp_path / "out.csv").write_text("the one before")

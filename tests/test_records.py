@@ -12,6 +12,8 @@ from kit.cli import main
 from kit.errors import KitError
 from kit.records import find_damage, open_records
 
+pytestmark = pytest.mark.tensorflow
+
 
 @pytest.fixture(scope="module")
 def whole(practice, tmp_path_factory):

@@ -78,6 +78,7 @@ def choose(browser, which: str, value: str) -> list[str]:
     return names_shown(browser)
 
 
+@pytest.mark.dear
 def test_the_page_sorts_filters_and_asks_for_nothing(page, evaluation):
     ids, f2 = evaluation.index.truth.ids, dict(zip(evaluation.index.truth.ids, evaluation.f2))
     with open_page(page) as browser:
@@ -99,6 +100,7 @@ def test_the_page_sorts_filters_and_asks_for_nothing(page, evaluation):
         assert find_faults(browser, page) == []
 
 
+@pytest.mark.dear
 def test_an_image_opens_zooms_and_closes_by_keyboard_alone(page):
     from selenium.webdriver.common.keys import Keys
 
@@ -137,6 +139,7 @@ def test_an_image_opens_zooms_and_closes_by_keyboard_alone(page):
         assert find_faults(browser, page) == []
 
 
+@pytest.mark.dear
 def test_every_picture_has_words_and_colors_follow_the_scheme(page, evaluation):
     with open_page(page, width=400, dark=True) as browser:
         assert browser.find_element("css selector", "body").value_of_css_property("background-color") == "rgba(15, 20, 25, 1)"
@@ -168,6 +171,7 @@ def test_the_command_is_the_one_that_trained():
     assert command == "kit train 'my records' m --preset cpu-hour --fold none --no-presence --steps 10 --augment none"
 
 
+@pytest.mark.dear
 def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
     other = make_evaluation(tmp_path, "second", missed=CASES["missed"][0], alarm=[])
     other.config.update(steps=7, own={"model": "mine"})
@@ -199,6 +203,7 @@ def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
         compare([evaluation, third])
 
 
+@pytest.mark.dear
 def test_the_page_on_the_data(records, tmp_path):
     made = reporting.report(records, tmp_path / "data.html")
     assert "is truncated" in made.text
@@ -208,6 +213,7 @@ def test_the_page_on_the_data(records, tmp_path):
         assert find_faults(browser, tmp_path / "data.html") == []
 
 
+@pytest.mark.dear
 def test_the_page_of_a_model_that_was_trained_on_practice_images(model, tmp_path):
     page = reporting.report(model, tmp_path / "page.html")
     assert isinstance(page._repr_html_(), str)
@@ -219,6 +225,7 @@ def test_the_page_of_a_model_that_was_trained_on_practice_images(model, tmp_path
         assert find_faults(browser, tmp_path / "page.html") == []
 
 
+@pytest.mark.dear
 def test_a_page_shows_itself_in_a_notebook(evaluation, tmp_path):
     shown = reporting.describe_model(evaluation)._repr_html_()
     assert shown.startswith("<iframe") and "<script>" not in shown and shown.count(">") == 2
@@ -283,6 +290,7 @@ def test_what_a_reader_should_know_of_the_cuts_is_said(evaluation):
     assert "cuts that were chosen on the others" in reporting.describe_model(evaluation).text
 
 
+@pytest.mark.dear
 def test_numbers_stand_inside_of_their_picture(page):
     with open_page(page) as browser:
         script = """return [...document.querySelectorAll(".card text")].map(text => {

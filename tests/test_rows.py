@@ -393,6 +393,7 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return data
 
 
+@pytest.mark.dear
 def test_a_hundred_thousand_mutated_texts_never_crash_and_are_never_wrongly_read():
     rng, legal = random.Random(0), 0
     competition = Competition(height=10, width=10)

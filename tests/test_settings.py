@@ -8,14 +8,15 @@ from kit.settings import PackSettings, PracticeSettings, TrainSettings, TuneSett
 
 @pytest.mark.parametrize("cls", [PackSettings, PracticeSettings, TrainSettings, TuneSettings])
 def test_defaults_are_legal(cls):
-    cls()
+    assert cls() == cls()
 
 
 @pytest.mark.parametrize(
     "values", [{"batch": np.int64(4)}, {"max_hours": 1}, {"max_hours": None}, {"fold": None}, {"decoder": (9, 8, 7, 6, 5)}]
 )
 def test_values_of_the_right_kind_are_taken(values):
-    TrainSettings(**values)
+    found = TrainSettings(**values)
+    assert all(getattr(found, name) == value for name, value in values.items())
 
 
 @pytest.mark.parametrize(

@@ -111,6 +111,30 @@ def test_twelve_kills_change_nothing(tiny, undisturbed, tmp_path):
     same_training(undisturbed, out)
 
 
+def train_whole(records, out, delay) -> None:
+    """In a child, with all filters, and as many threads as TensorFlow wants."""
+    os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
+    plan_death(delay)
+    train(records, out, **SMALL)
+
+
+@pytest.mark.prove(reason="the network of full depth, killed twelve times at random moments: a minute and more")
+def test_twelve_random_kills_of_the_whole_network_change_nothing(tiny, tmp_path):
+    rng, kills = random.Random(6), 0
+    assert finish(train_whole, tiny, tmp_path / "undisturbed", None)[0] == 0
+    while kills < 12:
+        delay = rng.uniform(0, 1)
+        status, _, errors = finish(train_whole, tiny, tmp_path / "model", delay)
+        assert status in (0, -signal.SIGKILL), errors
+        print(f"{'killed' if status else 'done before'} {delay:.3f} s after the first fsync")
+        kills += status != 0
+        if status == 0:
+            same_training(tmp_path / "undisturbed", tmp_path / "model")
+            shutil.rmtree(tmp_path / "model")
+    assert finish(train_whole, tiny, tmp_path / "model", None)[0] == 0
+    same_training(tmp_path / "undisturbed", tmp_path / "model")
+
+
 def test_a_finished_training_says_so_and_more_epochs_go_on(tiny, undisturbed, tmp_path, capsys):
     out = shutil.copytree(undisturbed, tmp_path / "model")
     before = {path: path.read_bytes() for path in out.rglob("*.h5")}

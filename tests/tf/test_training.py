@@ -59,15 +59,25 @@ def test_a_training_leaves_history_weights_and_settings(model, practice):
     assert not [path.name for path in model.iterdir() if "tmp" in path.name]
 
 
-def train_on_all_cores(records, out, seed):
+def train_on_all_cores(records, out, seed, options):
     """In a child: a training of a network with batch norms, by as many threads as TensorFlow wants."""
     os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
-    train(records, out, seed=seed, fold=None, **(SLIM | {"epochs": 1, "steps": 4, "crop": 48}))
+    train(records, out, seed=seed, fold=None, **(SLIM | {"epochs": 1} | options))
+
+
+@pytest.mark.prove(reason="three trainings of resnet18: half a minute")
+def test_the_same_seed_gives_the_same_weights_of_the_default_encoder(records, tmp_path):
+    compare_seeds(records, tmp_path, {"encoder": "resnet18", "steps": 4})
 
 
 def test_the_same_seed_gives_the_same_weights(packed, tmp_path):
+    compare_seeds(packed, tmp_path, {"steps": 4, "crop": 48})
+
+
+def compare_seeds(records, tmp_path, options) -> None:
+    """Two trainings of one seed leave the same weights, one of another seed others."""
     for name, seed in (("a", 0), ("b", 0), ("c", 1)):
-        assert finish(train_on_all_cores, packed, tmp_path / name, seed)[0] == 0
+        assert finish(train_on_all_cores, records, tmp_path / name, seed, options)[0] == 0
     a, b, c = (arrays_of(tmp_path / name / "last.weights.h5") for name in "abc")
     assert a.keys() == b.keys() == c.keys() and len(a) > 50
     assert all(np.array_equal(a[name], b[name]) for name in a)
