@@ -66,6 +66,7 @@ def test_workers_and_the_check_of_records_never_load_tensorflow(records, tmp_pat
     assert not HEAVY & loaded_after("import kit.inspection, kit.shards, kit.pool, kit.packing", tmp_path)
 
 
+@pytest.mark.tensorflow
 def test_every_public_name_is_there():
     import kit
 

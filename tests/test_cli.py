@@ -35,26 +35,31 @@ def competition(practice, tmp_path):
 TRUTH = "train_ship_segmentations_v2.csv"
 
 
+@pytest.mark.tensorflow
 def test_no_folder(capsys, tmp_path):
     assert "no such folder" in fails(capsys, "pack", tmp_path / "nowhere", tmp_path / "records")
 
 
+@pytest.mark.tensorflow
 def test_no_csv(capsys, competition, tmp_path):
     (competition / TRUTH).unlink()
     assert f"holds no {TRUTH}" in fails(capsys, "pack", competition, tmp_path / "records")
 
 
+@pytest.mark.tensorflow
 def test_a_missing_column(capsys, competition, tmp_path):
     write_csv(competition / TRUTH, "a.jpg,1 2", header="ImageId,Pixels")
     assert "column EncodedPixels is missing" in fails(capsys, "pack", competition, tmp_path / "records")
 
 
+@pytest.mark.tensorflow
 def test_a_run_that_is_no_integer(capsys, competition, tmp_path):
     write_csv(competition / TRUTH, "a.jpg,1 two")
     line = fails(capsys, "pack", competition, tmp_path / "records")
     assert f"{TRUTH} row 2 (a.jpg): not a whole number: 'two'" in line
 
 
+@pytest.mark.tensorflow
 def test_an_empty_folder(capsys, competition, tmp_path):
     for path in (competition / "train_v2").iterdir():
         path.unlink()

@@ -1,5 +1,8 @@
-"""The notebooks run from top to bottom, on practice competitions in small settings."""
+"""Each notebook runs once from top to bottom, in a kernel, on the smallest practice competition of
+which all its cells show something. The cells that find, pack and train run in this process, too: on
+the older mounts, alone, and on what earlier sessions left."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -8,15 +11,16 @@ import shutil
 import time
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from kit.competition import AIRBUS
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("1-look", "2-train", "3-submit", "4-full-size-or-256")
-TRAIN = {"encoder": "slim", "epochs": 1, "steps": 2, "batch": 2, "crop": 96}
+TRAIN = {"encoder": "plain", "output": 2, "epochs": 1, "steps": 2, "batch": 2, "crop": 96}
 SMALL = {
-    "PRACTICE": {"images": 24, "test_images": 2, "seed": 3},
+    "PRACTICE": {"images": 12, "test_images": 2, "seed": 3},
     "PACK": {"folds": 2},
     "TRAIN": TRAIN,
     "TRAIN_PRACTICE": TRAIN,
@@ -26,86 +30,177 @@ SMALL = {
     "CROP": 64,
     "LOOK": 2,
 }
+SHALLOW = "\nimport kit.tf.plain\nkit.tf.plain.FILTERS = (8, 8)\n"  # the fixture's, for a kernel
+
+
+def read(name: str):
+    return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
+
+
+def prepare(name: str, folder: Path, **changes):
+    """A notebook with other parameters, which works in a folder."""
+    book = read(name)
+    values = {**SMALL, "MOUNTS": str(folder / "none"), "WORKING": str(folder), **changes}
+    for cell in book.cells:
+        if "parameters" in cell.metadata.get("tags", ()):
+            own = re.findall(r"\b[A-Z_]+\b(?=.*=)", cell.source)
+            cell.source += "".join(f"\n{word} = {values[word]!r}" for word in own if word in values)
+    return book
 
 
 def run(name: str, folder: Path, **changes) -> str:
-    """Runs a notebook with other parameters in a folder; returns what it printed."""
-    import nbformat
+    """Runs a notebook, whose cells must show what they show in the repository; returns what it printed."""
     from nbclient import NotebookClient
 
-    book = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", 4)
+    book = prepare(name, folder, **changes)
     for cell in book.cells:
-        if "parameters" in cell.metadata.get("tags", ()):
-            values = {**SMALL, "MOUNTS": str(folder / "none"), "WORKING": str(folder), **changes}
-            own = [word for word in values if re.search(rf"^({word}\b|[A-Z, ]*\b{word}\b.*=)", cell.source, re.M)]
-            cell.source += "".join(f"\n{word} = {values[word]!r}" for word in own)
+        if "import kit.tf " in cell.source:
+            cell.source = SHALLOW + cell.source
     folder.mkdir(exist_ok=True)
-    NotebookClient(book, timeout=None, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
-    return "".join(out.get("text", "") for cell in book.cells if cell.cell_type == "code" for out in cell.outputs)
+    place = {"metadata": {"path": str(folder)}}
+    NotebookClient(book, timeout=None, kernel_name="python3", resources=place).execute()
+    for cell, known in zip(book.cells, read(name).cells):
+        assert list_kinds(known) <= list_kinds(cell), cell.source
+    return "".join(out.get("text", "") for cell in book.cells for out in cell.get("outputs", ()))
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    """Where the notebooks run one after another, as in one session."""
-    return tmp_path_factory.mktemp("session")
+def list_kinds(cell) -> set[str]:
+    """`stdout`, and the types of all else that a cell shows."""
+    outputs = cell.get("outputs", ())
+    return {kind for out in outputs for kind in (out.get("name"), *out.get("data", ())) if kind}
 
 
-def test_look(folder):
-    text = run("1-look", folder)
-    assert "so this works on a practice competition" in text and "the kit's folds: 0.0%" in text
-    assert (folder / "data.html").is_file()
+@pytest.fixture
+def call(shallow, capsys):
+    """call(name, words, folder, **changes) executes, in this process, a notebook's parameters and its
+    cells that hold one of the words; returns what they printed."""
 
+    def execute(name: str, words: tuple[str, ...], folder: Path, **changes) -> str:
+        names: dict = {}
+        alone = {"PACK": {**SMALL["PACK"], "workers": 1}}
+        for cell in prepare(name, folder, **alone, **changes).cells:
+            chosen = any(word in cell.source for word in ("MOUNTS = ", *words))
+            if chosen and cell.cell_type == "code":
+                exec(compile(cell.source, name, "exec"), names)
+        return capsys.readouterr().out
 
-def test_submit_alone_trains_first(folder):
-    text = run("3-submit", folder)
-    assert "no trained model is attached" in text and "epoch 1/1" in text and "fine. 2 images" in text
-    assert all((folder / name).is_file() for name in ("submission.csv", "report.html", "worst.png", "model/history.csv"))
-    assert not list(folder.rglob("maps*"))  # thousands of files, on real data
-
-
-def test_full_size_or_256(folder):
-    text = run("4-full-size-or-256", folder)
-    assert "shrunk - full: " in text and "full and shrunk" in (folder / "full-or-256.html").read_text()
-    assert not list(folder.rglob("maps*"))
+    return execute
 
 
 def list_contents(folder: Path) -> dict[Path, str]:
-    return {path: hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "" for path in sorted(folder.rglob("*"))}
+    def describe(path):
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+    return {path: describe(path) for path in folder.rglob("*")}
 
 
-def protect(inputs: Path) -> None:
-    """As mounts are; which stops all but root."""
+@contextlib.contextmanager
+def attached(inputs: Path, practice: Path, place: Path, *outputs: Path):
+    """The practice competition at a place of the inputs, and folders that earlier sessions left: all
+    read-only, as mounts are (which stops all but root), and afterwards unchanged."""
+    shutil.copytree(practice, place)
+    for number, output in enumerate(outputs):
+        shutil.copytree(output, inputs / f"output{number}")
     for path in (inputs, *inputs.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-
-
-def test_attached_data_are_read_where_they_are_and_an_earlier_output_goes_on(practice, tmp_path):
-    inputs, place = tmp_path / "input", tmp_path / "input" / "competitions" / AIRBUS.kaggle
-    shutil.copytree(practice, place)
-    history = []
-    for session, (name, epochs) in enumerate((("2-train", 1), ("2-train", 2), ("3-submit", 2))):
-        protect(inputs)
-        before, working = list_contents(inputs), tmp_path / f"working{session}"
-        places = {"MOUNTS": str(inputs), "WORKING": str(working), "SCRATCH": str(tmp_path / f"scratch{session}")}
-        text = run(name, working, TRAIN={**TRAIN, "epochs": epochs}, **places)
-        assert f"the competition's data are at {place}" in text and ("an output of an earlier session" in text) == (session > 0)
-        assert list_contents(inputs) == before and not list(working.rglob("*.tfrecord*")) and not list(working.rglob("maps*"))
-        history.append((working / "model" / "history.csv").read_text().splitlines())
-        inputs.chmod(0o755)
-        shutil.copytree(working, inputs / f"output{session}")
-    assert "fine. 4 images" in text
-    assert [len(rows) for rows in history] == [2, 3, 3] and history[1][:2] == history[0] and history[2] == history[1]
-
-
-@pytest.mark.parametrize(("name", "layout"), [("1-look", ""), ("4-full-size-or-256", ""), ("1-look", "competitions")])
-def test_the_older_layout_of_mounts_too(practice, tmp_path, name, layout):
-    inputs, place = tmp_path / "input", tmp_path / "input" / layout / AIRBUS.kaggle
-    shutil.copytree(practice, place)
-    protect(inputs)
     before = list_contents(inputs)
-    text = run(name, tmp_path / "working", MOUNTS=str(inputs), SCRATCH=str(tmp_path / "scratch"))
-    assert f"the competition's data are at {place}" in text and "this is not Kaggle" not in text
-    assert list_contents(inputs) == before and list((tmp_path / "working").glob("*.html"))
+    yield {"MOUNTS": str(inputs), "SCRATCH": str(inputs.with_name("scratch"))}
+    assert list_contents(inputs) == before
+
+
+def read_history(working: Path) -> list[str]:
+    return (working / "model" / "history.csv").read_text().splitlines()
+
+
+def list_leftovers(working: Path) -> list[Path]:
+    """Records and maps, of which real data give thousands of files."""
+    return [*working.rglob("*.tfrecord*"), *working.rglob("maps*")]
+
+
+def test_look(tmp_path):
+    text = run("1-look", tmp_path)
+    assert "so this works on a practice competition" in text and "the kit's folds: 0.0%" in text
+    assert (tmp_path / "data.html").is_file()
+
+
+@pytest.fixture(scope="module")
+def trained(practice, once) -> Path:
+    """What 2-train leaves in `working`, run on data that are mounted at the newer place; `printed` beside it."""
+
+    def make(folder):
+        inputs = folder / "input"
+        with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle) as places:
+            (folder / "printed").write_text(run("2-train", folder / "working", **places))
+
+    return once("trained", make) / "working"
+
+
+def test_train(trained):
+    text, place = trained.with_name("printed").read_text(), trained.parent / "input" / "competitions"
+    assert f"the competition's data are at {place / AIRBUS.kaggle}" in text
+    assert "this is not Kaggle" not in text and "an output of an earlier session" not in text
+    assert len(read_history(trained)) == 2 and not list_leftovers(trained)
+
+
+def test_submit_with_the_output_of_train_on_an_older_mount(trained, practice, tmp_path):
+    inputs, working = tmp_path / "input", tmp_path / "working"
+    with attached(inputs, practice, inputs / AIRBUS.kaggle, trained) as places:
+        text = run("3-submit", working, **places)
+    assert f"the competition's data are at {inputs / AIRBUS.kaggle}" in text
+    assert "an output of an earlier session" in text and "no trained model is attached" not in text
+    assert "fine. 4 images" in text and read_history(working) == read_history(trained)
+    assert all((working / name).is_file() for name in ("submission.csv", "report.html", "worst.png"))
+    assert not list_leftovers(working)
+
+
+def test_submit_alone_trains_first(call, tmp_path):
+    text = call("3-submit", ("open_session", "kit.tune", "kit.predict"), tmp_path)
+    assert "this is not Kaggle" in text and "no trained model is attached" in text
+    assert "epoch 1/1" in text and len(read_history(tmp_path)) == 2
+    assert "fine. 2 images" in text and not list((tmp_path / "model").rglob("maps*"))
+
+
+def test_full_size_or_256_on_an_older_mount(practice, tmp_path):
+    inputs, working = tmp_path / "input", tmp_path / "working"
+    with attached(inputs, practice, inputs / AIRBUS.kaggle) as places:
+        text = run("4-full-size-or-256", working, **places)
+    assert f"the competition's data are at {inputs / AIRBUS.kaggle}" in text
+    assert "this is not Kaggle" not in text and "shrunk - full: " in text
+    assert "full and shrunk" in (working / "full-or-256.html").read_text()
+    assert not list_leftovers(working)
+
+
+def test_full_size_or_256_alone_says_when_it_is_not_finished(call, tmp_path):
+    cells, stopped = ("open_session", "kit.comparison"), {**TRAIN, "max_hours": 1e-9}
+    text = call("4-full-size-or-256", cells, tmp_path, TRAIN_PRACTICE=stopped)
+    assert "so this works on a practice competition" in text
+    assert "full is not finished: run this notebook again" in text
+    assert not (tmp_path / "shrunk").exists() and not list(tmp_path.glob("*.html"))
+
+
+def test_an_earlier_output_goes_on(call, trained, practice, tmp_path):
+    settings = {"TRAIN": {**TRAIN, "epochs": 2}}
+    inputs, working = tmp_path / "two" / "input", tmp_path / "two" / "working"
+    with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained) as places:
+        text = call("2-train", ("open_session", "kit.train("), working, **places, **settings)
+    assert "an output of an earlier session" in text and "epoch 2/2" in text and "epoch 1/2" not in text
+    history = read_history(working)
+    assert len(history) == 3 and history[:2] == read_history(trained)
+
+    inputs, last = tmp_path / "three" / "input", tmp_path / "three" / "working"
+    with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained, working) as places:
+        text = call("3-submit", ("open_session",), last, **places, **settings)
+    assert f"goes on with {inputs / 'output1' / 'model'}" in text and "epoch" not in text
+    assert read_history(last) == history
+
+
+@pytest.mark.parametrize("layout", ["", "competitions"])
+def test_look_at_each_layout_of_mounts(call, practice, tmp_path, layout):
+    inputs, working = tmp_path / "input", tmp_path / "working"
+    with attached(inputs, practice, inputs / layout / AIRBUS.kaggle) as places:
+        text = call("1-look", ("open_session", "kit.report"), working, **places)
+    assert f"the competition's data are at {inputs / layout / AIRBUS.kaggle}" in text
+    assert "this is not Kaggle" not in text and (working / "data.html").is_file()
 
 
 def test_interrupting_a_cell_saves_the_training(records, tmp_path):
@@ -114,7 +209,8 @@ def test_interrupting_a_cell_saves_the_training(records, tmp_path):
     manager, client = start_new_kernel(kernel_name="python3", cwd=str(tmp_path))
     try:
         settings = {**TRAIN, "steps": 100_000, "save_minutes": 0}
-        client.execute(f"import kit, kit.tf\nkit.train({str(records)!r}, 'model', **{settings!r})\nprint('the cell went on')")
+        train = f"kit.train({str(records)!r}, 'model', **{settings!r})"
+        client.execute(f"import kit{SHALLOW}{train}\nprint('the cell went on')")
         text, asked = "", False
         while "the cell went on" not in text:
             asked = asked or len(list((tmp_path / "model" / "state").glob("step-*"))) > 1

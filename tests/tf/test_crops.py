@@ -33,8 +33,14 @@ def windows_of(table, image, count, crop, around=True, seed=0):
     """Windows int32 (count, 4) of one image, as `count` seeds give them."""
     fields = table(image)
     seeds = tf.stack([tf.fill([count], tf.constant(seed, tf.int64)), tf.range(count, dtype=tf.int64)], 1)
-    choose = tf.function(lambda seed: choose_window(fields, crop, tf.constant(around), seed))
-    return tf.map_fn(choose, seeds, fn_output_signature=tf.int32).numpy()
+
+    @tf.function
+    def choose(seeds):
+        near = tf.constant(around)
+        one = lambda seed: choose_window(fields, crop, near, seed)  # noqa: E731
+        return tf.map_fn(one, seeds, fn_output_signature=tf.int32)
+
+    return choose(seeds).numpy()
 
 
 def cut(array, window):
@@ -64,9 +70,10 @@ def test_a_window_of_the_mask_is_that_slice_of_the_dense_mask(tmp_path, numbered
             window = tf.constant([top, left, height, width], tf.int32)
             found = traced(tf.constant(image, tf.int64), window).numpy()
             assert found.dtype == np.uint8 and np.array_equal(found, cut(expected, window))
-        assert np.array_equal(decode_mask(table(image), window, numbered), found)
-        assert np.array_equal(decode_mask(table(image), whole(table(image)), numbered), expected)
-        assert np.array_equal(decode_mask(table(image), None, numbered), expected)
+        fields = table(image)
+        assert np.array_equal(decode_mask(fields, window, numbered), found)
+        assert np.array_equal(decode_mask(fields, whole(fields), numbered), expected)
+        assert np.array_equal(decode_mask(fields, None, numbered), expected)
 
 
 def test_windows_at_every_border_of_an_image(tmp_path):

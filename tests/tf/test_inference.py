@@ -1,12 +1,8 @@
 import dataclasses
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,27 +21,11 @@ from kit.tf.ensemble import average_presence, collect, make_mapper
 from kit.tf.inference import predict, tune
 from kit.tf.models import load_model
 
+from ..forks import finish
+from . import killed
 from .detectors import make_detector, train_detector
 
 PLAIN = Cuts()
-# Kills itself when the first part file is written, but not yet in its place, or when it is.
-CHILD = """
-import os, signal, sys
-from detectors import make_detector
-from kit.tf.inference import predict
-model, place, out, when = sys.argv[1:]
-former = os.replace
-
-def replace(source, target):
-    if when == "after":
-        former(source, target)
-    if "part-" in str(target):
-        os.kill(os.getpid(), signal.SIGKILL)
-    former(source, target)
-
-os.replace = replace
-predict(model, place, out, networks=make_detector())
-"""
 
 
 @pytest.fixture
@@ -303,10 +283,9 @@ def test_a_killed_prediction_goes_on_to_the_same_bytes(copy, small, tmp_path, pa
     place = small / "competition"
     predict(copy, place, tmp_path / "whole.csv", networks=make_detector())
     assert sum(passes) == 300 > SHARD
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    command = [sys.executable, "-c", CHILD, str(copy), str(place), str(tmp_path / "out.csv"), when]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.returncode == -signal.SIGKILL and not (tmp_path / "out.csv").exists(), done.stderr
+    paths = map(str, (copy, place, tmp_path / "out.csv"))
+    status, _, errors = finish(killed.predict_one_part, *paths, when)
+    assert status == -signal.SIGKILL and not (tmp_path / "out.csv").exists(), errors
     del passes[:]
     predict(copy, place, tmp_path / "out.csv", networks=make_detector())
     assert sum(passes) == (300 if when == "before" else 300 - SHARD)

@@ -4,9 +4,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,28 +16,9 @@ from kit.tf.batches import scan
 from kit.tf.ensemble import collect, make_mapper
 from kit.tf.maps import compute_maps
 
+from ..forks import finish
+from . import killed
 from .detectors import make_detector, train_detector
-
-# Kills itself when the sixth map is in its place, and half a line in presence.csv.
-CHILD = """
-import os, signal, sys
-from detectors import make_detector
-from kit import maps
-from kit.tf.maps import compute_maps
-model, seen, former = sys.argv[1], [], os.replace
-
-def replace(source, target):
-    former(source, target)
-    if str(target).endswith(".png"):
-        seen.append(target)
-        if len(seen) == 6:
-            with open(os.path.join(model, "maps", "presence.csv"), "a") as file:
-                file.write(os.path.basename(target)[:3])
-            os.kill(os.getpid(), signal.SIGKILL)
-
-os.replace = replace
-compute_maps(model, network=make_detector())
-"""
 
 
 def bytes_of(folder):
@@ -72,9 +50,8 @@ def test_the_kits_own_network_leaves_what_is_computed_later(model, tmp_path):
 def test_after_a_kill_it_goes_on_to_the_same_bytes(copy, passes):
     left = bytes_of(copy / "maps")
     shutil.rmtree(copy / "maps")
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    done = subprocess.run([sys.executable, "-c", CHILD, str(copy)], capture_output=True, text=True, env=environment)
-    assert done.returncode == -signal.SIGKILL, done.stderr
+    status, _, errors = finish(killed.compute_six_maps, str(copy))
+    assert status == -signal.SIGKILL, errors
     assert 0 < len(list((copy / "maps").glob("*.png"))) < len(left) - 2
     assert bytes_of(compute_maps(copy, network=make_detector())[0]) == left and passes
 

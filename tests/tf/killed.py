@@ -1,0 +1,45 @@
+"""What a process does that kills itself at a certain place, for tests/forks.py."""
+
+import os
+import signal
+
+from kit.tf.inference import predict
+from kit.tf.maps import compute_maps
+
+from .detectors import make_detector
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def compute_six_maps(model: str) -> None:
+    """Dies when the sixth map is in its place, and half a line in presence.csv."""
+    seen, former = [], os.replace
+
+    def replace(source, target):
+        former(source, target)
+        if str(target).endswith(".png"):
+            seen.append(target)
+            if len(seen) == 6:
+                with open(os.path.join(model, "maps", "presence.csv"), "a") as file:
+                    file.write(os.path.basename(target)[:3])
+                kill()
+
+    os.replace = replace
+    compute_maps(model, network=make_detector())
+
+
+def predict_one_part(model: str, source: str, out: str, when: str) -> None:
+    """Dies when the first part file is written but not yet in its place ("before"), or is there."""
+    former = os.replace
+
+    def replace(source, target):
+        if when == "after":
+            former(source, target)
+        if "part-" in str(target):
+            kill()
+        former(source, target)
+
+    os.replace = replace
+    predict(model, source, out, networks=make_detector())
