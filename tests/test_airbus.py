@@ -6,8 +6,6 @@ import pytest
 
 from kit import masks, rows, submission
 
-from .conftest import SLIM
-
 pytestmark = pytest.mark.tensorflow
 
 
@@ -38,14 +36,14 @@ def blank_share(few, records) -> float:
     return sum(count == 0 for count in held) / len(held)
 
 
-def test_real_images_become_a_checked_submission(few, tmp_path):
+def test_real_images_become_a_checked_submission(few, shallow, tmp_path):
     from kit.packing import pack
     from kit.tf.inference import predict, tune
     from kit.tf.training import train
 
     manifest = pack(few, tmp_path / "records", folds=4)
     assert manifest["skipped"] == [] and sum(shard["count"] for shard in manifest["shards"]) == 40
-    (row,) = train(tmp_path / "records", tmp_path / "model", epochs=1, steps=3, **SLIM)
+    (row,) = train(tmp_path / "records", tmp_path / "model", epochs=1, steps=3, batch=2, crop=64, encoder="plain")
     assert row["step"] == 3 and row["val_object_f2_blank"] == pytest.approx(blank_share(few, tmp_path / "records"))
     tune(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "tuning.json").read_text())["empty_share"] == 0.765

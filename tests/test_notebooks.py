@@ -16,6 +16,8 @@ import pytest
 
 from kit.competition import AIRBUS
 
+pytestmark = pytest.mark.tensorflow
+
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("1-look", "2-train", "3-submit", "4-full-size-or-256")
 TRAIN = {"encoder": "plain", "output": 2, "epochs": 1, "steps": 2, "batch": 2, "crop": 96}
