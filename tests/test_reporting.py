@@ -320,3 +320,14 @@ def test_a_damaged_image_is_named(evaluation, tmp_path):
     (tmp_path / "damaged.jpg").write_bytes(b"no image")
     with pytest.raises(KitError, match=f"{index.truth.ids[0]}: is no JPEG or PNG of a sensible size"):
         reporting.describe_model(dataclasses.replace(evaluation, index=index))
+
+
+def test_common_images_may_stand_in_another_order(tmp_path):
+    first, second = make_evaluation(tmp_path, "first"), make_evaluation(tmp_path, "second")
+    order = np.arange(len(second.index))[:2:-1]  # the other way round, without the first three
+    parts = {name: masks.select(getattr(second, name), order) for name in ("prediction", "ungated")}
+    index = dataclasses.replace(second.index, truth=masks.select(second.index.truth, order), scenes=second.index.scenes[order])
+    found = compare([first, dataclasses.replace(second, index=index, **parts)])
+    assert found.places[0].tolist() == sorted(order.tolist()) and found.places[1].tolist() == list(range(len(order)))[::-1]
+    assert np.array_equal(found.empty, first.empty[found.places[0]]) and 0 < found.empty.sum() < len(order)
+    assert np.array_equal(found.scenes, first.groups[found.places[0]]) and np.array_equal(found.f2[0], found.f2[1])

@@ -8,7 +8,8 @@ from kit import components, dense, masks, search, tuning
 from kit.candidates import LEVELS, find_candidates
 from kit.counts import count
 from kit.objects import Cuts, find_objects
-from kit.score import f2
+from kit.score import f2, f2_weighted
+from kit.settings import TuneSettings
 
 
 @pytest.fixture(scope="module")
@@ -145,3 +146,12 @@ def test_points_read_as_cuts():
     assert cuts == Cuts(204, 30, 0.7, 100, 77, 230, True, 0.7)
     with_threads = [search.read_point(tuple(point)) for point in np.argwhere(np.ones((len(search.SIZES), 1, 1, 1, 4, 1)))]
     assert len(set(with_threads)) == 4 * len(search.SIZES)
+
+
+def test_the_surface_is_that_of_all_images(made):
+    maps, truth = made
+    scenes, settings = np.arange(len(maps)) // 2, TuneSettings(empty_share=0.5)
+    found = tuning.tune_maps(maps.__getitem__, truth, scenes, None, settings)
+    every = find_objects(truth.ids, maps, search.read_point(found.point))
+    values, empty = f2(count(truth, every)), masks.count_objects(truth) == 0
+    assert np.isclose(found.surface[found.point], f2_weighted(values, empty, 0.5), atol=1e-6)

@@ -68,3 +68,11 @@ def test_another_practice_competition_is_not_taken_for_the_one_that_is_wanted(tm
     open_session(tmp_path / "none", tmp_path, images=4, test_images=1)
     with pytest.raises(KitError, match="is another practice competition"):
         open_session(tmp_path / "none", tmp_path, images=5, test_images=1)
+
+
+def test_of_two_models_the_other_is_counted(tmp_path, capsys):
+    session = open_session(tmp_path / "none", tmp_path / "working", images=4, test_images=1)
+    for number, step in enumerate((900, 1000)):
+        make_earlier(tmp_path / "none" / f"output{number}" / "model", step)
+    session.bring("model")
+    assert "output1" in (out := capsys.readouterr().out) and "; 1 others are trained less" in out

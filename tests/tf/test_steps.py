@@ -116,3 +116,13 @@ def test_mixed_precision_trains_and_gives_numbers(shallow, encoder, side, mixed)
 def test_an_unknown_device_is_named():
     with pytest.raises(KitError, match="--devices TPU:7: this machine has CPU:0"):
         choose_strategy(["TPU:7", "CPU:0"])
+
+
+@pytest.mark.parametrize(("gpus", "mirrored"), [(0, False), (1, False), (2, True)])
+def test_several_gpus_are_used_unasked(monkeypatch, gpus, mirrored):
+    class Device:
+        name = "/physical_device:GPU:0"
+
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [Device()] * gpus)
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices=None: ("mirrored", devices))
+    assert (choose_strategy() == ("mirrored", None)) == mirrored
