@@ -23,14 +23,16 @@ TOOLS = ("pytest", "hypothesis", "setuptools>=70")
 OURS = {"runlength-kit", "segmentation-models", "image-classifiers", "efficientnet", "keras-applications"}
 CORE = "rle rows objects rectangles competition history folds"
 DEMO = """
+import kit.tf.plain
 from kit import demo
 demo.PRACTICE = {"images": 16, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0}
 demo.PACK = {"folds": 2}
-small = {"encoder": "slim", "decoder": (8, 8, 8, 8, 8), "scale": 2, "crop": 64, "batch": 2}
+kit.tf.plain.FILTERS = (8, 8)
+small = {"encoder": "plain", "scale": 2, "crop": 64, "batch": 2}
 demo.TRAIN = {"epochs": 1, "steps": 2, "presence": True, **small}
 demo.run_demo("demo")
 
-import kit, numpy
+import numpy
 print("resnet18 gives", kit.unet("resnet18")(numpy.zeros((1, 64, 64, 3), "uint8")).shape)
 """
 
