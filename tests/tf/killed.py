@@ -1,16 +1,12 @@
 """What a process does that kills itself at a certain place, for tests/forks.py."""
 
 import os
-import signal
 
 from kit.tf.inference import predict
 from kit.tf.maps import compute_maps
 
+from ..deaths import Death, kill, plan_death
 from .detectors import make_detector
-
-
-def kill() -> None:
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def compute_six_maps(model: str) -> None:
@@ -32,14 +28,5 @@ def compute_six_maps(model: str) -> None:
 
 def predict_one_part(model: str, source: str, out: str, when: str) -> None:
     """Dies when the first part file is written but not yet in its place ("before"), or is there."""
-    former = os.replace
-
-    def replace(source, target):
-        if when == "after":
-            former(source, target)
-        if "part-" in str(target):
-            kill()
-        former(source, target)
-
-    os.replace = replace
+    plan_death(Death("replace", when == "after", "part-"))
     predict(model, source, out, networks=make_detector())
