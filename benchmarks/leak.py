@@ -15,10 +15,11 @@ from pathlib import Path
 
 import numpy as np
 
-from kit import masks, score
-from kit.bootstrap import interval
-from kit.counts import count
-from kit.objects import find_objects
+from kit.masks import table
+from kit.objects.extraction import find_objects
+from kit.scoring import scores
+from kit.scoring.bootstrap import interval
+from kit.scoring.counts import count
 
 HEAD = ("images", "first", "others", "difference")
 
@@ -54,7 +55,7 @@ def main(arguments: list[str]) -> None:
 
 def read_scenes(model: Path) -> dict[str, int]:
     """The scene of every image in the records of a model."""
-    from kit.tf.models import read_config
+    from kit.tf.inference.load import read_config
 
     with open(Path(read_config(model)["records"]) / "folds.csv", newline="", encoding="utf-8") as file:
         return {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}
@@ -62,12 +63,12 @@ def read_scenes(model: Path) -> dict[str, int]:
 
 def rate(folders: list[Path]) -> tuple[dict[str, tuple[float, float]], set[str]]:
     """Pixel IoU and object F2 of every ship image that the models hold out, by id; and the ids of all images that they hold out."""
-    from kit.tf.inference import open_holdout
+    from kit.tf.inference.inference import open_holdout
 
     read, truth, _, _ = open_holdout(folders)
-    found = masks.concatenate([find_objects([name], [read(place)]) for place, name in enumerate(truth.ids)])
+    found = table.concatenate([find_objects([name], [read(place)]) for place, name in enumerate(truth.ids)])
     counts = count(truth, found)
-    figures = zip(truth.ids, score.iou(counts), score.f2(counts), counts.ships)
+    figures = zip(truth.ids, scores.iou(counts), scores.f2(counts), counts.ships)
     return {name: (iou, f2) for name, iou, f2, ships in figures if ships}, set(truth.ids)
 
 

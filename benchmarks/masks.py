@@ -25,8 +25,12 @@ from pycocotools import mask as coco  # noqa: E402
 from scipy.ndimage import gaussian_filter  # noqa: E402
 from skimage.measure import label, regionprops  # noqa: E402
 
-from kit import bootstrap, components, dense, masks, objects, rectangles, rows, score  # noqa: E402
-from kit.counts import count  # noqa: E402
+from kit.competition import csv_masks  # noqa: E402
+from kit.masks import dense  # noqa: E402
+from kit.masks import table as masks  # noqa: E402
+from kit.objects import components, extraction, rectangles  # noqa: E402
+from kit.scoring import bootstrap, scores  # noqa: E402
+from kit.scoring.counts import count  # noqa: E402
 
 SIDE, EMPTY = 768, 150_000
 WITH = {
@@ -177,12 +181,12 @@ def bench_counts(truth, prediction) -> None:
     print(f"  {f'dense NumPy loop, IoU alone, {len(stacks)} of them':56s}{slow * 1e6:12.3f} us   {slow / ours:9.0f} x kit   bar: >= 3000")
     counts = count(truth, prediction)
     title = f"Bootstrap interval of F2, 1,000 draws of {len(ships):,} images"
-    compare(title, {"kit": lambda: bootstrap.interval(score.f2(counts)[ships])}, 1, "s", rounds=3)
+    compare(title, {"kit": lambda: bootstrap.interval(scores.f2(counts)[ships])}, 1, "s", rounds=3)
 
 
 # Work on two CSVs, as text for processes that do nothing else: pandas reads twice as fast from a heap that others have grown.
 ALONE = {
-    "kit": ("from kit import score", "score.score_csv(*paths)"),
+    "kit": ("from kit.scoring import scores", "scores.score_csv(*paths)"),
     "pandas.read_csv of the two": ("import pandas", "[pandas.read_csv(path) for path in paths]"),
     "the same as text, blanks kept": ("import pandas", "[pandas.read_csv(path, dtype=str, keep_default_na=False) for path in paths]"),
 }
@@ -199,7 +203,7 @@ def bench_csv(truth, prediction) -> None:
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / name for name in ("truth.csv", "prediction.csv")]
         for path, table in zip(paths, (truth, prediction)):
-            path.write_bytes(rows.format_csv(table))
+            path.write_bytes(csv_masks.format_csv(table))
         lines, size = paths[0].read_bytes().count(b"\n") - 1, sum(path.stat().st_size for path in paths)
         title = f"Two CSVs of {lines:,} rows ({size / 1e6:.0f} MB) from file to F2, parsed and validated; each in a process of its own"
         print(f"\n{title}")
@@ -221,13 +225,16 @@ def bench_csv(truth, prediction) -> None:
         compare("`kit score` on them as a whole process", {"kit (bar: about 2)": run_whole}, 1, "s", rounds=5)
         print(f"  its peak memory (bar: under 700) {max(peaks) / 1e3:35.0f} MB")
         frame = pd.read_csv(paths[0], dtype=str, keep_default_na=False)
-        works = {"kit": lambda: rows.format_csv(truth), "pandas' to_csv of the same text": lambda: frame.to_csv(io.StringIO(), index=False)}
+        works = {
+            "kit": lambda: csv_masks.format_csv(truth),
+            "pandas' to_csv of the same text": lambda: frame.to_csv(io.StringIO(), index=False),
+        }
         compare("Masks to CSV, one of the two", works, 1, "s", rounds=3)
         longer = [path.with_name(f"long-{path.name}") for path in paths]
         for path, long in zip(paths, longer):
             header, *body = path.read_bytes().splitlines(keepends=True)
             long.write_bytes(header + b"".join(b"%d" % copy + line for copy in range(10) for line in body))
-        works = {"kit": lambda: score.score_csv(*paths), "kit, ten times the rows": lambda: score.score_csv(*longer)}
+        works = {"kit": lambda: scores.score_csv(*paths), "kit, ten times the rows": lambda: scores.score_csv(*longer)}
         works["pandas.read_csv of the two"] = lambda: [pd.read_csv(path) for path in paths]
         works["pandas.read_csv of the two, ten times the rows"] = lambda: [pd.read_csv(path) for path in longer]
         compare("From file to F2 again", works, 1, "s", {"kit, ten times the rows": "linear is 10"}, rounds=3)
@@ -255,7 +262,7 @@ def bench_maps() -> None:
     rng = np.random.default_rng(1)
 
     def ours(image):
-        return objects.find_objects(["a"], [image])
+        return extraction.find_objects(["a"], [image])
 
     def with_rlemasklib(image):
         return rlemasklib.RLEMask.from_array(image > 0.5).connected_components(connectivity=4)
@@ -282,7 +289,7 @@ def bench_maps() -> None:
     compare("Map to masks, pure noise", {"kit": over(noise, ours), once: over(noise, in_one_pass)}, 1e3, "ms", {once: ">= 1"}, per=8)
 
     maps = [components.to_uint8(make_map(rng, 5)) for _ in range(64)]
-    found = [objects.find_objects(["a"], [image]) for image in maps]
+    found = [extraction.find_objects(["a"], [image]) for image in maps]
     number = sum(len(table.labels) for table in found)
 
     def fit():

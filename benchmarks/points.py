@@ -13,11 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from kit import ladder, masks, score, tuning
-from kit.counts import count
-from kit.history import read_history
-from kit.objects import find_objects
+from kit.masks import table
+from kit.models.history import read_history
+from kit.objects.extraction import find_objects
+from kit.scoring import ladder, scores
+from kit.scoring.counts import count
 from kit.settings import OPTIONS, TuneSettings
+from kit.tuning import tuning
 
 HEAD = ("model", "fold", "steps", "images/s", "IoU", "ships", "empty", "weighted", *(f"+{rung}" for rung in ladder.RUNGS[1:]))
 
@@ -48,8 +50,8 @@ def main(arguments: list[str]) -> None:
 
 def rate(model: Path, options) -> tuple[list, list[float]]:
     """Name, fold, steps and images a second of a model; and the figures of HEAD after those."""
-    from kit.tf.inference import open_holdout
-    from kit.tf.models import read_config
+    from kit.tf.inference.inference import open_holdout
+    from kit.tf.inference.load import read_config
 
     config = read_config(model)
     epochs = read_history(model / "history.csv")
@@ -57,17 +59,17 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     speed = steps * config["batch"] / sum(row["seconds"] for row in epochs)
     read, truth, scenes, presence = open_holdout([model], options.records, tta=options.tta)
     if options.plain:
-        found = masks.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])
+        found = table.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])
     else:
         wanted = tuple(name for name in options.options.split(",") if name != "none")
         chosen = TuneSettings(empty_share=options.tuned_for, options=wanted, tta=options.tta)
         found = tuning.tune_maps(read, truth, scenes, presence, chosen).prediction
-    counts, empty = count(truth, found), masks.count_objects(truth) == 0
-    values = score.f2(counts)
-    rungs = [score.f2(part) for part in ladder.climb_ladder(truth, found).values()]
-    weighted = [score.f2_weighted(part, empty, options.empty_share) for part in rungs]
+    counts, empty = count(truth, found), table.count_objects(truth) == 0
+    values = scores.f2(counts)
+    rungs = [scores.f2(part) for part in ladder.climb_ladder(truth, found).values()]
+    weighted = [scores.f2_weighted(part, empty, options.empty_share) for part in rungs]
     kinds = [values[kind].mean() if kind.any() else np.nan for kind in (~empty, empty)]
-    return [model.name, config["fold"], steps, f"{speed:.1f}"], [np.nan if empty.all() else score.pixel_iou(counts), *kinds, *weighted]
+    return [model.name, config["fold"], steps, f"{speed:.1f}"], [np.nan if empty.all() else scores.pixel_iou(counts), *kinds, *weighted]
 
 
 def show(about, figures) -> None:

@@ -14,11 +14,14 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
-from kit import folds, masks, score, tuning
-from kit.bootstrap import interval
-from kit.counts import count
-from kit.objects import describe_cuts, find_objects, read_cuts
+from kit.masks import table
+from kit.objects.extraction import describe_cuts, find_objects, read_cuts
+from kit.records import folds
+from kit.scoring import scores
+from kit.scoring.bootstrap import interval
+from kit.scoring.counts import count
 from kit.settings import OPTIONS, TuneSettings
+from kit.tuning import tuning
 
 TTA = "TTA 8"
 STEPS = ("size", "hysteresis", "rectangles", TTA, "gate")  # a row each, with all before it
@@ -34,22 +37,22 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--empty-share", type=float, default=0.765)
     parser.add_argument("--no-tta", action="store_true")
     options = parser.parse_args(arguments)
-    from kit.tf.inference import open_holdout
+    from kit.tf.inference.inference import open_holdout
 
     found: dict[frozenset[str], np.ndarray] = {}  # F2 of each image by the steps taken
     cuts: dict[frozenset[str], str] = {}
     for views in (1,) if options.no_tta else (1, 8):
         read, truth, scenes, presence = open_holdout(options.models, options.records, tta=views)
         if views == 1:
-            plain = score.f2(count(truth, masks.concatenate([find_objects([truth.ids[k]], [read(k)]) for k in range(len(truth))])))
+            plain = scores.f2(count(truth, table.concatenate([find_objects([truth.ids[k]], [read(k)]) for k in range(len(truth))])))
         known = [name for name in OPTIONS if name != "gate" or presence is not None]
         for chosen in tqdm([some for size in range(len(known) + 1) for some in combinations(known, size)], desc="tuning", ascii=True):
             tuned = tuning.tune_maps(read, truth, scenes, presence, TuneSettings(empty_share=options.empty_share, options=chosen))
             taken = frozenset(chosen) | ({TTA} if views == 8 else set())
-            found[taken] = score.f2(count(truth, tuned.prediction))
+            found[taken] = scores.f2(count(truth, tuned.prediction))
             best = read_cuts(tuned.fields, "tuning")
             cuts[taken] = "blank wins" if best.blank else describe_cuts(best)
-    empty = masks.count_objects(truth) == 0
+    empty = table.count_objects(truth) == 0
     steps = [step for step in STEPS if any(step in taken for taken in found)]
     rows = [("threshold 128 alone", plain, ""), ("tuned: threshold, area, confidence", found[frozenset()], cuts[frozenset()])]
     for number, step in enumerate(steps, 1):
@@ -59,12 +62,12 @@ def main(arguments: list[str]) -> None:
 
     def compare(change: np.ndarray) -> str:
         low, high = interval(change, folds.group(scenes), empty=empty, empty_share=options.empty_share)
-        return f"{score.f2_weighted(change, empty, options.empty_share):+.3f} ({low:+.3f} to {high:+.3f})"
+        return f"{scores.f2_weighted(change, empty, options.empty_share):+.3f} ({low:+.3f} to {high:+.3f})"
 
     print(f"{len(empty)} images, {empty.sum()} of them empty, out of fold; re-weighted to {options.empty_share:.1%} empty")
     print(f"{'':36} ships   empty   re-weighted   difference to the first row   cuts chosen on all")
     for text, values, about in rows:
-        parts = f"{values[~empty].mean():.3f}   {values[empty].mean():.3f}   {score.f2_weighted(values, empty, options.empty_share):.3f}"
+        parts = f"{values[~empty].mean():.3f}   {values[empty].mean():.3f}   {scores.f2_weighted(values, empty, options.empty_share):.3f}"
         print(f"{text:36} {parts}         {compare(values - plain)}     {about}")
     print("each step with less without it, mean over all combinations of the others (95% intervals, as above, over scenes)")
     for step in steps:

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from kit.pool import count_cores
-from kit.practice import write_practice
+from kit.practice.folder import write_practice
+from kit.system.processes import count_cores
 
 TILES, ROUNDS = 120, 3
 

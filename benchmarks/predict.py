@@ -21,13 +21,14 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, label
 from train import SIDE, alternate, compare, prepare, spend
 
-from kit import dense, masks, tuning
-from kit.competition import AIRBUS
-from kit.index import open_index
-from kit.maps import read_map, write_map
-from kit.parts import SHARD
-from kit.pool import count_cores
+from kit.competition.conventions import AIRBUS
+from kit.masks import dense, table
+from kit.objects.map_files import read_map, write_map
+from kit.records.index import open_index
 from kit.settings import TuneSettings
+from kit.submission.parts import SHARD
+from kit.system.processes import count_cores
+from kit.tuning import tuning
 
 FILES = 100  # JPEGs, all test images first; more images are hard links to them
 SHIPS = 81_723 / 192_556  # an image, in the competition's truth
@@ -65,13 +66,13 @@ def make_competition(folder: Path, images: int) -> Path:
     return out
 
 
-def race(folder: Path, model: Path, few: int, peer, rounds: int, make_network=lambda: None) -> tuple[dict[str, np.ndarray], masks.Masks]:
+def race(folder: Path, model: Path, few: int, peer, rounds: int, make_network=lambda: None) -> tuple[dict[str, np.ndarray], table.Masks]:
     """Seconds and CPU seconds an image, (rounds, 2), of kit predict ("road") and of `peer`; and the masks of the last prediction.
 
     The road's are the difference between predicting three times `few` images and `few`, an image: weights are loaded and the network is
     compiled in both, and so is what is paid at their begin and end.
     """
-    from kit.tf.inference import predict
+    from kit.tf.inference.inference import predict
 
     found = []
 
@@ -86,7 +87,7 @@ def race(folder: Path, model: Path, few: int, peer, rounds: int, make_network=la
 
 def pass_forward(find, pixels, images: int) -> None:
     """So many images, always the same batch, to uint8 maps in NumPy's memory."""
-    from kit.tf.ensemble import collect
+    from kit.tf.inference.ensemble import collect
 
     for _ in range(images // len(pixels)):
         collect([find(pixels)])
@@ -96,16 +97,16 @@ def decode_batch(folder: Path):
     """The first images as one batch of the size that kit predict takes."""
     import tensorflow as tf
 
-    from kit.tf.ensemble import choose_batch
+    from kit.tf.inference.ensemble import choose_batch
 
     return tf.stack([tf.io.decode_jpeg(path.read_bytes(), channels=3) for path in list_files(folder)[: choose_batch(True)]])
 
 
 def bench_forward(folder: Path, place: Path, records: Path) -> None:
     """From JPEG to CSV by a network that had thirty steps on small crops."""
-    from kit.tf.ensemble import make_mapper
-    from kit.tf.models import load_model
-    from kit.tf.training import train
+    from kit.tf.inference.ensemble import make_mapper
+    from kit.tf.inference.load import load_model
+    from kit.tf.training.training import train
 
     model = folder / "model"
     quietly(train, records, model, fold=None, epochs=1, steps=30, crop=128)
@@ -130,7 +131,7 @@ def train_cheap(folder: Path, records: Path) -> Path:
     """The model folder of a network of no cost that finds about SHIPS objects an image."""
     import tensorflow as tf
 
-    from kit.tf.training import train
+    from kit.tf.training.training import train
 
     small = [tf.io.decode_jpeg(path.read_bytes(), channels=3).numpy()[::CELL, ::CELL, 1] for path in list_files(folder)]
     levels = np.arange(0.5, 255)
@@ -159,7 +160,7 @@ def bench_free(folder: Path, place: Path, records: Path) -> None:
     compare("JPEG to CSV", seen["road"], seen["peer"], f"decoding alone by TensorFlow in {count_cores()} threads", 0.5)
 
 
-def draw_maps(truth: masks.Masks, folder: Path) -> None:
+def draw_maps(truth: table.Masks, folder: Path) -> None:
     """Maps like a trained network's: nothing almost everywhere, the ships with soft edges, bright or dim, and as many dimmer false ones.
 
     Maps of two networks after 800 steps had 38 and 54 components at all eight thresholds together, 92% zeros, and 18 and 21 kB as PNG.
@@ -177,13 +178,13 @@ def draw_maps(truth: masks.Masks, folder: Path) -> None:
 
 def bench_tuning(folder: Path, place: Path, records: Path) -> None:
     """Tuning on the holdout's stored maps, with all options and the gate, against the forward pass that made them."""
-    from kit.tf.ensemble import make_mapper
-    from kit.tf.unet import unet
+    from kit.tf.inference.ensemble import make_mapper
+    from kit.tf.network import unet
 
     index = open_index(records, [0])
     truth, number = index.truth, len(index)
     draw_maps(truth, folder / "maps")
-    presence = 1 / (1 + np.exp(-np.random.default_rng(0).normal(np.where(masks.count_objects(truth) > 0, 2, -2), 1.5)))
+    presence = 1 / (1 + np.exp(-np.random.default_rng(0).normal(np.where(table.count_objects(truth) > 0, 2, -2), 1.5)))
     find, pixels = make_mapper(unet()), decode_batch(folder)
     passed = 8 * len(pixels)
 
@@ -213,7 +214,7 @@ MEASURE = """
 import re, sys
 from pathlib import Path
 from predict import make_cheap
-from kit.tf.inference import predict
+from kit.tf.inference.inference import predict
 
 predict(*sys.argv[1:], networks=make_cheap())
 print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])

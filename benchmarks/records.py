@@ -20,12 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from kit import inspection, masks, packing, plan, pool, rows, sources
-from kit.competition import AIRBUS
-from kit.practice import SCENES_CSV, write_practice
-from kit.scenes import find_scenes
+from kit.competition import csv_masks, sources
+from kit.competition.conventions import AIRBUS
+from kit.masks import table as masks
+from kit.packing import inspection, packing, plan
+from kit.packing.scenes import find_scenes
+from kit.packing.shards import write_shard
+from kit.practice.folder import SCENES_CSV, write_practice
 from kit.settings import PackSettings
-from kit.shards import write_shard
+from kit.system import processes
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "airbus"
 ROUNDS = 3
@@ -34,7 +37,7 @@ ROUNDS = 3
 def make_competition(folder: Path, images: int) -> Path:
     """A competition folder of so many images: copies under other names, whose bytes lie elsewhere on the disk."""
     source = REAL if REAL.is_dir() else write_practice(folder / "practice", images=300, test_images=1)
-    truth = rows.read_csv(source / AIRBUS.truth_csv)
+    truth = csv_masks.read_csv(source / AIRBUS.truth_csv)
     files = {name: source / "train_v2" / name for name in truth.ids}
     good = [name for name in truth.ids if files[name].read_bytes().endswith(b"\xff\xd9")]
     out = folder / f"of-{images}"
@@ -44,7 +47,7 @@ def make_competition(folder: Path, images: int) -> Path:
     table.ids[:] = [f"{place:05d}{name}" for place, name in enumerate(chosen)]
     for old, new in zip(chosen, table.ids):
         shutil.copyfile(files[old], out / "train_v2" / new)
-    (out / AIRBUS.truth_csv).write_bytes(rows.format_csv(table))
+    (out / AIRBUS.truth_csv).write_bytes(csv_masks.format_csv(table))
     sync(out)
     return out
 
@@ -93,7 +96,7 @@ class Passes:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         tasks = packing._plan_shards(self.plan, range(len(self.plan.shards)), self.truth, self.request, out, {})
-        with pool.run(write_shard, tasks) as results:
+        with processes.run(write_shard, tasks) as results:
             for _ in results:
                 pass
 
@@ -102,9 +105,9 @@ def write_by_tfds(place: Path, out: Path) -> None:
     """TFDS's own way: a builder that yields the same features."""
     import tensorflow_datasets as tfds
 
-    from kit.tf.records import features
+    from kit.tf.data.tfds_metadata import features
 
-    truth = rows.read_csv(place / AIRBUS.truth_csv)
+    truth = csv_masks.read_csv(place / AIRBUS.truth_csv)
 
     class Ships(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         VERSION = tfds.core.Version("1.0.0")
@@ -217,7 +220,7 @@ def bench_zip(folder: Path) -> None:
 MEASURE = """
 import os, re, sys, threading, time
 from pathlib import Path
-from kit.packing import pack
+from kit.packing.packing import pack
 
 peaks = {}  # high-water mark of resident memory by process, KB; a new process counts from its own program on
 
@@ -257,7 +260,7 @@ def bench_read(folder: Path) -> None:
     """What records buy over the folder: random crops of 256 px from all images in random order, warm and cold."""
     import tensorflow as tf
 
-    from kit.records import open_records
+    from kit.records.manifest import open_records
 
     place = make_competition(folder, 4_000)
     with redirect_stdout(io.StringIO()):
@@ -328,7 +331,9 @@ def bench_scenes(folder: Path) -> None:
     for place, text in ((1, "inspection"), (2, "search")):
         slope = np.log(seen[2][place] / seen[0][place]) / np.log(seen[2][0] / seen[0][0])
         minutes = seen[2][place] * (192_556 / seen[2][0]) ** max(slope, 1) / 60
-        print(f"  {text}: grows with the tiles to the power of {slope:.2f}; {minutes:.1f} min at 192,556 on {pool.count_cores()} cores")
+        print(
+            f"  {text}: grows with the tiles to the power of {slope:.2f}; {minutes:.1f} min at 192,556 on {processes.count_cores()} cores"
+        )
 
 
 def main() -> None:

@@ -22,14 +22,16 @@ import numpy as np
 import simplejpeg
 from PIL import Image
 
-from kit import masks, objects, score
-from kit.components import to_uint8
-from kit.counts import count
-from kit.index import Index, open_index, select
-from kit.maps import write_map
-from kit.packing import pack
-from kit.pool import count_cores
-from kit.practice import write_practice
+from kit.masks import table
+from kit.objects import extraction
+from kit.objects.components import to_uint8
+from kit.objects.map_files import write_map
+from kit.packing.packing import pack
+from kit.practice.folder import write_practice
+from kit.records.index import Index, open_index, select
+from kit.scoring import scores
+from kit.scoring.counts import count
+from kit.system.processes import count_cores
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "airbus"
 SIDE = 768
@@ -98,7 +100,7 @@ def decode_only(index: Index, batch: int):
     """The least that a feed in TensorFlow does: the records in order, parsed, their JPEG decoded, batched."""
     import tensorflow as tf
 
-    from kit.tf.batches import _with_threads
+    from kit.tf.data.batches import _with_threads
 
     def decode(record):
         return tf.io.decode_jpeg(tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"], channels=3)
@@ -109,7 +111,7 @@ def decode_only(index: Index, batch: int):
 
 
 def bench_batches(folder: Path, place: Path, records: Path) -> None:
-    from kit.tf.batches import batches
+    from kit.tf.data import batches
 
     index = open_index(records)
     files = [(place / "train_v2" / name).read_bytes() for name in index.truth.ids]
@@ -147,7 +149,7 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
     """Keras's generator over folders, as the ancestor feeds its training, in its batches of 5 images with flips."""
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    from kit.tf.batches import batches
+    from kit.tf.data import batches
 
     index = open_index(records)
     index = select(index, np.arange(min(300, len(index))))
@@ -185,9 +187,9 @@ def make_training():
     """The network and the step of kit train's defaults."""
     import keras
 
-    from kit.tf.losses import make_loss
-    from kit.tf.steps import choose_strategy, make_optimizer, make_step
-    from kit.tf.unet import unet
+    from kit.tf.network import unet
+    from kit.tf.network.losses import make_loss
+    from kit.tf.training.steps import choose_strategy, make_optimizer, make_step
 
     keras.utils.set_random_seed(0)
     network, optimizer = unet(), make_optimizer(1e-3, False)
@@ -196,7 +198,7 @@ def make_training():
 
 
 def bench_steps(folder: Path, place: Path, records: Path) -> None:
-    from kit.tf.batches import batches
+    from kit.tf.data import batches
 
     _, step = make_training()
     feed = iter(batches(records, batch=8, crop=256))
@@ -214,9 +216,9 @@ def bench_steps(folder: Path, place: Path, records: Path) -> None:
 
 def bench_score(folder: Path, place: Path, records: Path) -> None:
     """What the score adds to the holdout's forward passes; the maps are those of a network after 30 steps on small crops."""
-    from kit.tf.batches import batches, scan
-    from kit.tf.holdout import count_batch, forward
-    from kit.tf.steps import find_map
+    from kit.tf.data.batches import batches, scan
+    from kit.tf.training.holdout import count_batch, forward
+    from kit.tf.training.steps import find_map
 
     network, step = make_training()
     for images, truth in batches(records, batch=8, crop=128).take(30):
@@ -226,20 +228,20 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
     run = forward(network)
     whole = list(scan(holdout, count_batch(holdout)))  # a list: nothing is decoded beside what is measured
     run(whole[0][1])
-    count(holdout.truth, objects.find_objects(holdout.truth.ids, np.zeros((len(holdout), SIDE, SIDE), np.uint8)))  # compiled now
+    count(holdout.truth, extraction.find_objects(holdout.truth.ids, np.zeros((len(holdout), SIDE, SIDE), np.uint8)))  # compiled now
     times, found = [], []
     for places, images, _ in whole:
         names, marks = holdout.truth.ids[places.numpy()], [time.perf_counter()]
         probabilities = find_map(run(images)).numpy()
         marks.append(time.perf_counter())
         maps = to_uint8(probabilities)
-        found.append(objects.find_objects(names, maps))
+        found.append(extraction.find_objects(names, maps))
         marks.append(time.perf_counter())
         for name, image in zip(names, maps):
             write_map(folder, name, image)
         times.append(np.diff([*marks, time.perf_counter()]))
     begun = time.perf_counter()
-    summary = score.summarize(count(holdout.truth, masks.concatenate(found)))
+    summary = scores.summarize(count(holdout.truth, table.concatenate(found)))
     counting = 1000 * (time.perf_counter() - begun) / len(holdout)
     passing, finding, writing = 1000 * np.sum(times, axis=0) / len(holdout)
     print(

@@ -16,8 +16,7 @@ import tensorflow as tf
 
 from kit.cli import make_parser, pick_settings
 from kit.settings import TrainSettings, choose_training
-from kit.tf import losses, slim
-from kit.tf.unet import unet
+from kit.tf.network import losses, slim, unet
 
 WIDE = (24, 48, 96, 160, 224)
 

@@ -13,7 +13,7 @@ import typing
 from pathlib import Path
 
 from . import __version__
-from .competition import AIRBUS, PRESETS, find_competition
+from .competition.conventions import AIRBUS, PRESETS, find_competition
 from .errors import KitError, printable
 from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings, write_value
 
@@ -165,13 +165,13 @@ def _demo(options):
 
 
 def _practice(options):
-    from .practice import write_practice
+    from .practice.folder import write_practice
 
     print(f"kit practice: wrote {write_practice(options.out, **pick_settings(options, PracticeSettings))}")
 
 
 def _pack(options):
-    from .packing import pack
+    from .packing.packing import pack
 
     competition = find_competition(options.preset)
     manifest = _interruptible(pack, options.competition, options.records, competition=competition, **pick_settings(options, PackSettings))
@@ -182,7 +182,7 @@ def _pack(options):
 
 
 def _train(options):
-    from .tf.training import train
+    from .tf.training.training import train
 
     train(options.records, options.model, **pick_settings(options, TrainSettings))
 
@@ -195,12 +195,12 @@ def _only_with_maps(options, **others) -> None:
 
 
 def _tune(options):
-    from .tuning import describe, tune_folder
+    from .tuning.tuning import describe, tune_folder
 
     settings = pick_settings(options, TuneSettings)
     if options.maps is None:
         _only_with_maps(options, scenes=None, shape=None, preset=AIRBUS.name)
-        from .tf.inference import tune
+        from .tf.inference.inference import tune
 
         print(describe(_interruptible(tune, options.places, records=options.records, **settings).fields))
         return
@@ -218,14 +218,14 @@ def _predict(options):
     *models, place, out = places
     if options.maps is None:
         _only_with_maps(options, tuning=None, shape=None)
-        from .tf.inference import predict
+        from .tf.inference.inference import predict
 
         competition = None if options.preset is None else find_competition(options.preset)
         found = _interruptible(predict, models, place, out, competition=competition, **settings)
     else:
         if len(options.places) != 2 or settings.get("tta") or settings.get("scale"):
             raise KitError("with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale")
-        from .prediction import predict_maps
+        from .submission.prediction import predict_maps
 
         competition = find_competition(options.preset or AIRBUS.name).with_shape(options.shape)
         given = {"tuning": options.tuning, "competition": competition, "allow_missing": settings.get("allow_missing", False)}
@@ -234,7 +234,7 @@ def _predict(options):
 
 
 def _report(options):
-    from .reporting import report
+    from .pages.report import report
 
     out = options.out or (Path(options.places[0]) / "report.html" if len(options.places) == 1 else Path("report.html"))
     made = _interruptible(report, options.places, out, records=options.records)
@@ -242,7 +242,7 @@ def _report(options):
 
 
 def _score(options):
-    from .score import format_summary, score_csv, to_json
+    from .scoring.scores import format_summary, score_csv, to_json
 
     competition = find_competition(options.preset)
     summary = score_csv(options.truth, options.prediction, shape=options.shape, per_image=options.per_image, competition=competition)
@@ -255,7 +255,7 @@ def _check(options):
             raise KitError(
                 "--shape goes with PREDICTION.csv SAMPLE.csv, --repair and --source with RECORDS; kit check alone looks at the machine"
             )
-        from .machine import WRONG, inspect_machine
+        from .machine.checks import WRONG, inspect_machine
 
         wrong = 0
         for finding in inspect_machine(competition=find_competition(options.preset)):
@@ -266,7 +266,7 @@ def _check(options):
         return _check_records(options)
     if options.repair or options.source:
         raise KitError("--repair and --source are for records: kit check RECORDS --repair")
-    from .submission import check_csv
+    from .submission.csv_file import check_csv
 
     problems, report = check_csv(options.what, options.sample, shape=options.shape, competition=find_competition(options.preset))
     print(report)
@@ -274,12 +274,12 @@ def _check(options):
 
 
 def _check_records(options):
-    from .records import find_damage, open_records
+    from .records.manifest import find_damage, open_records
 
     if Path(options.what).is_file():
         raise KitError(f"{options.what}: is a file; a submission is checked against its sample: kit check PREDICTION.csv SAMPLE.csv")
     if options.repair:
-        from .packing import repair
+        from .packing.packing import repair
 
         _interruptible(repair, options.what, options.source)
     elif options.source:
@@ -320,7 +320,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output is gone: nothing left to say
         return 128 + signal.SIGPIPE
     except OSError as error:
-        from .writing import explain
+        from .system.files import explain
 
         message = explain(error, Path(error.filename)) if isinstance(error.filename, str) else str(error)
     print(f"kit {options.verb}: {' '.join(message.split())}", file=sys.stderr)

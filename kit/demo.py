@@ -11,15 +11,21 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from . import figures, masks, packing, reporting, score, submission, tuning
-from .competition import AIRBUS, image_path
-from .counts import count
+from .competition.conventions import AIRBUS, image_path
 from .errors import KitError
-from .index import open_index
-from .masks import Masks
-from .practice import EASY, write_practice
+from .masks import table
+from .masks.table import Masks
+from .packing import packing
+from .pages import report as reporting
+from .plots import contact_sheet
+from .practice.folder import EASY, write_practice
+from .records.index import open_index
+from .scoring import scores
+from .scoring.counts import count
 from .settings import PracticeSettings
-from .writing import write_json
+from .submission import csv_file
+from .system.files import write_json
+from .tuning import tuning
 
 MADE = ("competition", "records", "model", "submission.csv", "submission.json", "contact-sheet.png", "road.png", "summary.json")
 
@@ -40,7 +46,8 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     for name in ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn"):  # before anything is removed
         if importlib.util.find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-    from .tf import inference, training
+    from .tf.inference import inference
+    from .tf.training import training
 
     PracticeSettings(seed=seed, **PRACTICE)  # refuses a bad seed
     out = Path(out)
@@ -63,11 +70,11 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     print(tuning.describe(tuned.fields))
     say(5, "the submission, and the score on the holdout, each part by cuts that the tuner chose without it")
     inference.predict(model, competition, out / "submission.csv")
-    problems, report = submission.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
+    problems, report = csv_file.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
     print(report)
     truth, prediction = open_index(packed, [0]).truth, tuned.prediction
     counts = count(truth, prediction)
-    summary = score.summarize(counts)
+    summary = scores.summarize(counts)
     result = {
         "images": summary["images"],
         "ships": summary["ships"],
@@ -107,16 +114,18 @@ def _clear(out: Path) -> None:
 def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path) -> None:
     """contact-sheet.png: five ship tiles from the best to the worst by F2 and the empty tile with the lowest; road.png: the best of those
     tiles with several ships, as tile, truth, prediction and rows of a CSV."""
-    values, ships = score.f2(count(truth, prediction)), masks.count_objects(truth)
+    values, ships = scores.f2(count(truth, prediction)), table.count_objects(truth)
     ranked = np.flatnonzero(ships)[np.argsort(-values[ships > 0], kind="stable")]
     empty = np.flatnonzero(ships == 0)[np.argsort(values[ships == 0], kind="stable")][:1]
     chosen = np.concatenate([ranked[np.linspace(0, len(ranked) - 1, 5).round().astype(int)], empty])
     images = [np.array(Image.open(image_path(competition, AIRBUS.train_images, name))) for name in truth.ids[chosen]]
     notes = [f"F2 {values[place]:.2f}" + ("" if ships[place] else " (no ship)") for place in chosen]
-    figures.draw_contact_sheet(images, masks.select(truth, chosen), masks.select(prediction, chosen), notes, out / "contact-sheet.png")
+    contact_sheet.draw_contact_sheet(
+        images, table.select(truth, chosen), table.select(prediction, chosen), notes, out / "contact-sheet.png"
+    )
     best = [next((place for place in ranked if 2 <= ships[place] <= 4), ranked[0])]
     image = np.array(Image.open(image_path(competition, AIRBUS.train_images, truth.ids[best[0]])))
-    figures.draw_road(image, masks.select(truth, best), masks.select(prediction, best), out / "road.png")
+    contact_sheet.draw_road(image, table.select(truth, best), table.select(prediction, best), out / "road.png")
 
 
 def describe(result: dict, out: Path) -> str:

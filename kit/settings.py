@@ -13,7 +13,7 @@ import typing
 from dataclasses import dataclass
 
 from .errors import KitError
-from .recipes import RECIPES
+from .presets import RECIPES
 
 LARGEST_SEED = 2**32 - 1  # what NumPy's and scikit-learn's older generators take
 

@@ -24,13 +24,13 @@ TENSORFLOW = {"records", "model", "small", "detector"}  # fixtures that pack, wh
 
 def pytest_ignore_collect(collection_path, config):
     """Where TensorFlow is left out, what imports it at its top is not read."""
-    apart = collection_path.name in ("tf", "test_examples.py")
+    apart = collection_path.name in ("tf", "test_tfrecord.py")
     return True if apart and "not tensorflow" in config.option.markexpr else None
 
 
 def pytest_collection_modifyitems(items) -> None:
     for item in items:
-        if item.path.parent.name == "tf" or TENSORFLOW & set(getattr(item, "fixturenames", ())):
+        if (ROOT / "tests" / "tf") in item.path.parents or TENSORFLOW & set(getattr(item, "fixturenames", ())):
             item.add_marker("tensorflow")
 
 
@@ -63,7 +63,7 @@ def once(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def practice(once) -> Path:
-    from kit.practice import write_practice
+    from kit.practice.folder import write_practice
 
     def make(folder):
         write_practice(folder / "competition", images=24, test_images=4, empty_share=0.5, seed=3)
@@ -73,7 +73,7 @@ def practice(once) -> Path:
 
 @pytest.fixture(scope="session")
 def records(practice, once) -> Path:
-    from kit.packing import pack
+    from kit.packing.packing import pack
 
     return once("records", lambda folder: pack(practice, folder / "records", folds=2)) / "records"
 
@@ -84,7 +84,7 @@ SLIM = {"encoder": "slim", "decoder": (8, 8, 8, 8, 8), "crop": 64, "batch": 2}
 @pytest.fixture(scope="session")
 def model(records, once) -> Path:
     def make(folder):
-        from kit.tf.training import train
+        from kit.tf.training.training import train
 
         train(records, folder / "model", epochs=2, steps=2, **SLIM)
 
@@ -104,9 +104,11 @@ def write_small(out: Path) -> None:
     import numpy as np
     from PIL import Image
 
-    from kit import dense, packing, submission
-    from kit.competition import Competition, to_json
-    from kit.writing import write_json
+    from kit.competition.conventions import Competition, to_json
+    from kit.masks import dense
+    from kit.packing import packing
+    from kit.submission import csv_file
+    from kit.system.files import write_json
 
     rng = np.random.default_rng(0)
     names, labels = [f"{place:03d}.jpg" for place in range(330)], []
@@ -121,7 +123,7 @@ def write_small(out: Path) -> None:
         pixels = rng.integers(0, 90, (SIDE, SIDE, 3)) + 160 * (label > 0)[..., None]
         Image.fromarray(pixels.astype(np.uint8)).save(out / "competition" / ("train_v2" if place < 30 else "test_v2") / name)
     competition = Competition(height=SIDE, width=SIDE, scenes="")
-    submission.write_csv(dense.from_labels(names[:30], labels[:30]), out / "competition" / competition.truth_csv, competition)
+    csv_file.write_csv(dense.from_labels(names[:30], labels[:30]), out / "competition" / competition.truth_csv, competition)
     lines = ["ImageId,EncodedPixels", *(f"{name},1 1" for name in names[30:])]
     (out / "competition" / competition.sample_csv).write_text("\n".join(lines) + "\n")
     write_json(out / "competition.json", to_json(competition))
@@ -131,7 +133,7 @@ def write_small(out: Path) -> None:
 @pytest.fixture
 def shallow(monkeypatch):
     """The plain U-Net with two levels of eight filters: a training costs three seconds, all but a few tenths to trace graphs."""
-    monkeypatch.setattr("kit.tf.plain.FILTERS", (8, 8))
+    monkeypatch.setattr("kit.tf.network.plain.FILTERS", (8, 8))
 
 
 @pytest.fixture

@@ -18,7 +18,9 @@ import types
 from pathlib import Path
 
 SERVER = multiprocessing.get_context("forkserver")
-SERVER.set_forkserver_preload(["kit.cli", "kit.packing", "kit.tf.records", "kit.tf.inference", "kit.tf.training"])
+SERVER.set_forkserver_preload(
+    ["kit.cli", "kit.packing.packing", "kit.tf.data.tfds_metadata", "kit.tf.inference.inference", "kit.tf.training.training"]
+)
 
 
 class Child:

@@ -4,7 +4,9 @@ import json
 
 import pytest
 
-from kit import masks, rows, submission
+from kit.competition import csv_masks
+from kit.masks import table as masks
+from kit.submission import csv_file
 
 pytestmark = pytest.mark.tensorflow
 
@@ -13,13 +15,13 @@ pytestmark = pytest.mark.tensorflow
 def few(airbus, tmp_path):
     """A competition folder of links to 40 real training and 4 real test images, their rows selected."""
     out = tmp_path / "competition"
-    table = rows.read_csv(airbus / "train_ship_segmentations_v2.csv")
+    table = csv_masks.read_csv(airbus / "train_ship_segmentations_v2.csv")
     table = masks.select(table, range(40))
     for folder in ("train_v2", "test_v2"):
         (out / folder).mkdir(parents=True)
     for name in table.ids:
         (out / "train_v2" / name).symlink_to(airbus / "train_v2" / name)
-    submission.write_csv(table, out / "train_ship_segmentations_v2.csv")
+    csv_file.write_csv(table, out / "train_ship_segmentations_v2.csv")
     lines = (airbus / "sample_submission_v2.csv").read_text().splitlines()[:5]
     (out / "sample_submission_v2.csv").write_text("\n".join(lines) + "\n")
     for line in lines[1:]:
@@ -30,16 +32,16 @@ def few(airbus, tmp_path):
 
 def blank_share(few, records) -> float:
     """Share of images without a ship in fold 0, from the CSV and folds.csv alone."""
-    truth = rows.read_csv(few / "train_ship_segmentations_v2.csv")
+    truth = csv_masks.read_csv(few / "train_ship_segmentations_v2.csv")
     fold = dict(line.split(",")[::2] for line in (records / "folds.csv").read_text().splitlines()[1:])
     held = [count for name, count in zip(truth.ids, masks.count_objects(truth)) if fold[name] == "0"]
     return sum(count == 0 for count in held) / len(held)
 
 
 def test_real_images_become_a_checked_submission(few, shallow, tmp_path):
-    from kit.packing import pack
-    from kit.tf.inference import predict, tune
-    from kit.tf.training import train
+    from kit.packing.packing import pack
+    from kit.tf.inference.inference import predict, tune
+    from kit.tf.training.training import train
 
     manifest = pack(few, tmp_path / "records", folds=4)
     assert manifest["skipped"] == [] and sum(shard["count"] for shard in manifest["shards"]) == 40
@@ -48,4 +50,4 @@ def test_real_images_become_a_checked_submission(few, shallow, tmp_path):
     tune(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "tuning.json").read_text())["empty_share"] == 0.765
     predict(tmp_path / "model", few, tmp_path / "out.csv")
-    assert submission.check_csv(tmp_path / "out.csv", few / "sample_submission_v2.csv")[0] == []
+    assert csv_file.check_csv(tmp_path / "out.csv", few / "sample_submission_v2.csv")[0] == []

@@ -9,9 +9,8 @@ import sys
 import pytest
 
 from kit.cli import main
-
-from .conftest import write_csv
-from .forks import finish, run_kit_without
+from tests.conftest import write_csv
+from tests.forks import finish, run_kit_without
 
 
 def fails(capsys, *arguments) -> str:
@@ -267,7 +266,7 @@ def test_lists_of_names_are_given_with_commas_and_none_is_none():
 
 def test_an_option_beside_a_preset_wins_and_a_switch_can_be_turned_off():
     from kit.cli import make_parser, pick_settings
-    from kit.recipes import RECIPES
+    from kit.presets import RECIPES
     from kit.settings import TrainSettings, choose_training
 
     assert RECIPES["cpu-hour"]["presence"]

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from skimage.measure import label
 
-from kit import dense, rows, score
-from kit.counts import count
-
-from .oracles import encode_by_hand, f2_by_hand
+from kit.competition import csv_masks
+from kit.masks import dense
+from kit.scoring import scores
+from kit.scoring.counts import count
+from tests.oracles import encode_by_hand, f2_by_hand
 
 
 def make_masks():
@@ -60,13 +61,13 @@ def verify_scorer(f2) -> None:
 
 
 def kit_encode(mask):
-    text = rows.format_csv(dense.from_masks(["a"], [mask[None]])).decode()
+    text = csv_masks.format_csv(dense.from_masks(["a"], [mask[None]])).decode()
     return text.splitlines()[1].partition(",")[2]
 
 
 def kit_f2(pairs):
     names = [str(place) for place in range(len(pairs))]
-    return score.summarize(count(*(dense.from_labels(names, [pair[side] for pair in pairs]) for side in (0, 1))))["f2"]
+    return scores.summarize(count(*(dense.from_labels(names, [pair[side] for pair in pairs]) for side in (0, 1))))["f2"]
 
 
 def encode_from(flat, edges, one_based=1) -> str:

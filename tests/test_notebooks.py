@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from kit.competition import AIRBUS
+from kit.competition.conventions import AIRBUS
 
 pytestmark = pytest.mark.tensorflow
 
@@ -32,7 +32,7 @@ SMALL = {
     "CROP": 64,
     "LOOK": 2,
 }
-SHALLOW = "\nimport kit.tf.plain\nkit.tf.plain.FILTERS = (8, 8)\n"  # the fixture's, for a kernel
+SHALLOW = "\nimport kit.tf.network.plain\nkit.tf.plain.FILTERS = (8, 8)\n"  # the fixture's, for a kernel
 
 
 def read(name: str):
@@ -173,7 +173,7 @@ def test_full_size_or_256_on_an_older_mount(practice, tmp_path):
 
 
 def test_full_size_or_256_alone_says_when_it_is_not_finished(call, tmp_path):
-    cells, stopped = ("open_session", "kit.comparison"), {**TRAIN, "max_hours": 1e-9}
+    cells, stopped = ("open_session", "kit.pages.comparison"), {**TRAIN, "max_hours": 1e-9}
     text = call("4-full-size-or-256", cells, tmp_path, TRAIN_PRACTICE=stopped)
     assert "so this works on a practice competition" in text
     assert "full is not finished: run this notebook again" in text

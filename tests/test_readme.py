@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kit import dense, masks, rows
+from kit.competition import csv_masks
+from kit.masks import dense, table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -23,7 +24,7 @@ def test_the_example_of_ones_own_network_runs(records, shallow, tmp_path, monkey
     code = find_example("my_network").replace('"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,')
     code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace("steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1")
     code = code.replace('unet("resnet18")', 'unet("plain")')
-    from kit.tf.unet import unet
+    from kit.tf.network import unet
 
     exec(code, {"my_network": unet("plain")})
     assert (tmp_path / "mine" / "best.weights.h5").is_file()
@@ -36,12 +37,12 @@ def test_the_example_of_the_light_core_runs(tmp_path, monkeypatch):
     image = np.zeros((768, 768), bool)
     image[10:20, 30:90] = image[300:330, 40:48] = True
     truth = dense.from_masks(["a.jpg", "b.jpg"], [image[None], np.zeros((0, 768, 768), bool)])
-    text = rows.format_csv(truth)
+    text = csv_masks.format_csv(truth)
     for name in ("train_ship_segmentations_v2.csv", "sample_submission_v2.csv"):
         Path(name).write_bytes(text)
     Path("theirs.csv").write_bytes(text + b"c.jpg,0 1\n")
     known = {"ids": truth.ids, "maps": [image.astype(np.float32), 0 * image.astype(np.float32)], "scenes": np.array([0, 1])}
     known |= {"labels": dense.to_labels(truth, 0), "predicted_mask": image}
     exec(code, known)
-    assert len(known["problems"]) == 1 and len(known["masks"]) == 3 and masks.count_objects(known["found"]).tolist() == [2, 0]
-    assert rows.read_csv("out.csv") == known["found"] and known["fits"].shape == (2, 6)
+    assert len(known["problems"]) == 1 and len(known["masks"]) == 3 and table.count_objects(known["found"]).tolist() == [2, 0]
+    assert csv_masks.read_csv("out.csv") == known["found"] and known["fits"].shape == (2, 6)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
-from kit.recipes import RECIPES
+from kit.presets import RECIPES
 from kit.settings import PackSettings, PracticeSettings, TrainSettings, TuneSettings, choose_training
 
 

@@ -21,13 +21,21 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runl
 PINS = ROOT / "tests" / "kaggle-pins.txt"
 TOOLS = ("pytest", "hypothesis", "setuptools>=70")
 OURS = {"runlength-kit", "segmentation-models", "image-classifiers", "efficientnet", "keras-applications"}
-CORE = "rle rows objects rectangles competition history folds"
+CORE = (
+    "masks/test_rle",
+    "competition/test_csv_masks",
+    "objects/test_extraction",
+    "objects/test_rectangles",
+    "competition/test_conventions",
+    "models/test_history",
+    "records/test_folds",
+)
 DEMO = """
-import kit.tf.plain
+import kit.tf.network.plain
 from kit import demo
 demo.PRACTICE = {"images": 16, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0}
 demo.PACK = {"folds": 2}
-kit.tf.plain.FILTERS = (8, 8)
+kit.tf.network.plain.FILTERS = (8, 8)
 small = {"encoder": "plain", "scale": 2, "crop": 64, "batch": 2}
 demo.TRAIN = {"epochs": 1, "steps": 2, "presence": True, **small}
 demo.run_demo("demo")
@@ -165,7 +173,7 @@ def test_kaggle_s_packages_stay_and_the_kit_runs_beside_them(wheels, pinned, bes
     no = shutil.ignore_patterns("__pycache__", "tf")
     shutil.copytree(ROOT / "tests", tmp_path / "tests", ignore=no)
     pytest_ = ("-m", "pytest", "-q", "--import-mode=importlib", "-p", "no:cacheprovider")
-    text = run(beside, *pytest_, *(f"tests/test_{name}.py" for name in CORE.split()), cwd=tmp_path)
+    text = run(beside, *pytest_, *(f"tests/{name}.py" for name in CORE), cwd=tmp_path)
     assert " passed" in text and "failed" not in text
     text = run(beside, "-c", DEMO, cwd=tmp_path)
     assert "fine. 4 images" in text and "resnet18 gives (1, 64, 64)" in text

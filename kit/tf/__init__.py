@@ -41,7 +41,7 @@ def _prepare() -> None:
     with _quiet():
         import tensorflow as tf
 
-        from .precision import starts_onednn
+        from .network.precision import starts_onednn
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_tensor_float_32_execution(False)
     try:

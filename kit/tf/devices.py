@@ -9,11 +9,11 @@ import tensorflow as tf
 import tensorflow_datasets.core  # noqa: F401  # fails where its parts do not go with protobuf; packing writes with it
 
 from ..errors import KitError
-from ..machine import FINE, NOTE, Finding
-from ..recipes import RECIPES
+from ..machine.checks import FINE, NOTE, Finding
+from ..presets import RECIPES
 from ..settings import ENCODERS
-from .precision import choose_precision
-from .pretrained import find_attached, find_published
+from .network.precision import choose_precision
+from .network.pretrained import find_attached, find_published
 
 
 def check_devices(mounts: Path) -> list[Finding]:

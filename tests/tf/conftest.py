@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kit.tf.ensemble import make_mapper
-
-from .detectors import train_detector
+from kit.tf.inference.ensemble import make_mapper
+from tests.tf.detectors import train_detector
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +28,6 @@ def passes(monkeypatch):
 
         return count
 
-    for module in ("maps", "inference"):
-        monkeypatch.setattr(f"kit.tf.{module}.make_mapper", counting)
+    for module in ("holdout_maps", "inference"):
+        monkeypatch.setattr(f"kit.tf.inference.{module}.make_mapper", counting)
     return seen

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kit.tf.training import train
+from kit.tf.training.training import train
 
 SETTINGS = {"epochs": 1, "steps": 1, "batch": 2, "crop": 32, "learning_rate": 0.0}
 

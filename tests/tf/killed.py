@@ -2,11 +2,10 @@
 
 import os
 
-from kit.tf.inference import predict
-from kit.tf.maps import compute_maps
-
-from ..deaths import Death, kill, plan_death
-from .detectors import make_detector
+from kit.tf.inference.holdout_maps import compute_maps
+from kit.tf.inference.inference import predict
+from tests.deaths import Death, kill, plan_death
+from tests.tf.detectors import make_detector
 
 
 def compute_six_maps(model: str) -> None:

@@ -7,10 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kit.tf import slim
-from kit.tf.losses import make_loss
-from kit.tf.steps import Averages, choose_strategy, make_optimizer, make_step
-from kit.tf.unet import unet
+from kit.tf.network import slim, unet
+from kit.tf.network.losses import make_loss
+from kit.tf.training.steps import Averages, choose_strategy, make_optimizer, make_step
 
 SIDE = 64
 KEPT = []  # iterators over two devices: to delete one takes TensorFlow up to a minute

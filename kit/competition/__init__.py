@@ -1,0 +1,1 @@
+"""What a competition's files are called and hold: conventions, sources, images, CSVs."""

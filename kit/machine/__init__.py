@@ -1,0 +1,1 @@
+"""Is this machine ready; a notebook's folders on Kaggle."""

@@ -1,0 +1,100 @@
+"""Where a notebook works: the data that it finds or makes, a place for records, and one whose files are kept."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..competition import conventions
+from ..competition.conventions import AIRBUS, Competition
+from ..competition.sources import MOUNTS, find_source, list_inputs
+from ..errors import KitError
+from ..models.checkpoint import list_states
+from ..practice.folder import EASY, write_practice
+from ..settings import PracticeSettings
+from ..system.files import replacing_folder
+from .checks import WORKING
+
+
+@dataclass(frozen=True)
+class Session:
+    """Folders of a notebook."""
+
+    competition: Path  # the attached data, or a practice competition
+    practice: bool  # it is one
+    scratch: Path  # for records: roomy, gone with the session
+    working: Path  # for models and submissions: kept
+    mounts: Path  # where inputs are attached
+
+    def bring(self, name: str) -> Path:
+        """The folder of the model `name` in `working`.
+
+        Where there is none yet, the one of the attached earlier outputs that is trained furthest is copied there, without its maps, and
+        that is said.
+        """
+        out = self.working / name
+        found = [] if out.exists() else [folder / name for folder in list_inputs(self.mounts) if _is_model(folder / name)]
+        if found:
+            found.sort(key=_count_steps)
+            with replacing_folder(out) as temporary:
+                _copy(found[-1], temporary)
+            others = f"; {len(found) - 1} others are trained less" if len(found) > 1 else ""
+            print(f"kit: goes on with {found[-1]}, an output of an earlier session{others}")
+        return out
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        return "records_sha256" in conventions.read_json(folder / "config.json", "of a model")
+    except (KitError, TypeError):
+        return False
+
+
+def _count_steps(folder: Path) -> str:
+    """By which the states of models stand in the order of their steps."""
+    return max((path.name for path in list_states(folder / "state")), default="")
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Files and folders, which can then be written; inputs cannot. No maps, which are many and made again, and nothing behind a link."""
+    for folder, folders, names in os.walk(source):
+        there = target / Path(folder).relative_to(source)
+        there.mkdir(exist_ok=True)
+        folders[:] = [name for name in folders if not name.startswith("maps")]
+        for name in names:
+            if not os.path.islink(os.path.join(folder, name)):
+                shutil.copyfile(os.path.join(folder, name), there / name)
+
+
+def open_session(mounts=MOUNTS, working=None, scratch=None, *, competition: Competition = AIRBUS, **practice) -> Session:
+    """The folders to work in; where no inputs are mounted, a practice competition is made in scratch, which is said.
+
+    working: None: Kaggle's, or the present folder; scratch: None: on Kaggle the temporary folder, else `scratch` in working. Other keyword
+    arguments are fields of PracticeSettings, which change the easy one of the demo. KitError where there are inputs, but none holds the
+    competition's data, and where another practice competition was made in scratch.
+    """
+    mounts = Path(mounts)
+    working = Path(working) if working is not None else WORKING if WORKING.is_dir() else Path.cwd()
+    scratch = Path(scratch) if scratch is not None else Path(tempfile.gettempdir()) if mounts.is_dir() else working / "scratch"
+    if mounts.is_dir():
+        found = find_source("kaggle", competition, mounts).path
+    else:
+        found = _make_practice(scratch / "practice", PracticeSettings(**{**EASY, **practice}))
+        print(f"kit: this is not Kaggle ({mounts} is missing), so this works on a practice competition of synthetic scenes")
+    print(f"kit: the competition's data are at {found}; records go to {scratch}, models and submissions to {working}")
+    for folder in (scratch, working):
+        folder.mkdir(parents=True, exist_ok=True)
+    return Session(found, not mounts.is_dir(), scratch, working, mounts)
+
+
+def _make_practice(folder: Path, chosen: PracticeSettings) -> Path:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    if not folder.exists():
+        return write_practice(folder, **dataclasses.asdict(chosen))
+    if conventions.read_json(folder / "practice.json", "by kit practice") != dataclasses.asdict(chosen):
+        raise KitError(f"{folder}: is another practice competition; remove {folder.parent}, or choose another scratch folder")
+    return folder

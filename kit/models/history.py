@@ -1,0 +1,67 @@
+"""The history of a training: a row an epoch, which epochs are the best, and what their weights are called."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from ..errors import KitError
+
+# What the holdout's score adds to a row.
+SCORES = (
+    "val_loss",
+    "val_pixel_iou",
+    "val_pixel_f2",
+    "val_object_f2",
+    "val_object_f2_ships",
+    "val_object_f2_empty",
+    "val_object_f2_blank",
+)
+COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", *SCORES)
+
+
+def tabulate(history: list[dict]) -> str:
+    """The text of history.csv."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows(["" if row[name] is None else row[name] for name in COLUMNS] for row in history)
+    return text.getvalue()
+
+
+def describe(row: dict, epochs: int) -> str:
+    """One line on an epoch."""
+    line = f"epoch {row['epoch']}/{epochs}  {row['seconds']:.0f} s  loss {row['loss']:.3f}"
+    if row["val_object_f2"] is None:
+        return line
+    line += f"  holdout: loss {row['val_loss']:.3f}"
+    for name, word in (("val_pixel_iou", "pixel IoU"), ("val_pixel_f2", "pixel F2"), ("val_object_f2", "object F2")):
+        line += f"  {word} {'-' if row[name] is None else format(row[name], '.3f')}"
+    ships = row["val_object_f2_ships"]
+    return f"{line} (blank {row['val_object_f2_blank']:.3f}, ship images {'-' if ships is None else format(ships, '.3f')})"
+
+
+def rank(history: list[dict], column: str) -> list[int]:
+    """Epochs, best first, by a column; without such a figure a later epoch is the better one."""
+    sign = 1 if column.endswith("loss") else -1
+    return [
+        row["epoch"] for row in sorted(history, key=lambda row: (sign * (row[column] or 0), -row["epoch"] if row[column] is None else 0))
+    ]
+
+
+def name_weights(row: dict) -> str:
+    """File name of an epoch's weights, with its loss: the holdout's, or the training's where there is none."""
+    return f"epoch-{row['epoch']:04d}-loss-{row['loss'] if row['val_loss'] is None else row['val_loss']:.4f}.weights.h5"
+
+
+def read_history(path: Path) -> list[dict[str, float | None]]:
+    """The rows of a history.csv, by COLUMNS, an empty cell as None; [] where there is none yet. KitError where a cell is no number."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file, strict=True))
+        return [{name: float(row[name]) if row[name] else None for name in COLUMNS} for row in rows]
+    except FileNotFoundError:
+        return []
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        raise KitError(f"{path}: not the history of a training ({error!r})") from None

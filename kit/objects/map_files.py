@@ -1,0 +1,115 @@
+"""Probability maps on the disk: one PNG or .npy an image, named by its id, and what the network says of each image in presence.csv."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from ..competition.conventions import image_path
+from ..errors import KitError
+from ..system.npz import UNREADABLE
+from .components import to_uint8
+
+PRESENCE = "presence.csv"  # ImageId,presence: the probability that the image holds any object
+HEADER = "ImageId,presence"
+
+
+def write_map(folder: Path, name: str, image: np.ndarray) -> None:
+    """A uint8 map (height, width) as FOLDER/{ImageId}.png, whole or not at all."""
+    path = image_path(folder, "{id}.png", name)
+    temporary = path.with_name(f".{path.name}.tmp")
+    data = io.BytesIO()
+    Image.fromarray(image).save(data, "PNG", compress_level=1)  # 6, the default, takes five times as long for 10% less
+    temporary.write_bytes(data.getvalue())
+    os.replace(temporary, path)
+
+
+def find_map(folder: Path, name: str) -> Path | None:
+    """The file of an image's map, None where there is none; KitError where there are two."""
+    found = [path for path in (image_path(folder, "{id}" + ending, name) for ending in (".png", ".npy")) if path.is_file()]
+    if len(found) > 1:
+        raise KitError(f"{found[0]}: beside it lies {found[1].name}; remove one of the two maps")
+    return found[0] if found else None
+
+
+def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
+    """The uint8 map (height, width) of an image, from a PNG or an .npy of uint8 or of floats in 0..1.
+
+    KitError where it is missing, damaged, of another size than `shape`, or holds a float that is no probability.
+    """
+    path = find_map(folder, name)
+    if path is None:
+        raise KitError(f"{folder / name}.png: the map is missing, and there is no .npy either")
+    found = _read_png(path, shape) if path.suffix == ".png" else _read_array(path)
+    if found.ndim != 2 or (shape is not None and found.shape != tuple(shape)):
+        expected = "(height, width)" if shape is None else str(tuple(map(int, shape)))
+        raise KitError(f"{path}: the map has shape {found.shape}, expected {expected}")
+    if found.dtype == np.uint8:
+        return found
+    if found.dtype not in (np.float16, np.float32, np.float64):
+        raise KitError(f"{path}: the map is {found.dtype}, expected uint8, or float in 0..1")
+    low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 0.0)
+    if not (low >= 0 and high <= 1):  # also where one is NaN
+        raise KitError(f"{path}: the map's values go from {low:g} to {high:g}, expected probabilities in 0..1 (logits? apply the sigmoid)")
+    return to_uint8(found)
+
+
+def _read_png(path: Path, shape) -> np.ndarray:
+    try:
+        data = path.read_bytes()
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            image.verify()  # the checksums of all parts
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
+            if shape is not None and image.size != (shape[1], shape[0]):  # before it costs memory
+                raise KitError(f"{path}: the map has shape {image.size[::-1]}, expected {tuple(map(int, shape))}")
+            if image.mode not in ("L", "1"):
+                raise KitError(f"{path}: the PNG's mode is {image.mode}, expected 8-bit gray")
+            return np.array(image.convert("L"))
+    except (*UNREADABLE, IndexError, struct.error, Image.DecompressionBombError) as error:
+        raise KitError(f"{path}: cannot be read as a PNG, is it whole? {error}") from None
+
+
+def _read_array(path: Path) -> np.ndarray:
+    try:
+        found = np.load(path, allow_pickle=False)
+    except UNREADABLE as error:
+        raise KitError(f"{path}: cannot be read as an array: {' '.join(str(error).split())[:120]}") from None
+    if not isinstance(found, np.ndarray):
+        raise KitError(f"{path}: holds several arrays, expected one map")
+    return found
+
+
+def read_presence(folder: Path) -> dict[str, float]:
+    """What presence.csv of a folder of maps says of its images, {} where there is none; KitError where a row is wrong."""
+    path = folder / PRESENCE
+    if not path.is_file():
+        return {}
+    found: dict[str, float] = {}
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            lines = csv.reader(file, strict=True)
+            if next(lines, None) != HEADER.split(","):
+                raise KitError(f"{path}: its first line is not {HEADER}")
+            for number, cells in enumerate(lines, 2):
+                value = float(cells[1]) if len(cells) == 2 else math.nan
+                if not 0 <= value <= 1 or cells[0] in found:
+                    raise KitError(f"{path} row {number}: {','.join(cells)[:80]!r} is no ImageId,probability, or stands there twice")
+                found[cells[0]] = value
+    except (OSError, ValueError, csv.Error) as error:
+        raise KitError(f"{path}: cannot be read: {error}") from None
+    return found
+
+
+def average(maps: list[np.ndarray]) -> np.ndarray:
+    """The mean of uint8 maps of one image by several networks, rounded (a half upwards), uint8: in integers, so the same everywhere."""
+    if len(maps) == 1:
+        return maps[0]
+    total = np.asarray(np.sum(maps, axis=0, dtype=np.uint32))
+    return np.asarray((2 * total + len(maps)) // (2 * len(maps)), np.uint8)

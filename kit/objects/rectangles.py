@@ -1,0 +1,212 @@
+"""A mask's best rotated rectangle: the one with the largest soft IoU against the probability map, climbed to from the second moments.
+
+Airbus's truth masks are rotated rectangles drawn as pixels, so a predicted outline that is one fits better.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from ..masks.table import Masks
+from ..system.jit import compiled
+from .components import as_map, to_uint8
+
+# Step of the climb: the edges move by STEPS * 2^-k px and the angle by what moves a corner as far, until a step is below FINEST px.
+COARSEST, FINEST = 1.0, 0.06
+
+
+@compiled
+def _clip(pole, step, low, high, first, last):
+    """The part of first..last in which low <= pole + step * t <= high."""
+    if abs(step) < 1e-9:
+        return (first, last) if low <= pole <= high else (1.0, 0.0)
+    one, other = (low - pole) / step, (high - pole) / step
+    return max(first, min(one, other)), min(last, max(one, other))
+
+
+@compiled
+def _measure(box, sums, total, hard):
+    """Soft IoU of a rectangle with a window; sums: running sums of its columns (columns, rows + 1), total: its sum.
+
+    box: edges u0, u1, v0, v1 along and across the angle, the angle, the origin's row and column. For R of 0 and 1 the sum of min(p, R) is
+    the sum of p inside, that of max(p, R) is area + total - inside. hard: R is 1 at pixels whose center lies in it; otherwise it is
+    the share of two lines a column that lies in it, which changes smoothly.
+    """
+    u0, u1, v0, v1, angle, row, column = box
+    cosine, sine = np.cos(angle), np.sin(angle)
+    height = sums.shape[1] - 1
+    inside, area = 0.0, 0.0
+    reach = max(abs(u0), abs(u1)) * abs(cosine) + max(abs(v0), abs(v1)) * abs(sine) + 1
+    for place in range(max(0, int(column - reach)), min(sums.shape[0], int(column + reach) + 2)):
+        for line in range(1 if hard else 2):
+            x = place - column if hard else place - column + (line - 0.5) / 2
+            first, last = _clip(x * cosine, sine, u0, u1, -row - 0.5, height - 0.5 - row)
+            first, last = _clip(-x * sine, cosine, v0, v1, first, last)
+            if first >= last:
+                continue
+            if hard:
+                top, bottom = max(int(np.ceil(first + row)), 0), min(int(np.floor(last + row)) + 1, height)
+                if bottom > top:
+                    inside += sums[place, bottom] - sums[place, top]
+                    area += bottom - top
+            else:
+                begin, end = first + row + 0.5, last + row + 0.5
+                top, bottom = min(int(begin), height - 1), min(int(end), height - 1)
+                below = sums[place, bottom] + (end - bottom) * (sums[place, bottom + 1] - sums[place, bottom])
+                inside += 0.5 * (below - sums[place, top] - (begin - top) * (sums[place, top + 1] - sums[place, top]))
+                area += 0.5 * (end - begin)
+    return inside / (area + total - inside) if area > 0 else 0.0
+
+
+@compiled
+def _climb(box, sums, total, coarsest, finest):
+    """Improves a box in place, soft first and then as it is drawn; returns its soft IoU as drawn."""
+    best = 0.0
+    for phase in range(2):
+        hard = phase == 1
+        best, step = _measure(box, sums, total, hard), 0.5 if hard else coarsest
+        while step >= finest:
+            improved = False
+            for part in range(5):
+                size = step
+                if part == 4:
+                    size = step / max(1.0, 0.5 * max(box[1] - box[0], box[3] - box[2]))
+                for side in range(2):
+                    before = box[part]
+                    box[part] = before + size if side else before - size
+                    value = _measure(box, sums, total, hard) if box[1] > box[0] and box[3] > box[2] else 0.0
+                    if value > best + 1e-9:
+                        best, improved = value, True
+                        break
+                    box[part] = before
+            if not improved:
+                step /= 2
+    return best
+
+
+@compiled
+def _start(runs_first, runs_last, start, length, height, box):
+    """The rectangle with the moments of an object: a side of length L has variance (L^2 - 1) / 12 over pixel centers."""
+    count, row, column = 0, 0.0, 0.0
+    for run in range(runs_first, runs_last):
+        for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
+            count, row, column = count + 1, row + pixel % height, column + pixel // height
+    row, column = row / count, column / count
+    xx, yy, xy = 0.0, 0.0, 0.0
+    for run in range(runs_first, runs_last):
+        for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
+            x, y = pixel // height - column, pixel % height - row
+            xx, yy, xy = xx + x * x, yy + y * y, xy + x * y
+    angle = 0.5 * np.arctan2(2 * xy, xx - yy)
+    middle, spread = (xx + yy) / 2 / count, np.sqrt(((xx - yy) / 2) ** 2 + xy**2) / count
+    long, short = np.sqrt(12 * (middle + spread) + 1) / 2, np.sqrt(max(12 * (middle - spread), 0) + 1) / 2
+    box[0], box[1], box[2], box[3], box[4], box[5], box[6] = -long, long, -short, short, angle, row, column
+
+
+@compiled
+def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
+    """Fills found (objects, 6) and returns (start, length, runs) of the objects, rectangles where the fit reaches min_fit."""
+    height, width = image.shape
+    number = len(runs) - 1
+    owner = np.zeros(height * width, np.int32)  # which object has a pixel, from 1; column by column as the runs
+    for item in range(number):
+        for run in range(runs[item], runs[item + 1]):
+            owner[start[run] : start[run] + length[run]] = item + 1
+    windows, box = np.zeros((number, 4), np.int64), np.empty(7)
+    for item in range(number):
+        top, left, bottom, right = height, width, 0, 0
+        for run in range(runs[item], runs[item + 1]):
+            first, last = np.int64(start[run]), np.int64(start[run]) + length[run] - 1
+            left, right = min(left, first // height), max(right, last // height + 1)
+            one_column = first // height == last // height
+            top, bottom = min(top, first % height if one_column else 0), max(bottom, last % height + 1 if one_column else height)
+        margin = 3 + max(bottom - top, right - left) // 8
+        top, left, bottom, right = max(top - margin, 0), max(left - margin, 0), min(bottom + margin, height), min(right + margin, width)
+        windows[item] = top, left, bottom, right
+        if right <= left or bottom <= top:
+            continue
+        sums, total = np.zeros((right - left, bottom - top + 1)), 0.0
+        for column in range(left, right):
+            for row in range(top, bottom):
+                held = owner[column * height + row]
+                value = image[row, column] / 255 if held == 0 or held == item + 1 else 0.0
+                sums[column - left, row - top + 1] = sums[column - left, row - top] + value
+            total += sums[column - left, bottom - top]
+        _start(runs[item], runs[item + 1], start, length, height, box)
+        box[5], box[6] = box[5] - top, box[6] - left
+        fit = _climb(box, sums, total, coarsest, finest)
+        cosine, sine = np.cos(box[4]), np.sin(box[4])
+        along, across = (box[0] + box[1]) / 2, (box[2] + box[3]) / 2
+        found[item, 0] = box[5] + top + along * sine + across * cosine
+        found[item, 1] = box[6] + left + along * cosine - across * sine
+        found[item, 2], found[item, 3], found[item, 4], found[item, 5] = box[1] - box[0], box[3] - box[2], box[4], fit
+        if fit < min_fit:
+            continue
+        for run in range(runs[item], runs[item + 1]):
+            owner[start[run] : start[run] + length[run]] = 0
+        drawn = 0
+        for column in range(left, right):
+            x = column - left - box[6]
+            begin, end = _clip(x * cosine, sine, box[0], box[1], -box[5] - 0.5, bottom - top - 0.5 - box[5])
+            begin, end = _clip(-x * sine, cosine, box[2], box[3], begin, end)
+            if begin < end:
+                for row in range(max(int(np.ceil(begin + box[5])), 0), min(int(np.floor(end + box[5])) + 1, bottom - top)):
+                    if owner[column * height + top + row] == 0:
+                        owner[column * height + top + row] = item + 1
+                        drawn += 1
+        if drawn == 0:
+            for run in range(runs[item], runs[item + 1]):
+                owner[start[run] : start[run] + length[run]] = item + 1
+    return _read(owner, windows, height)
+
+
+@compiled
+def _read(owner, windows, height):
+    """(start, length, runs) of the numbers in `owner`, each looked for in its window."""
+    runs = np.zeros(len(windows) + 1, np.int64)
+    start, length = np.empty(0, np.int32), np.empty(0, np.int32)
+    for phase in range(2):  # counts, then fills
+        place = 0
+        for item in range(len(windows)):
+            top, left, bottom, right = windows[item]
+            after = np.int64(-1)
+            for column in range(left, right):
+                for row in range(top, bottom):
+                    pixel = column * height + row
+                    if owner[pixel] != item + 1:
+                        continue
+                    if pixel != after:
+                        if phase == 1:
+                            start[place], length[place] = pixel, 0
+                        place += 1
+                    if phase == 1:
+                        length[place - 1] += 1
+                    after = pixel + 1
+            runs[item + 1] = place
+        if phase == 0:
+            start, length = np.empty(place, np.int32), np.empty(place, np.int32)
+    return start, length, runs
+
+
+def fit_rectangles(masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.6) -> tuple[Masks, np.ndarray]:
+    """Objects as rotated rectangles where these fit, and the rectangles.
+
+    maps: the probability map (height, width) of each image, uint8 or float in 0..1. Returns the masks, in which an object whose rectangle
+    reaches the soft IoU `min_fit` (sum min(p, R) / sum max(p, R) over the object's surroundings, pixels of other objects left out) is that
+    rectangle, clipped to the image and without pixels of other objects; and float64 (objects, 6): row and column of the center, length and
+    width in px, angle in radians from the columns' axis (a length along angle 0 lies in a row), soft IoU.
+    """
+    parts, found = [], np.zeros((len(masks.labels), 6))
+    for image, values in zip(range(len(masks)), maps, strict=True):
+        first, last = masks.objects[image], masks.objects[image + 1]
+        pixels, scale = as_map(values, masks.shapes[image])
+        pixels = pixels if scale == 1 else to_uint8(pixels)
+        begin = masks.runs[first]
+        runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
+        if first < last:
+            parts.append(_fit(pixels, runs, masks.start[spans], masks.length[spans], min_fit, COARSEST, FINEST, found[first:last]))
+    start, length = (np.concatenate([np.zeros(0, np.int32), *(part[k] for part in parts)]) for k in (0, 1))
+    sizes = np.concatenate([np.zeros(1, np.int64), *(np.diff(part[2]) for part in parts)])
+    return Masks(masks.ids, masks.shapes, masks.objects, masks.labels, np.cumsum(sizes), start, length), found

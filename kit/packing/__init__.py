@@ -1,0 +1,1 @@
+"""The format of records, made: inspection, scenes, selection, plan, shards."""

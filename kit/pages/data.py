@@ -1,0 +1,148 @@
+"""The page on the data: what is in the records, scene by scene and count by count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from ..competition.images import decode
+from ..masks import table
+from ..packing.mosaic import lay
+from ..packing.scenes import TILE
+from ..plots import charts, webp
+from ..records.index import Index, open_index
+from ..records.manifest import Records
+from . import gallery, html
+from .html import Page
+
+SCENES, TILES = 12, 24  # the largest scenes, and of each so many tiles, are shown
+EXAMPLES = 12  # images of each object count
+PICTURES, SCENE_PICTURES = 8_000_000, 5_000_000  # characters
+BLOCK = 256  # px
+
+
+@dataclass(frozen=True)
+class Tile:
+    """A tile of a scene at its place, px."""
+
+    name: str
+    data: str
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Scene:
+    """The tiles of one scene, laid side by side."""
+
+    number: int
+    fold: int
+    count: int
+    width: int
+    height: int
+    tiles: list[Tile]
+
+
+def describe_data(records: Records, seed: int = 0) -> Page:
+    """The page on a folder of records; seed: of the examples that are drawn."""
+    index = open_index(records)
+    objects, areas = table.count_objects(index.truth), table.areas(index.truth)
+    skipped = records.manifest["skipped"]
+    scenes = lay_scenes(index)
+    _, counts = count_scenes(index)
+    searched = bool(len(counts))
+    edges = np.geomspace(max(1, areas.min(initial=1)), max(2, areas.max(initial=2)) + 1, 30)
+    examples = draw_examples(objects, seed)
+    return html.render(
+        "data.html",
+        title=f"Records {records.folder.resolve().name}",
+        subtitle=f"{records.competition.name}, {len(index):,} images in {len(records.folds)} folds",
+        tiles=[
+            ("images", f"{len(index):,}", f"{int((objects == 0).sum()):,} without an object"),
+            ("objects", f"{objects.sum():,}", f"at most {objects.max(initial=0)} on an image"),
+            ("median area", f"{np.median(areas):,.0f} px" if len(areas) else "-", "of an object"),
+            ("images that share ground", f"{counts[counts > 1].sum():,}", "with another: a random split would leak by these")
+            if searched
+            else ("images that share ground", "-", "scenes were not searched: folds may leak"),
+            ("left out", f"{len(skipped):,}", "images that could not be used"),
+        ],
+        folds=[_describe_fold(index, fold, searched) for fold in records.folds],
+        searched=searched,
+        counts=charts.draw(
+            charts.histogram,
+            objects,
+            np.arange(objects.max(initial=0) + 2) - 0.5,
+            ("objects in an image", "images"),
+            title="Objects in an image",
+            size=(6, 3.4),
+        ),
+        areas=charts.draw(
+            charts.histogram, areas, edges, ("area of an object, px", "objects"), True, title="Area of the objects", size=(6, 3.4)
+        ),
+        scenes=scenes,
+        scene_note=_note_scenes(index, scenes),
+        skipped=skipped[:500],
+        skipped_note=f"{len(skipped):,} images" + (", the first 500" if len(skipped) > 500 else ""),
+        cards=[card for (card,) in gallery.fill(index, examples, PICTURES, lambda place: [gallery.make_card(index, place)])],
+        total=len(index),
+    )
+
+
+def count_scenes(index: Index) -> tuple[np.ndarray, np.ndarray]:
+    """The scenes that are known and how many images each has, int64 (scenes,); none where they were not searched."""
+    return np.unique(index.scenes[index.scenes >= 0], return_counts=True)
+
+
+def _describe_fold(index: Index, fold: int, searched: bool) -> dict[str, int]:
+    held = index.folds == fold
+    objects = table.count_objects(index.truth)[held]
+    scenes = index.scenes[held]
+    number = len(np.unique(scenes[scenes >= 0])) + int((scenes < 0).sum())
+    row = {"fold": fold, "images": int(held.sum()), "empty": int((objects == 0).sum()), "objects": int(objects.sum())}
+    return row | ({"scenes": number} if searched else {})
+
+
+def draw_examples(objects: np.ndarray, seed: int) -> np.ndarray:
+    """Places of EXAMPLES images of each object count, drawn; int64."""
+    rng = np.random.default_rng(seed)
+    found = [np.flatnonzero(objects == count) for count in np.unique(objects)]
+    return np.concatenate([np.sort(rng.permutation(places)[:EXAMPLES]) for places in found])
+
+
+def lay_scenes(index: Index) -> list[Scene]:
+    """The largest scenes with their tiles at their places; those of one tile are left out."""
+    numbers, counts = count_scenes(index)
+    order = np.argsort(-counts, kind="stable")[:SCENES]
+    budget, found = SCENE_PICTURES, list[Scene]()
+    for number, count in zip(numbers[order].tolist(), counts[order].tolist()):
+        if count < 2:
+            break
+        places = np.flatnonzero(index.scenes == number)[:TILES]
+        files = [decode(str(index.truth.ids[place]), index.read_bytes(place)) for place in places]
+        gray = [np.asarray(image.convert("L").resize((TILE, TILE), Image.Resampling.BOX)) for image in files]
+        tiles = []
+        for place, image, (y, x) in zip(places.tolist(), files, (BLOCK * lay(np.stack(gray))).tolist()):
+            height, width = (int(side) for side in index.truth.shapes[place])
+            text = webp.shrink(image, 3)
+            budget -= len(text)
+            tiles.append(Tile(str(index.truth.ids[place]), text, x, y, width, height))
+        if budget < 0:
+            break
+        right, bottom = max(tile.x + tile.width for tile in tiles), max(tile.y + tile.height for tile in tiles)
+        found.append(Scene(number, int(index.folds[places[0]]), count, right, bottom, tiles))
+    return found
+
+
+def _note_scenes(index: Index, scenes: list[Scene]) -> str:
+    numbers, counts = count_scenes(index)
+    if not len(numbers):
+        return "Scenes were not searched in these records."
+    several = int((counts > 1).sum())
+    if not several:
+        return "No two images share ground."
+    single = len(numbers) - several
+    return f"{several:,} scenes have several tiles, {single:,} a single one. The {len(scenes)} largest, as their ground lies:"

@@ -1,0 +1,1 @@
+"""What is drawn: charts, contact sheets, outlines, small pictures."""

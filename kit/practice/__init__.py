@@ -1,0 +1,1 @@
+"""A competition that is made: synthetic scenes of ships, cut into tiles."""

@@ -1,0 +1,1 @@
+"""The format of records, read: manifest, TFRecords, index, folds."""

@@ -1,0 +1,202 @@
+"""Where the bytes of every image lie, beside its runs: all that is needed to read any image at once, in any order."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..competition import csv_masks, images, sources
+from ..competition.conventions import AIRBUS, Competition
+from ..errors import KitError
+from ..masks import table as masks
+from ..masks.table import Masks
+from ..packing.plan import complete
+from ..system import progress
+from . import tfrecord
+from .manifest import UNFIT, Records, is_records, number, open_records
+
+
+@dataclass(frozen=True)
+class Index:
+    """Images with their runs, scenes and folds, and the place of each: a file of its own, or a record in a shard."""
+
+    name: str  # of the source, for messages
+    truth: Masks
+    scenes: np.ndarray  # int64 (images,), -1 unknown
+    folds: np.ndarray  # int64 (images,), -1 unknown
+    paths: np.ndarray  # str objects (images,): the file
+    offsets: np.ndarray  # int64 (images,): byte at which the record begins, -1 where the file is the image
+
+    def __len__(self) -> int:
+        return len(self.truth)
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Height and width that all images share, px; None where they differ."""
+        sizes = np.unique(self.truth.shapes, axis=0)
+        return tuple(sizes[0].tolist()) if len(sizes) == 1 else None
+
+    def read_bytes(self, place: int) -> bytes:
+        """The file of the image at a position; KitError where it cannot be read."""
+        path, at = self.paths[place], int(self.offsets[place])
+        try:
+            if at < 0:
+                return Path(path).read_bytes()
+            with open(path, "rb", buffering=0) as file:
+                return bytes(tfrecord.skim(file.fileno(), at, image=True)[1]["image"])
+        except (OSError, ValueError, KeyError) as error:
+            raise KitError(f"{path}: {self.truth.ids[place]} cannot be read: {error}") from None
+
+
+def open_index(source, folds: Iterable[int] | None = None, *, table=None, competition: Competition = AIRBUS) -> Index:
+    """The index of some folds, all by default, of records or of a competition folder.
+
+    source: an Index, Records, the path of records or of a competition folder, or `kaggle`. table: for a competition folder the path of a
+    folds.csv (`ImageId,scene,fold`, as kit pack writes it); images that it lacks are left out. So is, and that is said, an image of a
+    folder whose header and end show that it is not whole. Raises KitError where no image is left, and for a damaged source.
+    """
+    folds = None if folds is None else list(folds)
+    if isinstance(source, Index):
+        found = source
+    elif isinstance(source, Records) or (str(source) != "kaggle" and is_records(Path(source))):
+        found = index_records(source if isinstance(source, Records) else open_records(source), folds)
+    else:
+        found = index_folder(source, competition, table)
+    if folds is None:
+        return found
+    wanted = np.flatnonzero(np.isin(found.folds, list(folds)))
+    if not len(wanted):
+        known = sorted(set(found.folds[found.folds >= 0].tolist()))
+        way = f"it has folds {known}" if known else "give the path of a folds.csv as table"
+        raise KitError(f"{found.name}: folds {list(folds)} hold no image; {way}")
+    return select(found, wanted)
+
+
+def select(index: Index, places: np.ndarray) -> Index:
+    """The images at some places, in that order."""
+    parts = (array[places] for array in (index.scenes, index.folds, index.paths, index.offsets))
+    return Index(index.name, masks.select(index.truth, places), *parts)
+
+
+def index_records(records: Records, folds: Iterable[int] | None = None) -> Index:
+    """The index of records, in the order of the shards: every record is read but for its image (85 us each)."""
+    wanted = set(records.folds if folds is None else folds) & set(records.folds)
+    if not wanted:
+        raise KitError(f"{records.folder}: folds {list(folds or [])} hold no image; it has folds {records.folds}")
+    shards = [shard for shard in records.manifest["shards"] if number(shard) in wanted]
+    parts: list[Masks] = []
+    scenes: list[int] = []
+    paths: list[str] = []
+    offsets: list[int] = []
+    with progress.bar(sum(shard["count"] for shard in shards), "index", leave=False) as bar:
+        for shard in shards:
+            path = records.folder / shard["file"]
+            try:
+                places, found = zip(*_walk(path, shard))
+                parts.append(_tabulate(found))
+                scenes += [int(fields["scene"][0]) for fields in found]
+            except (OSError, *UNFIT) as error:
+                raise KitError(f"{path}: is damaged ({error}); kit check {records.folder} --repair makes it again") from None
+            offsets += places
+            paths += [str(path)] * shard["count"]
+            bar.update(shard["count"])
+    place = np.repeat([number(shard) for shard in shards], [shard["count"] for shard in shards])
+    arrays = (np.array(scenes, np.int64), place, np.array(paths, object), np.array(offsets, np.int64))
+    return Index(str(records.folder), masks.concatenate(parts), *arrays)
+
+
+def _walk(path: Path, shard: dict):
+    """Byte at which each record of a shard begins, and its fields."""
+    descriptor, at = os.open(path, os.O_RDONLY), 0
+    try:
+        for _ in range(shard["count"]):
+            begin = at
+            at, fields = tfrecord.skim(descriptor, at)
+            yield begin, fields
+        if at != shard["bytes"]:
+            raise ValueError(f"its {shard['count']} records end at byte {at}, the manifest says {shard['bytes']}")
+    finally:
+        os.close(descriptor)
+
+
+def _tabulate(found: Sequence[dict]) -> Masks:
+    """The masks of some records' fields; ValueError where these do not fit one another."""
+
+    def join(name):
+        return np.concatenate([fields[name] for fields in found]).astype(np.int64)
+
+    ids = np.array([fields["image_id"].decode() for fields in found], object)
+    shapes = np.stack([join("height"), join("width")], axis=1).astype(np.int32)
+    counts = join("objects")
+    if not len(ids) == len(shapes) == len(counts) == len(join("scene")):
+        raise ValueError("a record lacks its size, scene or count of objects")
+    for fields, count in zip(found, counts):
+        if len(fields["labels"]) != count or (fields["runs/object"] >= count).any():  # before as many are counted
+            raise ValueError("a record's objects and runs do not fit")
+    sizes = np.concatenate([np.bincount(fields["runs/object"], minlength=count) for fields, count in zip(found, counts)])
+    objects, runs = (np.concatenate([[0], np.cumsum(values)]).astype(np.int64) for values in (counts, sizes))
+    labels, start, length = (join(name).astype(np.int32) for name in ("labels", "runs/start", "runs/length"))
+    if not (objects[-1] == len(sizes) == len(labels) and runs[-1] == len(start) == len(length)):
+        raise ValueError("a record's objects and runs do not fit")
+    return Masks(ids, shapes, objects, labels, runs, start, length)
+
+
+def index_folder(place, competition: Competition, table=None) -> Index:
+    """The index of a competition folder, by id; nothing is decoded."""
+    source = sources.find_source(place, competition)
+    if source.directory is not None:
+        raise KitError(f"{source.path}: images are read from a folder or from records; pack the zip: kit pack {source.path} RECORDS")
+    if competition.height is None:
+        raise KitError(f"competition {competition.name}: its images differ in size; pack them: kit pack {source.path} RECORDS")
+    listing = sources.list_images(source, competition.need("train_images"))
+    name = competition.need("truth_csv")
+    truth = csv_masks.read_csv(source.path / sources.find_file(source, name, "the truth").name, competition)
+    truth = complete(truth, listing, competition)
+    known = _read_table(table) if table is not None else dict.fromkeys(truth.ids, (-1, -1))
+    chosen, reasons = [], []
+    with progress.bar(len(truth), "look", leave=False) as bar:
+        for image, name in enumerate(truth.ids):
+            bar.update()
+            if name not in known:
+                continue
+            try:
+                if name not in listing:
+                    raise KitError(f"{name}: the truth names it, the source lacks it")
+                shape = images.glance(source.path, listing[name].name)
+                if shape != competition.shape:
+                    raise KitError(f"{name}: is {shape[1]} px wide and {shape[0]} high")
+                chosen.append(image)
+            except KitError as error:
+                reasons.append(str(error))
+    if reasons:
+        more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
+        print(f"left out: {ascii(reasons[0])[1:-1]}{more}")
+    if not chosen:
+        raise KitError(f"{source.path}: no image is left" + (f"; {reasons[0]}" if reasons else f" of those in {table}"))
+    truth = masks.select(truth, chosen)
+    scenes, folds = np.array([known[name] for name in truth.ids], np.int64).T
+    paths = np.array([str(source.path / listing[name].name) for name in truth.ids], object)
+    return Index(str(source.path), truth, scenes, folds, paths, np.full(len(paths), -1, np.int64))
+
+
+def _read_table(path) -> dict[str, tuple[int, int]]:
+    """Scene and fold of each image in a folds.csv."""
+    found: dict[str, tuple[int, int]] = {}
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            for row, fields in enumerate(csv.DictReader(file, strict=True), 2):
+                try:
+                    name, scene, fold = fields["ImageId"], int(fields["scene"]), int(fields["fold"])
+                    if name in found or not -1 <= fold < 2**31 or not -1 <= scene < 2**62:
+                        raise ValueError
+                except (KeyError, TypeError, ValueError):
+                    raise KitError(f"{path} row {row}: expected ImageId,scene,fold with whole numbers, each image once") from None
+                found[name] = (scene, fold)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise KitError(f"{path}: cannot be read as a table of folds: {error}") from None
+    return found

@@ -1,0 +1,1 @@
+"""What any program on disks and cores needs: whole files, locks, processes, progress."""

@@ -1,0 +1,102 @@
+"""Files that appear complete or not at all: written beside their place, flushed, then renamed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from pathlib import Path
+
+from ..errors import KitError
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary path beside `path`; after the block it is flushed to the disk and takes the place of `path`.
+
+    An error inside leaves `path` as it was and no temporary file. A missing folder, a full disk and a denied write raise KitError.
+    """
+    path = Path(path)
+    check_target(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+        flush_folder(path.parent)
+    except OSError as error:
+        raise KitError(explain(error, path)) from None
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+@contextlib.contextmanager
+def replacing_folder(path):
+    """A temporary folder beside `path`; after the block it takes the place of `path`, which must then be absent or an empty folder.
+
+    An error inside leaves `path` as it was and no temporary folder; an OSError becomes a KitError that names `path`, or the file outside
+    of the temporary folder that it is about.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        with contextlib.suppress(FileNotFoundError):
+            path.rmdir()
+        os.replace(temporary, path)
+    except OSError as error:
+        inside = error.filename is None or Path(error.filename).is_relative_to(temporary)
+        raise KitError(explain(error, path if inside else Path(error.filename))) from None
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def flush_folder(folder: Path) -> None:
+    """Makes the names in a folder last through a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_target(path) -> None:
+    """KitError where `path` cannot become a file: its folder is missing, or it is a folder itself."""
+    path = Path(path)
+    if not path.name or path.is_dir():
+        raise KitError(f"{path}: is a folder; give the path of a file")
+    if not path.parent.is_dir():
+        raise KitError(f"{path}: there is no folder {path.parent}; make it first")
+
+
+def explain(error: OSError, path: Path) -> str:
+    """An OSError in words, with the way out."""
+    if is_full(error):
+        return f"{path}: the disk that holds {path.parent} is full; free some space and run the same command again"
+    return f"{path}: {error.strerror or error}; is it there, and may it be read and written?"
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an OSError says that the disk, or one's share of it, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def write_bytes(path, data: bytes) -> None:
+    """`data` as the file `path`, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path, text: str) -> None:
+    """`text` as the UTF-8 file `path`, whole or not at all."""
+    write_bytes(path, text.encode())
+
+
+def write_json(path, fields: dict) -> None:
+    """`fields` as an indented JSON file, whole or not at all."""
+    write_text(path, json.dumps(fields, indent=2, allow_nan=False) + "\n")

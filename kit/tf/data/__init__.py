@@ -1,0 +1,1 @@
+"""Images and masks of records and folders, as tf.data batches."""

@@ -1,0 +1,86 @@
+"""A model folder's evaluation: its maps of the holdout, its cuts, and what came of its training."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from ...competition import conventions
+from ...errors import KitError
+from ...models.evaluation import Evaluation
+from ...models.history import read_history
+from ...objects.extraction import Cuts, read_cuts
+from ...records.index import open_index
+from ...records.manifest import open_records
+from ...settings import TuneSettings
+from ...tuning import tuning
+from ..failures import explained
+from .inference import open_holdout
+from .load import read_config
+
+
+@explained
+def evaluate(model, *, records=None, network=None) -> Evaluation:
+    """What a model folder is worth on the fold that it held out; maps that are missing are computed.
+
+    Cuts are chosen again as tuning.json says they were, on four parts of the scenes for the fifth, in turn; those of a tuning together with
+    other models are taken as they stand; without tuning.json it is threshold 128 and no cut. All that is said. records: where they are now;
+    network: your own, where the training had one. KitError: no fold was held out, a competition whose rows are not objects.
+    """
+    folder = Path(model)
+    config = read_config(folder)
+    tuning.check_competition(conventions.from_json(config["competition"]))
+    if config["fold"] is None:
+        raise KitError(f"{folder}: was trained on all folds (--fold none), so there are no images that it has not seen")
+    settings, known, words = _read_tuning(folder)
+    holdout = open_holdout([folder], records, networks=network, tta=settings.tta, scale=settings.scale)
+    index = open_index(open_records(records if records is not None else config["records"]), [config["fold"]])
+    tuned = None
+    if known is None or words:
+        each = [known or Cuts()] * len(index)
+        prediction = tuning.find_each(holdout.read, holdout.truth, holdout.presence, each)
+    else:
+        tuned = tuning.tune_maps(*holdout, settings)
+        each, prediction = tuned.cuts, tuned.prediction
+        if known != read_cuts(tuned.fields, folder):
+            written = folder / "tuning.json"
+            words = f"{written} holds other cuts, perhaps of earlier weights: they are chosen anew here; kit tune {folder} writes them"
+    if known is None:
+        words = f"{folder} is not tuned, so threshold 128 and no cuts; kit tune {folder} chooses better ones"
+    if words:
+        print(f"kit report: {words}")
+    gated = [cuts.blank or cuts.min_presence > 0 for cuts in each]
+    opened = [dataclasses.replace(cuts, blank=False, min_presence=0.0) for cuts in each]
+    environment = folder / "environment.txt"
+    return Evaluation(
+        name=folder.resolve().name,
+        config=config,
+        environment=environment.read_text(encoding="utf-8", errors="replace") if environment.is_file() else "",
+        history=read_history(folder / "history.csv"),
+        index=index,
+        prediction=prediction,
+        ungated=tuning.find_each(holdout.read, holdout.truth, None, opened) if any(gated) else prediction,
+        cuts=known if tuned is None else read_cuts(tuned.fields, folder),
+        tuning=tuned,
+        settings=settings,
+        note=words,
+    )
+
+
+def _read_tuning(folder: Path) -> tuple[TuneSettings, Cuts | None, str]:
+    """How the cuts of a model folder were chosen, the cuts, None where there are none, and a note on those that other models share.
+
+    KitError for a file that kit tune did not write.
+    """
+    path = folder / "tuning.json"
+    if not path.exists():
+        return TuneSettings(), None, ""
+    fields = conventions.read_json(path, "written by kit tune")
+    try:
+        known = {name: fields[name] for name in ("empty_share", "tta", "scale", "seed") if name in fields}
+        settings = TuneSettings(options=tuple(fields["options"]), **known)
+        names = [str(model["name"]) for model in fields["models"]]
+    except (KeyError, TypeError, KitError) as error:
+        raise KitError(f"{path}: not written by kit tune ({error}); tune again") from None
+    together = f"{path} was chosen for {' and '.join(names)} together: its cuts are applied as they stand, to images that chose them too"
+    return settings, read_cuts(fields, path), together if len(names) > 1 else ""

@@ -1,0 +1,1 @@
+"""The U-Nets, their precision, weights, losses and outputs."""

@@ -1,0 +1,107 @@
+"""Encoder weights that were trained on ImageNet: the file that segmentation-models knows, found offline by its name and checksum."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import os
+import socket
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import keras
+
+from ...competition.sources import MOUNTS, list_inputs
+from ...errors import KitError
+
+WORD = "imagenet"
+_MOBILE = "https://storage.googleapis.com/tensorflow/keras-applications/"
+_MOBILENETS = {  # of Keras, which states no checksum
+    "mobilenet": f"{_MOBILE}mobilenet/mobilenet_1_0_224_tf_no_top.h5",
+    "mobilenetv2": f"{_MOBILE}mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+}
+SECONDS = 5  # in which a host that can be reached answers
+
+
+class Published(NamedTuple):
+    """A file of weights as its package names it."""
+
+    name: str
+    address: str
+    checksum: str | None  # MD5 or SHA-256 by its length, in hexadecimal digits; None: none is stated
+
+
+def find_published(encoder: str) -> Published:
+    """The file with the ImageNet weights of an encoder; KitError for one that has none."""
+    if encoder in _MOBILENETS:
+        return Published(_MOBILENETS[encoder].rpartition("/")[2], _MOBILENETS[encoder], None)
+    with contextlib.redirect_stdout(io.StringIO()):  # segmentation-models prints the framework's name
+        import segmentation_models  # noqa: F401  # which these two need
+        from classification_models.weights import WEIGHTS_COLLECTION
+        from efficientnet.model import BASE_WEIGHTS_PATH, WEIGHTS_HASHES
+    if encoder.startswith("efficientnet"):
+        model = encoder.replace("efficientnet", "efficientnet-")
+        name = f"{model}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
+        return Published(name, BASE_WEIGHTS_PATH + name, WEIGHTS_HASHES[model][1])
+    for known in WEIGHTS_COLLECTION:
+        if (known["model"], known["dataset"], known["include_top"]) == (encoder, WORD, False):
+            return Published(known["name"], known["url"], known["md5"])
+    raise KitError(f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder")
+
+
+def find_weights(asked: str | None, encoder: str, mounts: Path = MOUNTS) -> str | None:
+    """The path of the file that `--encoder-weights` asks for: none, a path, or `imagenet`.
+
+    That is looked for among the attached inputs and in Keras's cache, then downloaded. KitError, in one line with the way out, where it is
+    nowhere, and for a file whose checksum is not the published one.
+    """
+    if asked != WORD:
+        return asked
+    wanted = find_published(encoder)
+    return find_attached(wanted, mounts) or _download(wanted)
+
+
+def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
+    """The path of a published file among attached inputs or in Keras's cache, None where it is nowhere.
+
+    KitError where all files of its name have another checksum.
+    """
+    wrong = None
+    cache = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    for path in (*(folder / wanted.name for folder in list_inputs(mounts)), Path(cache, "models", wanted.name)):
+        if not os.path.isfile(path):  # which a folder that must not be read does not stop
+            continue
+        try:
+            if wanted.checksum is None or digest(path, wanted.checksum) == wanted.checksum:
+                return str(path)
+        except OSError as error:
+            raise KitError(f"{path}: cannot be read: {error.strerror}") from None
+        wrong = wrong or path
+    if wrong:
+        raise KitError(
+            f"{wrong}: damaged or something else, its checksum is not {wanted.checksum}, which is published; "
+            f"attach that file or train with --encoder-weights none"
+        )
+    return None
+
+
+def digest(path: Path, like: str) -> str:
+    """Checksum of a file, of the kind of `like`."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "md5" if len(like) == 32 else "sha256").hexdigest()
+
+
+def _download(wanted: Published) -> str:
+    host = urlsplit(wanted.address).hostname
+    stated = f" ({'MD5' if len(wanted.checksum) == 32 else 'SHA-256'} {wanted.checksum})" if wanted.checksum else ""
+    try:
+        socket.create_connection((host, 443), SECONDS).close()
+        print(f"kit train: downloads {wanted.address}")
+        return keras.utils.get_file(wanted.name, wanted.address, cache_subdir="models", file_hash=wanted.checksum)
+    except Exception as error:
+        raise KitError(
+            f"--encoder-weights {WORD}: no attached input holds {wanted.name}{stated}, and it cannot be downloaded ({error}); "
+            "attach a dataset that holds it, or train with --encoder-weights none"
+        ) from None

@@ -1,0 +1,211 @@
+"""The network: a U-Net that eats uint8 RGB of any size and gives a probability map, at its own resolution while it is trained."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from ...errors import KitError
+from ...settings import PRECISIONS
+from .norm import BatchNormalization
+from .plain import plain_unet
+from .precision import choose_precision
+from .slim import slim_unet
+
+_RAW = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # its first layer is a batch norm
+_IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+_SIGNED = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
+# Encoders that are built, trained and restored under Keras 3, with the mean and deviation that their ImageNet weights expect.
+# plain and slim are the kit's own, without such weights.
+ENCODERS = {
+    "resnet18": _RAW,
+    "resnet34": _RAW,
+    "efficientnetb0": _IMAGENET,
+    "mobilenet": _SIGNED,
+    "mobilenetv2": _SIGNED,
+    "seresnext50": _IMAGENET,
+    "plain": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
+    "slim": _IMAGENET,
+}
+MULTIPLE = 32  # px: the encoders halve their input five times
+
+
+def _size(tensor) -> tuple:
+    """Height and width of (batch, height, width, ...), each a number where it is static: what follows then stays static too."""
+    dynamic = tf.shape(tensor)
+    return tuple(dynamic[axis] if tensor.shape[axis] is None else tensor.shape[axis] for axis in (1, 2))
+
+
+@keras.saving.register_keras_serializable(package="kit")
+class Prepare(keras.layers.Layer):
+    """uint8 RGB (batch, height, width, 3) to floats that the encoder expects, padded at the bottom and the right, shrunk by `scale`.
+
+    Values become (value - mean) / deviation. The padding, to the encoder's multiple, mirrors the image where it is large enough.
+    """
+
+    def __init__(self, mean, deviation, scale: int = 1, **options):
+        super().__init__(**options)
+        self.mean, self.deviation, self.scale = tuple(mean), tuple(deviation), scale
+
+    def call(self, images):
+        height, width = _size(images)
+        multiple = MULTIPLE * self.scale
+        bottom, right = -height % multiple, -width % multiple
+        values = (tf.cast(images, tf.float32) - tf.constant(self.mean, tf.float32)) / tf.constant(self.deviation, tf.float32)
+        room = [[0, 0], [0, bottom], [0, right], [0, 0]]
+        mirror = (bottom <= height) & (right <= width)
+        if isinstance(mirror, bool):  # tf.cond refuses what is static
+            values = tf.pad(values, room, "SYMMETRIC" if mirror else "CONSTANT")
+        else:
+            values = tf.cond(mirror, lambda: tf.pad(values, room, "SYMMETRIC"), lambda: tf.pad(values, room))
+        if self.scale > 1:
+            values = tf.nn.avg_pool2d(values, self.scale, self.scale, "VALID")
+        return tf.cast(values, self.compute_dtype)
+
+    def compute_output_shape(self, shape):
+        return (shape[0], None, None, 3)
+
+    def get_config(self):
+        return super().get_config() | {"mean": self.mean, "deviation": self.deviation, "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable(package="kit")
+class Probability(keras.layers.Layer):
+    """Logits (batch, padded height / factor, padded width / factor, 1) and the images to float32 probabilities.
+
+    In training (batch, ceil(height / factor), ceil(width / factor)); else enlarged to (batch, height, width). Probabilities are enlarged,
+    not logits: training compares them with the share of a cell that objects cover, and it is coverage that is interpolated.
+    """
+
+    def __init__(self, factor: int = 1, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, inputs, training=False):
+        logits, images = inputs
+        height, width = _size(images)
+        values = tf.sigmoid(tf.cast(logits, tf.float32))
+        if training:
+            height, width = -(-height // self.factor), -(-width // self.factor)
+        elif self.factor > 1:
+            rows, columns = _size(values)
+            values = tf.image.resize(values, (rows * self.factor, columns * self.factor))  # bilinear, half-pixel centers
+        return values[:, :height, :width, 0]
+
+    def compute_output_shape(self, shapes):
+        return (shapes[1][0], None, None)
+
+    def get_config(self):
+        return super().get_config() | {"factor": self.factor}
+
+
+def unet(
+    encoder: str = "resnet18",
+    *,
+    decoder: tuple[int, ...] = (128, 64, 32, 16, 8),
+    scale: int = 1,
+    output: int = 1,
+    momentum: float = 0.9,
+    presence: bool = False,
+    weights: str | None = None,
+    mixed: str | None = None,
+    synchronized: bool = False,
+) -> keras.Model:
+    """U-Net: uint8 RGB (batch, height, width, 3) of any size -> float32 probabilities (batch, height, width).
+
+    Called with training=True it gives them at its own resolution, (batch, ceil(height / f), ceil(width / f)) with f = scale * output; else
+    enlarged to full size. With presence it returns {"map": those, "presence": float32 (batch,)}, the probability that the image holds
+    any object, from the deepest features.
+
+    encoder: one of ENCODERS; "plain" is the plain U-Net of plain.py, which has its own filters and ignores `decoder`; "slim" the one of
+        slim.py, for CPUs.
+    decoder: filters of the five decoder stages, deepest first.
+    scale: the network sees the image shrunk by this factor (a quarter of the cost at 2; truth that goes that way still scores 0.97).
+    output: 2 leaves out the last decoder stage, so the head sits at half the resolution of what the network sees.
+    momentum: of every batch norm (segmentation-models' 0.99 needs some 500 steps before inference sees trained statistics).
+    weights: path of an .h5 file with the encoder's weights, None for random ones.
+    mixed: "float16" or "bfloat16": layers compute in it, heads and outputs in float32; variables are float32 either way; "auto": see
+        kit.tf.network.precision.
+    synchronized: batch norms take their statistics over all replicas.
+
+    Raises KitError for an unknown encoder or precision, an output other than 1 and 2, and a missing, damaged or unfitting file of weights.
+
+    >>> import numpy as np
+    >>> network, images = unet("plain", output=2), np.zeros((1, 70, 51, 3), np.uint8)
+    >>> tuple(network(images, training=True).shape), tuple(network(images).shape)
+    ((1, 35, 26), (1, 70, 51))
+    """
+    if encoder not in ENCODERS:
+        raise KitError(f"encoder {encoder!r}: choose one of {', '.join(ENCODERS)}")
+    if mixed not in (None, *PRECISIONS):
+        raise KitError(f"mixed {mixed!r}: choose among {', '.join(PRECISIONS)}")
+    mixed = choose_precision(mixed)
+    if output not in (1, 2):
+        raise KitError(f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it")
+    with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
+        if encoder in ("plain", "slim"):
+            if weights is not None:
+                raise KitError(f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder")
+            core = plain_unet(output) if encoder == "plain" else slim_unet(decoder[: 6 - output])
+        else:
+            core = _library_unet(encoder, decoder[: 6 - output], weights)
+        for layer in core.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.__class__ = BatchNormalization  # segmentation-models makes Keras's own, perhaps with weights
+                layer.momentum, layer.synchronized = momentum, synchronized
+        images = keras.Input((None, None, 3), dtype="uint8", name="image")
+        features, deepest = core(Prepare(*ENCODERS[encoder], scale, name="prepare")(images))
+        # Heads in float32 under any policy: a float16 logit is too coarse near 0 and 1.
+        logits = keras.layers.Conv2D(1, 1 if encoder == "plain" else 3, padding="same", dtype="float32", name="logits")(features)
+        probability = Probability(scale * output, dtype="float32", name="map")([logits, images])
+        outputs = {"map": probability, "presence": _detect(deepest)} if presence else probability
+        return keras.Model(images, outputs, name=f"unet_{encoder}")
+
+
+@contextlib.contextmanager
+def _policy(name: str):
+    kept = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(kept)
+
+
+def _library_unet(encoder: str, decoder: tuple[int, ...], weights: str | None) -> keras.Model:
+    """segmentation-models' U-Net without its head, as many decoder stages as filters: floats to [features, deepest features]."""
+    if weights is not None and not Path(weights).is_file():
+        raise KitError(f"{weights}: no such file of encoder weights")
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints the framework's name
+        import segmentation_models as sm
+    try:
+        whole = sm.Unet(
+            encoder,
+            input_shape=(None, None, 3),
+            classes=1,
+            activation="linear",
+            encoder_weights=weights,
+            decoder_filters=tuple(decoder),
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise KitError(f"{weights}: cannot be loaded as weights of {encoder}: {error}") from None
+    if weights is None and ENCODERS[encoder] == _RAW:
+        # Its first batch norm starts at pixels' statistics: from mean 0, variance 1 a fresh resnet34 passes float16's 65,504 at inference.
+        first = whole.get_layer("bn_data")
+        first.moving_mean.assign(tf.fill([3], 127.5))
+        first.moving_variance.assign(tf.fill([3], 60.0**2))
+    features, deepest = (whole.get_layer(name).input for name in ("final_conv", "decoder_stage0_upsampling"))
+    return keras.Model(whole.input, [features, deepest], name=encoder)
+
+
+def _detect(deepest):
+    """Features (batch, height, width, channels) to float32 (batch,): the probability that the image holds any object."""
+    average = keras.layers.GlobalAveragePooling2D(dtype="float32", name="presence_average")(deepest)
+    maximum = keras.layers.GlobalMaxPooling2D(dtype="float32", name="presence_maximum")(deepest)
+    pooled = keras.layers.Concatenate(dtype="float32", name="presence_pooled")([average, maximum])
+    probability = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name="presence_dense")(pooled)
+    return keras.layers.Reshape((), dtype="float32", name="presence")(probability)

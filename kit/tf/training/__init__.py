@@ -1,0 +1,1 @@
+"""What trains: the loop, its step, optimizer, schedule and stop."""

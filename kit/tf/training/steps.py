@@ -1,0 +1,123 @@
+"""One step of training, the same on one device and on several, and the moving average of the weights."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from ...errors import KitError
+from ..network.precision import choose_precision
+from .muon import Muon
+
+PRESENCE = 0.25  # weight of the second output's cross entropy beside the pixels' losses
+
+
+def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
+    """MirroredStrategy over some devices (such as GPU:0), by default over all GPUs where there are several; else the default strategy."""
+    known = [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+    known += [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
+    for device in devices:
+        if device not in known:
+            raise KitError(f"--devices {device}: this machine has {', '.join(sorted(set(known)))}")
+    if len(devices) > 1 or (not devices and len(tf.config.list_physical_devices("GPU")) > 1):
+        return tf.distribute.MirroredStrategy(list(devices) or None)
+    return tf.distribute.OneDeviceStrategy(devices[0]) if devices else tf.distribute.get_strategy()
+
+
+OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {"adam": keras.optimizers.Adam, "muon": Muon}
+
+
+def make_optimizer(learning_rate: float, mixed: str | None = None, name: str = "adam") -> keras.optimizers.Optimizer:
+    """One of OPTIMIZERS; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as
+    float32."""
+    optimizer = OPTIMIZERS[name](learning_rate)
+    return keras.optimizers.LossScaleOptimizer(optimizer) if choose_precision(mixed) == "float16" else optimizer
+
+
+class Averages:
+    """A moving average of a network's weights and statistics; momentum 0: none is kept.
+
+    After step t the momentum is min(momentum, (1 + t) / (10 + t)), so that the first weights, random ones, are soon forgotten.
+    """
+
+    def __init__(self, network: keras.Model, momentum: float):
+        self.momentum = momentum
+        self.live = [variable for variable in network.weights if tf.as_dtype(variable.dtype).is_floating] if momentum else []
+        self.kept = [tf.Variable(np.array(variable), trainable=False) for variable in self.live]
+
+    def update(self, step) -> None:
+        """To be called after each step, inside its graph."""
+        if not self.momentum:
+            return
+        count = tf.cast(step, tf.float32)
+        momentum = tf.minimum(self.momentum, (1 + count) / (10 + count))
+        for kept, live in zip(self.kept, self.live):
+            kept.assign(kept + (1 - momentum) * (tf.convert_to_tensor(live.value) - kept))
+
+    @contextlib.contextmanager
+    def in_place(self):
+        """The network has the averages as its weights inside the block, and its own again after it."""
+        own = [np.array(variable) for variable in self.live]
+        try:
+            for variable, kept in zip(self.live, self.kept):
+                variable.assign(kept)
+            yield
+        finally:
+            for variable, value in zip(self.live, own):
+                variable.assign(value)
+
+
+def make_step(network: keras.Model, optimizer, loss, strategy, *, batch: int, clip: float, averages: Averages | None = None):
+    """One step as a compiled function: a (distributed) batch of uint8 images and masks -> the mean loss over the whole batch.
+
+    It changes weights, statistics, optimizer and averages. loss: keras.losses.Loss with one value a sample; batch: images of all replicas
+    together; clip: largest global norm of the gradient (0: any), which is summed over replicas before.
+    """
+    replicas = strategy.num_replicas_in_sync
+
+    def replica(images, truth):
+        with tf.GradientTape() as tape:
+            found = network(images, training=True)
+            values = loss.call(truth, find_map(found))
+            if isinstance(found, dict):
+                there = tf.cast(tf.reduce_any(truth > 0, (1, 2)), tf.float32)
+                values += PRESENCE * keras.losses.binary_crossentropy(there[:, None], found["presence"][:, None])
+            total = tf.reduce_sum(values) / batch
+            if network.losses:
+                total += tf.add_n(network.losses) / replicas
+            scaled = optimizer.scale_loss(total)
+        gradients = tape.gradient(scaled, network.trainable_variables)
+        if replicas > 1:
+            gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        factor = tf.constant(1.0)
+        if clip:
+            scale = optimizer.dynamic_scale if hasattr(optimizer, "dynamic_scale") else 1.0
+            norm = tf.linalg.global_norm(gradients) / tf.cast(scale, tf.float32)
+            factor = clip / tf.maximum(norm, clip)
+        # Keras sums what it is given over the replicas once more.
+        optimizer.apply([gradient * (factor / replicas) for gradient in gradients], network.trainable_variables)
+        return total
+
+    @tf.function
+    def step(images, truth):
+        total = strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(replica, args=(images, truth)), axis=None)
+        if averages is not None:
+            averages.update(optimizer.iterations)
+        return total
+
+    return step
+
+
+def find_map(found) -> tf.Tensor:
+    """The map among a network's outputs: (batch, height, width)."""
+    found = found["map"] if isinstance(found, dict) else found
+    return found[..., 0] if found.shape.rank == 4 else found
+
+
+def find_presence(found) -> tf.Tensor | None:
+    """How likely each image holds an object, float32 (batch,), where the network has that output."""
+    return found.get("presence") if isinstance(found, dict) else None

@@ -1,0 +1,146 @@
+"""Training: what was asked, whether a folder can go on with it, and the run."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import json
+import os
+import platform
+import re
+from pathlib import Path
+
+import tensorflow as tf
+
+from ...competition import conventions
+from ...errors import KitError
+from ...machine.checks import find_hours
+from ...models.checkpoint import list_states
+from ...presets import RECIPES
+from ...records.index import open_index
+from ...records.manifest import Records, open_records
+from ...settings import CHANGEABLE, TrainSettings, choose_training
+from ...system.files import write_json, write_text
+from ...system.locks import clear, hold
+from ..failures import explained
+from ..network.precision import choose_precision, describe_precision
+from ..network.pretrained import find_weights
+from .run import Run
+from .stop import Stop
+
+# Names of temporary files that a kill may leave.
+LEFT = re.compile(r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*")
+OWN = ("loss", "augment", "schedule")  # settings that may be the caller's own functions
+
+
+@explained
+def train(records, out, *, model=None, **settings) -> list[dict]:
+    """Trains a U-Net on all folds of `records` but one, into the folder `out`; returns the rows of history.csv.
+
+    Again, with the same arguments: goes on where the training was stopped, by whatever. Keyword arguments are the fields of
+    TrainSettings; `preset` names a recipe of kit.presets, those given beside it win. Your own: model, a keras.Model or a function that
+    makes one, which eats uint8 (batch, height, width, 3) and gives probabilities (batch, height, width); loss, a function (truth,
+    probabilities) with one value a sample, or a list of such and names; augment, a function (image, mask, seed) -> (image, mask) of one
+    crop in the graph; schedule, a function (step, steps, epoch) -> share of the learning rate. Stops early, saved, at max_hours, Ctrl-C
+    and SIGTERM. Raises KitError for unusable input, for settings that are not those the training began with, and for a loss that is not
+    a number.
+    """
+    own = {name: settings[name] for name in OWN if _is_own(settings.get(name))}
+    chosen, weights = check_settings(out, model=model, **settings)
+    hours = find_hours() if chosen.max_hours is None else chosen.max_hours
+    stop = Stop(hours)
+    source, out = open_records(records), Path(out)
+    folds, holdout = _split(source, chosen.fold)
+    shape = source.competition.shape if source.competition.height else None
+    if chosen.crop and shape and chosen.crop > min(shape):
+        raise KitError(f"--crop {chosen.crop}: the images are only {shape[0]} x {shape[1]} px")
+    if chosen.crop and chosen.crop % (chosen.scale * chosen.output):
+        raise KitError(f"--crop {chosen.crop}: give a multiple of {chosen.scale * chosen.output} px, by which the network's map is smaller")
+    index = open_index(source, folds)
+    if not chosen.crop and chosen.scale * chosen.output > 1 and index.size is None:
+        raise KitError("--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1")
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())):
+        raise KitError(f"{out}: exists already and is no model folder; remove it or choose another folder for the model")
+    if hours is not None and chosen.max_hours is None:
+        print(f"kit train: stops, saved, in {hours:.1f} hours, before Kaggle ends this session; --max-hours gives another limit")
+    if words := describe_precision(chosen.mixed):
+        print(f"kit train: {words}")
+    chosen = dataclasses.replace(chosen, mixed=choose_precision(chosen.mixed))  # so that another machine does not go on in another one
+    config = {
+        "records": str(source.folder.resolve()),
+        "records_sha256": source.sha256,
+        "competition": source.manifest["competition"],
+        "own": {name: _name(value) for name, value in {"model": model, **own}.items() if value is not None},
+        **dataclasses.asdict(chosen),
+    }
+    _compare(out, config)
+    run = Run(chosen, own, model, weights, index, open_index(source, holdout) if holdout else None, out, source)
+    with hold(out, "kit train"), stop:
+        for folder in (out, out / "state"):
+            clear(folder, LEFT)
+        write_json(out / "config.json", config)
+        write_text(out / "environment.txt", describe_environment(run.strategy, chosen.mixed))
+        return run.go(stop)
+
+
+def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str | None]:
+    """The settings of a training into `out`, and the path of its encoder's weights, None where it begins without or goes on.
+
+    Arguments are those of `train`. It reads no data, so that a notebook asks before it packs. KitError for settings that are none, and for
+    weights that are nowhere.
+    """
+    chosen = choose_training(**{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)})
+    begun = model is not None or list_states(Path(out) / "state")  # a state holds the encoder's weights too
+    return chosen, None if begun else find_weights(chosen.encoder_weights, chosen.encoder)
+
+
+def _is_own(value) -> bool:
+    return callable(value) or (isinstance(value, list | tuple) and any(callable(part) for part in value))
+
+
+def _name(value) -> str:
+    if isinstance(value, list | tuple):
+        return ",".join(map(_name, value))
+    return value if isinstance(value, str) else getattr(value, "__qualname__", None) or getattr(value, "name", None) or type(value).__name__
+
+
+def _compare(out: Path, config: dict) -> None:
+    """KitError where a training began in `out` with other settings."""
+    if not (out / "config.json").is_file():
+        return
+    former = conventions.read_json(out / "config.json", "the settings of a training")
+    config, recipe = json.loads(json.dumps([config, RECIPES.get(config["preset"] or "", {})]))
+    for name, value in config.items():
+        if name in (*CHANGEABLE, "records", "preset") or former.get(name) == value:
+            continue
+        if name == "records_sha256":
+            raise KitError(f"{out}: was trained on other records than {config['records']}; choose another folder for the model")
+        option = "your own" if name == "own" else f"--{name.replace('_', '-')}"
+        by = f" by --preset {config['preset']}" if name in recipe and recipe[name] == value else ""
+        may = ", ".join(f"--{part.replace('_', '-')}" for part in CHANGEABLE)
+        raise KitError(
+            f"{out}: its training began with {option} {former.get(name)}, now it is {value}{by}; only {may} may change; "
+            f"choose another folder, perhaps with --start-from {out}"
+        )
+
+
+def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
+    """Folds to train on and to hold out."""
+    if fold is None:
+        return source.folds, []
+    if fold not in source.folds:
+        raise KitError(f"--fold {fold}: {source.folder} has folds {', '.join(map(str, source.folds))}")
+    if source.folds == [fold]:
+        raise KitError(f"--fold {fold}: {source.folder} has no other fold to train on")
+    return [number for number in source.folds if number != fold], [fold]
+
+
+def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) -> str:
+    """Versions, threads, devices and arithmetic that the bytes of a training depend on."""
+    names = ("tensorflow", "keras", "segmentation-models", "tensorflow-datasets", "numpy", "numba", "pandas", "scikit-image")
+    lines = [f"{name} {importlib.metadata.version(name)}" for name in names]
+    lines.append(f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
+    lines.append(f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1")
+    lines.append(f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset')}")
+    lines.append(f"gpus {len(tf.config.list_physical_devices('GPU'))}, replicas {strategy.num_replicas_in_sync}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,1 @@
+"""Threshold and cuts from the maps of a holdout."""

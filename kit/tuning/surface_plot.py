@@ -1,0 +1,88 @@
+"""What tuning searched, as a picture: F2 over the cuts, the chosen point, and what each option is worth."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import rcParams
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from ..plots.contact_sheet import PREDICTION, TRUTH
+from ..system.files import replacing
+from .search import AREAS, CONFIDENCES, LEVELS, SIZES
+
+SIZE = (16, 4.8)  # inches
+LARGE, SMALL = (np.array([LEVELS.index(size[place]) for size in SIZES]) for place in (0, 1))
+
+
+def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path) -> None:
+    """PNG of `paint_surface`."""
+    figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
+    paint_surface(figure, surface, point, fields)
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", metadata={"Software": None})
+
+
+def paint_surface(figure: Figure, surface: np.ndarray, point: tuple[int, ...], fields: dict) -> None:
+    """Two tables of the re-weighted F2, each cell the best over all other cuts, the chosen point framed; and the options side by side.
+
+    surface, point: of kit.tuning.tuning.Tuning; fields: of tuning.json.
+    """
+    first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
+    levels = np.stack([surface[level == LARGE].max(axis=(0, 1, 3, 4, 5)) for level in range(len(LEVELS))])
+    confidences = [f"{value:g}" for value in CONFIDENCES]
+    high = float(surface.max())
+    low = min(fields["f2_blank"], high - 0.01)  # what blank beats is all of one color
+    columns = ("least mean probability", confidences)
+    _draw_table(first, levels, low, high, (LARGE[point[0]], point[2]), ("threshold (of large components)", LEVELS), columns)
+    areas = np.stack([surface[level == SMALL].max(axis=(0, 2, 3, 4, 5)) for level in range(len(LEVELS))])
+    rows = ("threshold (of small components)", LEVELS)
+    _draw_table(second, areas, low, high, (SMALL[point[0]], point[1]), rows, ("least area, px", AREAS))
+    _draw_options(third, surface, fields)
+    share = f"{fields['empty_share']:.1%} empty images"
+    figure.suptitle(f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen", fontsize=11)
+
+
+def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows, columns) -> None:
+    axes.imshow(values, cmap="cividis", aspect="auto", vmin=low, vmax=high)
+    for row in range(values.shape[0]):
+        for column in range(values.shape[1]):
+            bright = values[row, column] > (low + high) / 2
+            text = f"{values[row, column]:.3f}".removeprefix("0")
+            axes.text(column, row, text, ha="center", va="center", fontsize=9, color="black" if bright else "white")
+    axes.add_patch(Rectangle((chosen[1] - 0.5, chosen[0] - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2.5))
+    axes.set_yticks(range(len(rows[1])), rows[1])
+    axes.set_xticks(range(len(columns[1])), columns[1])
+    axes.set_ylabel(rows[0])
+    axes.set_xlabel(columns[0])
+
+
+def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
+    """The best point of the surface, the best without each option, threshold 128 alone and blank."""
+    names = {"size": "one threshold", "hysteresis": "no least peak", "rectangles": "no rectangles", "gate": "no gate"}
+    cut = {
+        "size": surface[[place for place, size in enumerate(SIZES) if size[2] == 0]],
+        "hysteresis": surface[:, :, :, :1],
+        "rectangles": surface[:, :, :, :, :1],
+        "gate": surface[..., :1],
+    }
+    rows = [("best of all", float(surface.max()))]
+    rows += [(names[name], float(cut[name].max())) for name in fields["options"]]
+    rows += [("threshold 128 alone", fields["f2_plain"])]
+    places = range(len(rows), 0, -1)
+    nested, low, high = fields.get("f2_tuned", fields["f2"]), fields["f2_low"], fields["f2_high"]
+    left = min(fields["f2_blank"], nested, low, *(value for _, value in rows[:-1])) - 0.01
+    axes.set_xlim(left, max(fields["f2_blank"], nested, high, *(value for _, value in rows)) + 0.01)
+    for place, (_, value) in zip(places, rows):
+        axes.plot([value], [place], "o", color=rcParams["text.color"], label="on the images that chose" if place == 1 else None)
+        text, at = (f"{value:.3f}", value) if value >= left else (f"\N{LEFTWARDS ARROW} {value:.3f}", left)
+        axes.annotate(text, (at, place), xytext=(0, 7), textcoords="offset points", ha="center" if at == value else "left", fontsize=9)
+    axes.axvline(fields["f2_blank"], color=TRUTH, linewidth=2, label=f"blank {fields['f2_blank']:.3f}")
+    if not fields["blank"]:
+        axes.axvspan(low, high, color=PREDICTION, alpha=0.25, label="95% interval of the figure")
+    axes.axvline(nested, color=PREDICTION, linewidth=2, label=f"the figure: chosen and scored apart {nested:.3f}")
+    axes.set_yticks(places, [name for name, _ in rows])
+    axes.set_ylim(0.4, len(rows) + 0.8)
+    axes.set_xlabel("object F2")
+    axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.4, -0.12), ncols=2)
+    axes.grid(axis="x", alpha=0.3)

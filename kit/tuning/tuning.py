@@ -1,0 +1,306 @@
+"""Threshold and cuts chosen from maps and truth for the re-weighted object F2, and how far to trust the figure."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from ..competition import csv_masks
+from ..competition.conventions import AIRBUS, Competition
+from ..errors import KitError
+from ..masks import table
+from ..masks.table import Masks
+from ..objects.extraction import Cuts, describe_cuts, find_objects
+from ..objects.map_files import PRESENCE, find_map, read_map, read_presence
+from ..records import folds
+from ..scoring.bootstrap import interval
+from ..scoring.counts import count
+from ..scoring.scores import f2
+from ..settings import OPTIONS, TuneSettings
+from ..system.files import check_target, write_json
+from . import surface_plot as surface
+from .calibration import calibrate
+from .candidates import Candidates, find_candidates
+from .search import GATES, PLAIN, SIZES, place_gate, read_point, score_point, search, weigh
+
+PARTS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
+# Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
+NEAR, NOTHING = 0.5, 0.001
+# The coordinates of a point along which a median makes sense: a size is three numbers, and each axis ascends.
+STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
+# For each of OPTIONS the axis of the grid, and how many of its values do without the option.
+WITHOUT = {"size": (0, sum(area == 0 for _, _, area in SIZES)), "hysteresis": (3, 1), "rectangles": (4, 1), "gate": (5, 1)}
+
+
+@dataclass(frozen=True, eq=False)
+class Holdout:
+    """What is tuned on: a table of candidates, and the images that they come from."""
+
+    candidates: Candidates
+    objects: np.ndarray  # int64 (images,): objects in the truth
+    presence: np.ndarray | None  # float64 (images,): what the network says of each image
+    empty_share: float
+
+    @cached_property
+    def empty(self) -> np.ndarray:
+        """bool (images,): no object in the truth."""
+        return self.objects == 0
+
+    def weights(self, chosen: np.ndarray) -> np.ndarray:
+        """See `weigh`; chosen: bool (images,)."""
+        return weigh(self.empty, chosen, self.empty_share)
+
+    def line(self, chosen: np.ndarray) -> tuple[float, float, float]:
+        """Slope, offset and odds for `place_gate`, from the images of `chosen`; zeros where no gate can be placed."""
+        held = float((~self.empty[chosen]).mean())
+        if self.presence is None or not 0 < held < 1 or not 0 < self.empty_share < 1:
+            return 0.0, 0.0, 0.0
+        odds = (1 - self.empty_share) / self.empty_share * (1 - held) / held
+        return *calibrate(self.presence[chosen], ~self.empty[chosen]), odds
+
+    def score(self, cuts: Cuts) -> np.ndarray:
+        """F2 of every image, float64 (images,)."""
+        return score_point(self.candidates, self.objects, self.presence, cuts)
+
+    def read(self, point, chosen: np.ndarray) -> Cuts:
+        """The cuts at a point of the grid, with the gate as the images of `chosen` place it."""
+        cuts = read_point(point)
+        if GATES[point[5]] == 0:
+            return cuts
+        weights = self.weights(chosen) * ~self.empty
+        ships = float(weights @ self.score(cuts)) / max(float(weights.sum()), 1e-12)
+        gate = place_gate(ships, GATES[point[5]], *self.line(chosen))
+        return Cuts(blank=True) if gate > 1 else dataclasses.replace(cuts, min_presence=gate)
+
+
+@dataclass(frozen=True, eq=False)
+class Tuning:
+    """What tuning finds."""
+
+    fields: dict  # of tuning.json
+    prediction: Masks  # every image by cuts that were chosen without its part of the scenes, also where blank scores more
+    surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at every point
+    point: tuple[int, ...]  # the chosen one
+    cuts: list[Cuts]  # of every image, chosen without its part of the scenes
+
+
+def tune_maps(
+    read: Callable[[int], np.ndarray], truth: Masks, scenes: np.ndarray, presence: np.ndarray | None, settings: TuneSettings
+) -> Tuning:
+    """Cuts chosen on all images, and a figure of cuts chosen on four parts of the scenes and scored on the fifth, in turn.
+
+    read: the uint8 map (height, width) of the image at a position of `truth`; scenes: int64 (images,), -1 unknown; presence: float
+    (images,), the probability that each image holds an object, None where the network does not say. The search looks at the components of
+    the maps; the figure comes from the masks that `find_objects` makes, as a prediction would. Where it is not above
+    blank's, the cuts are blank. Raises KitError where all images are of one scene, where none holds an object, where none is empty
+    although empty ones shall count, and for the gate without presence.
+    """
+    if presence is None and "gate" in settings.options:
+        way = "train with --presence, or put presence.csv beside maps made elsewhere"
+        raise KitError(f"--options gate: nothing says how likely an image holds an object; {way}")
+    objects = table.count_objects(truth)
+    if not objects.any():
+        raise KitError("no image of the holdout holds an object; there is nothing to choose by")
+    if settings.empty_share and objects.all():
+        way = "give some, or choose for images with objects alone: --empty-share 0"
+        raise KitError(f"no image of the holdout is empty, so F2 at {settings.empty_share:.1%} empty images cannot be known; {way}")
+    presence = None if presence is None else np.asarray(presence, float)
+    holdout = Holdout(find_candidates(read, truth), objects, presence, settings.empty_share)
+    part = split_scenes(scenes, holdout.objects, settings.seed)
+    everything = np.ones(len(truth), bool)
+    chosen = [everything, *(part != number for number in range(part.max() + 1))]
+    grid = search(
+        holdout.candidates,
+        holdout.objects,
+        presence,
+        np.array([holdout.weights(images) for images in chosen]),
+        np.array([holdout.line(images) for images in chosen]),
+    )
+    limit_options(grid, settings.options)
+    points = [choose(holdout, grid[..., place], images) for place, images in enumerate(chosen)]
+    cuts = [holdout.read(point, images) for point, images in zip(points, chosen)]
+    each = [cuts[1 + number] for number in part]
+    prediction = find_each(read, truth, presence, each)
+    values, weights = f2(count(truth, prediction)), holdout.weights(everything)
+    low, high = interval(
+        values,
+        folds.group(scenes),
+        empty=holdout.empty,
+        empty_share=settings.empty_share if holdout.empty.any() else None,
+        seed=settings.seed,
+    )
+    blank = float(weights @ holdout.empty)
+    found = {
+        "f2": float(weights @ values),
+        "f2_low": low,
+        "f2_high": high,
+        "f2_plain": float(weights @ holdout.score(Cuts())),
+        "f2_blank": blank,
+    }
+    best = cuts[0]
+    if found["f2"] <= blank or best.blank:
+        best = Cuts(blank=True)
+        found |= {"f2_tuned": found["f2"], "f2": blank, "f2_low": blank, "f2_high": blank}
+    about = {"empty_share": settings.empty_share, **found, "images": len(truth), "options": list(settings.options)}
+    about["seed"] = settings.seed
+    return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0], each)
+
+
+def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings) -> Tuning:
+    """Tunes on maps made elsewhere and writes `out` (tuning.json's fields) and, beside it, a picture of the surface as PNG.
+
+    maps: a folder with {ImageId}.png or {ImageId}.npy (see map_files.read_map), and presence.csv where an image's probability to hold an
+    object is known; truth: a CSV, of whose images those with a map count; scenes: a CSV with columns ImageId and scene, such as folds.csv
+    of the records, None: each image counts as a scene of its own. Keyword arguments are fields of TuneSettings. KitError: a missing or
+    damaged file.
+    """
+    chosen, maps, out = TuneSettings(**settings), Path(maps), Path(out)
+    check_competition(competition)
+    if chosen.tta != 1 or chosen.scale != 1:
+        raise KitError("--tta and --scale are for models; maps made elsewhere are what they are")
+    for target in (out, out.with_suffix(".png")):
+        check_target(target)
+        if str(target) in (str(truth), str(scenes)) or out.suffix == ".png":
+            raise KitError(f"{target}: the cuts are written as JSON, and a picture beside them as PNG; choose another name")
+    if not maps.is_dir():
+        raise KitError(f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id")
+    listed = csv_masks.read_ids(truth, competition)
+    there = {path.stem for path in maps.iterdir() if path.suffix in (".png", ".npy")} if competition.absent_is_empty else set()
+    absent = sorted(there - set(listed))
+    ids = [name for name in (*listed, *absent) if find_map(maps, name)]
+    if not ids:
+        raise KitError(f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png")
+    if competition.height is None:
+        competition = competition.with_shape(read_map(maps, ids[0]).shape)
+    real = table.concatenate([csv_masks.read_csv(truth, competition), table.blank(absent, competition.shape)])
+    real = table.select_ids(real, ids)
+    given = read_presence(maps)
+    lacking = next((name for name in ids if name not in given), None)
+    if (maps / PRESENCE).exists() and lacking is not None:
+        raise KitError(f"{maps / PRESENCE}: says nothing of {lacking}; give all images or none")
+    scene = {} if scenes is None else _read_scenes(scenes)
+    lacking = next((name for name in ids if name not in scene), None)
+    if scenes is not None and lacking is not None:
+        raise KitError(f"{scenes}: has no row for {lacking}, which has a map")
+    of = "every image is taken for a scene of its own" if scenes is None else f"scenes of {Path(scenes).name}"
+    print(f"kit tune: {len(ids)} images with a map; {of}")
+    tuned = tune_maps(
+        lambda image: read_map(maps, ids[image], real.shapes[image]),
+        real,
+        np.array([scene.get(name, -1) for name in ids], np.int64),
+        np.array([given[name] for name in ids]) if given else None,
+        chosen,
+    )
+    write_tuning(tuned, out)
+    return tuned
+
+
+def check_competition(competition: Competition) -> None:
+    """KitError where a row of the truth is not one object, which is what the cuts are chosen by."""
+    if competition.row != "object" or competition.label_column or competition.label_separator:
+        raise KitError(f"competition {competition.name}: cuts are chosen for the F2 of objects without labels, one a row")
+
+
+def write_tuning(tuned: Tuning, path: Path) -> None:
+    """The fields as JSON, and the surface as PNG beside it."""
+    surface.draw_surface(tuned.surface, tuned.point, tuned.fields, path.with_suffix(".png"))
+    write_json(path, tuned.fields)
+
+
+def _read_scenes(path) -> dict[str, int]:
+    """Scene by image id, from a CSV with columns ImageId and scene; a scene is any text, -1 or empty: a scene of its own."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            lines = csv.DictReader(file, strict=True)
+            if not {"ImageId", "scene"} <= set(lines.fieldnames or ()):
+                raise KitError(f"{path}: has no columns ImageId and scene; folds.csv of the records has them")
+            pairs = [(line["ImageId"], line["scene"] or "-1") for line in lines]
+    except FileNotFoundError:
+        raise KitError(f"{path}: no such file") from None
+    except (OSError, ValueError, csv.Error) as error:
+        raise KitError(f"{path}: cannot be read: {error}") from None
+    texts = dict(pairs)
+    if len(texts) < len(pairs):
+        twice = next(name for (name, _), (other, _) in itertools.pairwise(sorted(pairs)) if name == other)
+        raise KitError(f"{path}: names the scene of {twice} twice")
+    numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
+    return {name: numbers[text] for name, text in texts.items()}
+
+
+def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
+    """Every image of `truth` by its own cuts."""
+    given = [None] * len(truth) if presence is None else [[value] for value in presence]
+    names = [[name] for name in truth.ids]
+    return table.concatenate([find_objects(names[k], [read(k)], cuts[k], presence=given[k]) for k in range(len(truth))])
+
+
+def limit_options(surface: np.ndarray, options) -> None:
+    """Leaves of a surface (search.SHAPE, selections) the points that do without the OPTIONS that are not among `options`; in place."""
+    for name in set(OPTIONS) - set(options):
+        axis, without = WITHOUT[name]
+        surface[(slice(None),) * axis + (slice(without, None),)] = -np.inf
+
+
+def choose(holdout: Holdout, surface: np.ndarray, chosen: np.ndarray) -> tuple[int, ...]:
+    """The point in the middle of the plateau: of all points that are as good as the best the one closest to their median.
+
+    surface: float32 search.SHAPE, from the images of `chosen` (bool (images,)). As good: below the best by less than NEAR standard errors
+    of the difference between the best and the one without cuts, so the less data the broader; or by less than NOTHING.
+    """
+    best = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    weights = holdout.weights(chosen)
+    difference = holdout.score(holdout.read(best, chosen)) - holdout.score(Cuts())
+    error = sum(
+        float((weights[kind] ** 2 * (difference[kind] - difference[kind].mean()) ** 2).sum())
+        for kind in (chosen & holdout.empty, chosen & ~holdout.empty)
+        if kind.any()
+    )
+    near = np.argwhere(surface >= surface[best] - max(NEAR * np.sqrt(error), NOTHING))
+    if surface[PLAIN] >= surface[best]:
+        return PLAIN  # of equals, the one without cuts
+    steps = np.stack([*(values[near[:, 0]] for values in STEPS), *near[:, 1:].T], axis=1)
+    distance = np.abs(steps - np.median(steps, axis=0)).sum(axis=1)
+    closest = near[np.lexsort((-surface[tuple(near.T)], distance))[0]]
+    return tuple(int(place) for place in closest)
+
+
+def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, parts: int = PARTS) -> np.ndarray:
+    """The part of the scenes that each image lies in, int64 (images,); parts are alike in images with objects.
+
+    counts: objects of each image. Scenes of like content are drawn together, one for each part; there are fewer parts where there are
+    fewer scenes. Raises KitError where there is only one scene.
+    """
+    groups = folds.group(scenes)
+    number = groups.max(initial=-1) + 1
+    if number < 2:
+        raise KitError("the holdout has a single scene; tuning needs two, to choose on one and score on the other")
+    rng, parts = np.random.default_rng(seed), min(parts, number)
+    held, size = np.bincount(groups, np.asarray(counts) > 0), np.bincount(groups)
+    order = np.lexsort((rng.random(number), size, held))
+    part = np.concatenate([rng.permutation(parts) for _ in range(-(-number // parts))])[:number]
+    scene_part = np.empty(number, np.int64)
+    scene_part[order] = part
+    return np.unique(scene_part, return_inverse=True)[1][groups]
+
+
+def describe(result: dict) -> str:
+    """tuning.json in three lines for people."""
+    cuts = Cuts(**{field.name: result[field.name] for field in dataclasses.fields(Cuts)})
+    lines = [describe_cuts(cuts)]
+    share = f"{result['empty_share']:.1%} empty images"
+    if cuts.blank:
+        lines.append(f"object F2 at {share}: the best cuts reach {result['f2_tuned']:.3f}, blank {result['f2_blank']:.3f}")
+    else:
+        lines.append(
+            f"object F2 at {share}: {result['f2']:.3f} (95% interval {result['f2_low']:.3f} to {result['f2_high']:.3f}; cuts chosen on "
+            "some scenes, scored on the others)"
+        )
+    lines.append(f"threshold 128 alone {result['f2_plain']:.3f}, blank submission {result['f2_blank']:.3f}")
+    return "\n".join(lines)

@@ -1,0 +1,132 @@
+"""`kit check` alone: each thing that may be wrong has a verdict and a remedy."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from kit.cli import main
+from kit.competition.conventions import AIRBUS
+from kit.machine import checks
+from kit.machine.checks import FINE, NOTE, WRONG
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.tensorflow
+def test_this_machine_runs_the_kit(capsys):
+    assert main(["check"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for word in (
+        "Python",
+        "numpy",
+        "tensorflow",
+        "GPU",
+        "half precision",
+        "weights of resnet34",
+        "disk",
+        "memory",
+        "cores",
+        "data",
+        "numba's cache",
+    ):
+        assert any(re.match(rf"({FINE}|{NOTE}) +{word}", line) for line in lines), word
+
+
+def test_oldest_versions_are_those_of_the_package():
+    stated = dict(re.findall(r"^    ([\w-]+)>=([\d.]+)$", (ROOT / "setup.cfg").read_text(), re.M))
+    for name, (oldest, _) in (checks.CORE | checks.TRAIN).items():
+        assert stated[name] == oldest
+
+
+@pytest.mark.parametrize(
+    ("version", "verdict", "words"),
+    [
+        ("1.9.3", WRONG, "needs 2.0 or newer: pip install 'numpy>=2.0'"),
+        ("2.0.0rc1", FINE, ""),
+        ("2.4.99", FINE, ""),
+        ("2.10.0", NOTE, "newer than 2.4"),
+        (None, WRONG, "pip install 'numpy>=2.0'"),
+    ],
+)
+def test_versions_are_compared_as_numbers(monkeypatch, version, verdict, words):
+    def find(name):
+        if version is None:
+            raise checks.importlib.metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(checks.importlib.metadata, "version", find)
+    found = checks.check_package("numpy", "2.0", "2.4", WRONG)
+    assert found.verdict == verdict and words in str(found)
+
+
+@pytest.mark.parametrize(("version", "verdict"), [((3, 10), WRONG), ((3, 11), FINE), ((3, 13), FINE), ((3, 14), NOTE)])
+def test_pythons(version, verdict):
+    assert checks.check_python(version).verdict == verdict
+
+
+@pytest.mark.tensorflow
+def test_a_missing_package_is_wrong_only_where_the_core_needs_it(monkeypatch, capsys):
+    monkeypatch.setattr(checks, "TRAIN", {"no-such-package": ("1", "2")})
+    assert main(["check"]) == 0 and "no-such-package is missing, without which nothing is trained" in capsys.readouterr().out
+    monkeypatch.setattr(checks, "CORE", {"no-such-package": ("1", "2")})
+    assert main(["check"]) == 1
+
+
+@pytest.mark.tensorflow
+def test_a_package_that_is_there_and_cannot_be_loaded_is_a_finding_among_others(monkeypatch, capsys):
+    for name, words in (
+        ("numba", "numba cannot be loaded"),
+        ("efficientnet.model", "what trains cannot be loaded"),
+        ("tensorflow_datasets.core", "what trains"),
+    ):
+        with monkeypatch.context() as change:
+            change.setitem(checks.sys.modules, name, None)  # import raises
+            change.delitem(checks.sys.modules, "kit.tf.devices", raising=False)
+            assert main(["check"]) == 1
+        out = capsys.readouterr().out
+        assert words in out and "cores: " in out
+
+
+def test_a_full_disk_and_one_that_cannot_be_written(tmp_path, monkeypatch):
+    assert checks.check_disk(tmp_path / "none").verdict == WRONG
+    monkeypatch.setattr(checks, "ROOM", 1e18)
+    assert checks.check_disk(tmp_path).verdict == NOTE
+    monkeypatch.setattr(checks, "LEAST", 1e18)
+    assert checks.check_disk(tmp_path).verdict == WRONG
+    monkeypatch.undo()
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert checks.check_disk(tmp_path).verdict == WRONG
+
+
+def test_attached_data_are_found_and_missing_ones_named(tmp_path):
+    assert checks.check_data(tmp_path / "none", AIRBUS).verdict == FINE
+    assert checks.check_data(tmp_path, AIRBUS).verdict == NOTE and "attach" in str(checks.check_data(tmp_path, AIRBUS))
+    folder = tmp_path / "competitions" / AIRBUS.kaggle
+    folder.mkdir(parents=True)
+    (folder / AIRBUS.truth_csv).touch()
+    assert str(folder) in str(checks.check_data(tmp_path, AIRBUS))
+
+
+def test_a_session_on_kaggle_has_hours_left(tmp_path):
+    assert checks.find_hours(tmp_path / "none") is None
+    assert checks.find_hours(tmp_path, tmp_path) == 11.5  # nothing tells
+    (tmp_path / "uptime").write_text("100000.0 3.2\n")
+
+    def begin(process, age):
+        stat = ["S", *["0"] * 18, str(int((1e5 - 3600 * age) * os.sysconf("SC_CLK_TCK"))), "0"]
+        (tmp_path / process).mkdir(exist_ok=True)
+        (tmp_path / process / "stat").write_text(f"1 (a (b) c) {' '.join(stat)}\n")
+
+    begin("self", 0.75)
+    for age, hours in ((1, 10.5), (11.45, 0.05), (11.8, 0.0), (20, 10.75)):  # the last is no session's first process
+        begin("1", age)
+        assert checks.find_hours(tmp_path, tmp_path) == pytest.approx(hours, abs=0.01)
+    (tmp_path / "1" / "stat").write_text("nonsense")
+    assert checks.find_hours(tmp_path, tmp_path) == pytest.approx(10.75, abs=0.01)
+
+
+def test_options_that_would_be_passed_over_are_refused(capsys):
+    for option in (["--repair"], ["--source", "x"], ["--shape", "9x9"]):
+        assert main(["check", *option]) == 2 and "kit check alone looks at the machine" in capsys.readouterr().err

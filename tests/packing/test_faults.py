@@ -1,0 +1,279 @@
+"""Kills and full disks: nothing that happens makes a wrong data set look right, and the same command goes on to the same bytes."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from kit.errors import KitError
+from kit.practice.folder import write_practice
+from kit.records import manifest as rules
+from kit.records.manifest import METADATA, find_damage
+from tests.deaths import Death, plan_death
+from tests.forks import Child, finish, run_kit, run_kit_within
+
+pytestmark = pytest.mark.dear
+
+OPTIONS = ("--folds", "3", "--shard-mb", "1")  # seven shards
+
+
+@pytest.fixture(scope="session")
+def competition(once):
+    def make(folder):
+        write_practice(folder / "competition", images=80, test_images=1, empty_share=0.5, seed=9)
+
+    return once("faults", make) / "competition"
+
+
+@pytest.fixture(scope="session")
+def undisturbed(competition, once):
+    """The finished folder."""
+
+    def make(folder):
+        assert start(competition, folder / "records").wait() == 0
+
+    return once("packed", make) / "records"
+
+
+def pack_and_die(death, *arguments) -> None:
+    """In a child."""
+    plan_death(death)
+    run_kit("pack", *arguments)
+
+
+def start(competition, out, *options, death=None) -> Child:
+    return Child(pack_and_die, death, competition, out, *(options or OPTIONS))
+
+
+def list_parents() -> dict[int, int]:
+    """Parent of each process that is no zombie, from /proc."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = path.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            parents[int(path.parent.name)] = int(fields[1])
+    return parents
+
+
+def living(pids: list[int]) -> set[int]:
+    return set(pids) & set(list_parents())
+
+
+def list_children(pid: int) -> list[int]:
+    """Living descendants of a process."""
+    parents = list_parents()
+    found, todo = [], [pid]
+    while todo:
+        todo = [child for child, parent in parents.items() if parent in todo]
+        found += todo
+    return found
+
+
+def list_workers(pid: int) -> list[int]:
+    """The spawned workers among them."""
+    found = []
+    for child in list_children(pid):
+        with contextlib.suppress(OSError):
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes():
+                found.append(child)
+    return found
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.name in (*METADATA, "folds.csv", "plan.json") or "tfrecord" in path.name
+    }
+
+
+def claims(folder: Path) -> None:
+    """Whatever is there is true: a shard in the manifest has its SHA-256, and the metadata are there only when every shard is."""
+    if (folder / "manifest.json").exists():
+        manifest = rules.read_manifest(folder)
+        assert rules.compare(folder, manifest["shards"]) == {}
+        if (folder / "dataset_info.json").exists():
+            assert len(manifest["shards"]) == manifest["planned"]
+    else:
+        assert not (folder / "dataset_info.json").exists()
+
+
+def wait_for_the_end_of(children: list[int]) -> None:
+    limit = time.monotonic() + 20
+    while (left := living(children)) and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert not left, "a worker outlived its parent"
+
+
+@pytest.mark.parametrize("sign", [rules.CACHE, "manifest.json"])
+def test_workers_die_with_their_parent(competition, tmp_path, sign):
+    """Killed while it inspects, and while it writes."""
+    process = start(competition, tmp_path / "records")
+    workers: list[int] = []
+    while process.poll() is None and not (workers and (tmp_path / "records" / sign).exists()):
+        workers = list_workers(process.pid)
+    process.kill()
+    process.wait()
+    assert workers
+    wait_for_the_end_of(workers)
+
+
+# In the order of the work, so that each run comes to its point: a file whose presence is waited for, or a call.
+PLANNED = [
+    f"{rules.CACHE}/findings.jsonl",
+    Death("fsync", False, "plan.json", torn=True),
+    Death("replace", False, "plan.json"),
+    Death("replace", True, "plan.json"),
+    Death("replace", False, "manifest.json", torn=True),
+    Death("fsync", True, "folds.csv"),
+    Death("replace", True, "folds.csv"),
+    ".*.tfrecord-*.tmp",  # a shard that a worker is at
+    Death("replace", False, "manifest.json", 2),  # a shard is whole that it does not name yet
+    Death("replace", True, "manifest.json", 2),
+    Death("fsync", False, "manifest.json", 2, torn=True),
+    Death("replace", False, "features.json", torn=True),
+    Death("replace", True, "features.json"),
+    Death("fsync", False, "dataset_info.json"),
+    Death("replace", False, "dataset_info.json"),
+]
+
+
+def kill(process: Child) -> None:
+    """Kills it, with all that it left behind it."""
+    children = list_children(process.pid)
+    process.kill()
+    process.wait()
+    wait_for_the_end_of(children)
+
+
+def pack_until(death, competition, out, rng) -> bool:
+    """Whether the packing was killed before it came to its end: at a planned point, or, None, at a random moment."""
+    process = start(competition, out, death=death if isinstance(death, Death) else None)
+    if isinstance(death, str):
+        while process.poll() is None and not list(out.glob(death)):
+            time.sleep(0.001)
+        kill(process)
+    elif death is None:
+        while process.poll() is None and not list_workers(process.pid):
+            time.sleep(0.005)
+        delay = rng.uniform(0, 1.5)
+        print(f"killed {delay:.3f} s after its workers began")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(delay)
+        kill(process)
+    status = process.wait()
+    assert status == -signal.SIGKILL or (death is None and status == 0), (death, process.communicate())
+    return status != 0
+
+
+def test_twenty_kills_at_planned_points_and_random_moments(competition, undisturbed, tmp_path):
+    rng, out, kills = random.Random(0), tmp_path / "records", 0
+    stages = set()
+    plans = iter(PLANNED)
+    while kills < 20:
+        death = next(plans, None)
+        if kills == len(PLANNED) and out.exists():
+            shutil.rmtree(out)  # random moments need work to fall into
+        if not pack_until(death, competition, out, rng):
+            assert contents(out) == contents(undisturbed)
+            shutil.rmtree(out)
+            continue
+        kills += 1
+        if out.exists():
+            claims(out)
+            if not (out / "dataset_info.json").exists():
+                with pytest.raises(KitError):
+                    rules.open_records(out)
+                assert not rules.is_records(out) or find_damage(out)
+            stages.add(tuple(name for name in (rules.CACHE, "plan.json", "manifest.json") if (out / name).exists()))
+    process = start(competition, out)
+    assert process.wait() == 0, process.communicate()
+    assert contents(out) == contents(undisturbed) and find_damage(out) == {} and not list(out.glob(".*"))
+    assert len(stages) >= 3, stages  # kills came while it inspected, planned and packed
+
+
+@pytest.mark.parametrize(
+    ("number", "sign"),
+    [(signal.SIGTERM, f"{rules.CACHE}/findings.jsonl"), (signal.SIGINT, "manifest.json"), (signal.SIGTERM, "*.tfrecord-*")],
+)
+def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed, tmp_path, number, sign):
+    out = tmp_path / "records"
+    process = start(competition, out)
+    while not list(out.glob(sign)) and process.poll() is None:
+        time.sleep(0.002)
+    children = list_children(process.pid)
+    process.send_signal(number)
+    output, errors = process.communicate()
+    wait_for_the_end_of(children)  # multiprocessing's resource tracker sees its parent's end a moment later
+    assert process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
+    assert start(competition, out).wait() == 0
+    assert contents(out) == contents(undisturbed)
+
+
+@pytest.fixture
+def little_disk(tmp_path):
+    """A mounted file system of 3 MB."""
+    path = tmp_path / "disk"
+    path.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(path)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
+    yield path
+    subprocess.run(["umount", "-l", str(path)], check=True)
+
+
+def test_too_little_space_is_said_before_anything_is_written(competition, little_disk):
+    process = start(competition, little_disk / "records")
+    _, errors = process.communicate()
+    assert process.returncode == 2 and len(errors.splitlines()) == 1 and "too little" in errors and "need up to" in errors
+    assert not list((little_disk / "records").glob("*tfrecord*"))
+
+
+def pack_with_free_space(*arguments) -> None:
+    """In a child, to which the disk seems to have a gigabyte free."""
+    real = shutil.disk_usage
+    shutil.disk_usage = lambda path: real(path)._replace(free=10**9)
+    run_kit("pack", *arguments)
+
+
+def test_a_disk_that_fills_up_in_the_middle(competition, undisturbed, little_disk, tmp_path):
+    """Free space shrinks after the check: the error names the folder, no shard counts as whole, and more space lets it go on."""
+    out = little_disk / "records"
+    status, _, errors = finish(pack_with_free_space, competition, out, *OPTIONS)
+    assert status == 2 and len(errors.splitlines()) == 1, errors
+    assert str(out) in errors and "is full; free some space and run the same command again" in errors
+    claims(out)
+    done = len(rules.read_manifest(out)["shards"])
+    assert 0 < done < rules.read_manifest(out)["planned"] and not (out / "dataset_info.json").exists()
+    assert not [path for path in out.iterdir() if path.name.startswith(".")]
+    subprocess.run(["mount", "-o", "remount,size=60m", str(little_disk)], check=True)
+    assert start(competition, out).wait() == 0
+    assert contents(out) == contents(undisturbed)
+
+
+def test_a_limit_on_file_sizes_is_a_full_disk_too(competition, tmp_path):
+    for limit, sign in ((400_000, rules.CACHE), (1_000_000, "manifest.json")):  # below the cache, and below a shard
+        out = tmp_path / str(limit)
+        status, _, errors = finish(run_kit_within, limit, "pack", competition, out, "--folds", "2")
+        assert status == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, errors
+        claims(out)
+        assert (out / sign).exists() and not list(out.glob("*tfrecord*")) and not list(out.glob(".*"))
+
+
+def test_a_worker_that_is_killed_is_an_error_in_one_line(competition, tmp_path):
+    process = start(competition, tmp_path / "records")
+    children: list[int] = []
+    while not children and process.poll() is None:
+        children = list_workers(process.pid)
+    os.kill(children[0], signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode == 2 and "a worker process was killed" in errors and len(errors.splitlines()) == 1, errors

@@ -1,0 +1,424 @@
+"""What is packed, what is left out, and that the same call goes on: same bytes, whatever came between."""
+
+import contextlib
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from kit.cli import main
+from kit.competition import csv_masks
+from kit.competition.conventions import AIRBUS, Competition, find_competition
+from kit.errors import KitError
+from kit.masks import dense
+from kit.packing import inspection, packing
+from kit.packing.packing import pack, repair
+from kit.packing.scenes import SceneSettings
+from kit.records.manifest import CACHE, find_damage, open_records, seal
+from kit.system.locks import claim
+
+pytestmark = pytest.mark.tensorflow
+
+TRUTH = AIRBUS.truth_csv
+
+
+@pytest.fixture
+def small(practice, tmp_path):
+    """A competition folder of the test's own."""
+    return shutil.copytree(practice, tmp_path / "competition")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Shards, metadata and folds.csv: what must be equal."""
+    names = ("folds.csv", "features.json", "dataset_info.json")
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name in names or ".tfrecord-" in path.name}
+
+
+def test_no_scene_is_on_two_folds(practice, records):
+    table = pd.read_csv(records / "folds.csv")
+    assert list(table.columns) == ["ImageId", "scene", "fold"] and list(table.ImageId) == sorted(table.ImageId)
+    assert (table.groupby("scene").fold.nunique() == 1).all() and set(table.fold) == {0, 1}
+    tiles = pd.read_csv(practice / "truth" / "tiles.csv").set_index("ImageId").loc[table.ImageId]
+    assert table.groupby("scene").ImageId.count().max() > 1
+    assert (pd.Series(tiles.scene.to_numpy()).groupby(table.scene).nunique() == 1).all()  # no group of two true scenes
+
+
+def test_scenes_come_from_pixels_not_from_the_truth(small, records, tmp_path, capsys):
+    shutil.rmtree(small / "truth")
+    manifest = pack(small, tmp_path / "records", folds=2)
+    assert contents(tmp_path / "records") == contents(records)
+    assert manifest["scenes"].pop("by") == "shared blocks" and SceneSettings(**manifest["scenes"]) == SceneSettings()
+    assert "scenes on two folds: 0" in manifest["table"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_a_zip_is_read_in_place_and_workers_change_no_byte(practice, records, tmp_path, method):
+    with zipfile.ZipFile(tmp_path / "all.zip", "w", method) as archive:
+        for path in sorted(practice.rglob("*"), reverse=True):
+            archive.write(path, path.relative_to(practice))
+    pack(tmp_path / "all.zip", tmp_path / "records", folds=2, workers=1 + 2 * (method == zipfile.ZIP_STORED))
+    assert contents(tmp_path / "records") == contents(records)
+    assert {path.name for path in tmp_path.iterdir()} == {"all.zip", "records"}
+
+
+def test_an_entry_that_was_made_to_do_harm_stops_the_packing(practice, tmp_path):
+    import struct
+
+    path = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(practice / TRUTH, TRUTH)
+        for image in (practice / "train_v2").iterdir():
+            archive.write(image, f"train_v2/{image.name}")
+    size = image.stat().st_size
+    path.write_bytes(path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", 100)))
+    with pytest.raises(KitError, match=f"entry 'train_v2/{image.name}' inflates past the 100 bytes"):
+        pack(path, tmp_path / "records", folds=2)
+
+
+SPOILS = {
+    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "is truncated, or more follows it: its 5000 bytes"),
+    "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
+    "PNG": (lambda path: Image.open(path).save(path, "PNG"), "is a PNG by its bytes"),
+    "gray": (lambda path: Image.open(path).convert("L").save(path), "its colors are L"),
+    "CMYK": (lambda path: Image.open(path).convert("CMYK").save(path), "its colors are CMYK"),
+    "size": (lambda path: Image.new("RGB", (700, 768)).save(path), "is 700 px wide and 768 high, its runs are for 768 x 768"),
+    "no file": (lambda path: path.unlink(), "the truth names it, the source lacks it"),
+    "no row": (lambda path: shutil.copy(path, path.with_name("stranger.jpg")), "the truth has no row for it"),
+}
+
+
+def test_every_kind_of_bad_image_is_left_out_and_listed(small, tmp_path):
+    paths = [path for path in sorted((small / "train_v2").iterdir()) if path.read_bytes().endswith(b"\xff\xd9")]
+    bad = {("stranger.jpg" if kind == "no row" else path.name): kind for (kind, path) in zip(SPOILS, paths)}
+    for name, (kind, path) in zip(bad, zip(SPOILS, paths)):
+        SPOILS[kind][0](path)
+        assert name == path.name or kind == "no row"
+    with pytest.raises(KitError, match=r"9 images are bad \(.*%\).*--max-bad"):
+        pack(small, tmp_path / "records", folds=2)
+    manifest = pack(small, tmp_path / "records", folds=2, max_bad=9)
+    reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
+    assert len(reasons) == 9
+    for name, kind in bad.items():
+        assert SPOILS[kind][1] in reasons[name] and name in (reasons[name] + name)
+    packed = set(pd.read_csv(tmp_path / "records" / "folds.csv").ImageId)
+    assert len(packed) == 16 and not packed & set(reasons)
+
+
+def test_a_share_of_bad_images_can_be_allowed(small, tmp_path):
+    for path in sorted((small / "train_v2").iterdir())[:6]:
+        path.write_bytes(path.read_bytes()[:5000])
+    with pytest.raises(KitError, match=r"[67] images are bad \(2[59]"):
+        pack(small, tmp_path / "records", folds=2)
+    assert len(pack(small, tmp_path / "records", folds=2, max_bad_share=0.5)["skipped"]) in (6, 7)
+
+
+def test_no_good_image_at_all_is_an_error(small, tmp_path):
+    for path in (small / "train_v2").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(KitError, match=r"no image can be packed; the first is \w+\.jpg: .*the file is empty"):
+        pack(small, tmp_path / "records", folds=2, max_bad=100)
+
+
+@pytest.mark.parametrize(("settings", "images"), [({"limit": 10}, (9, 10)), ({"per_count": 3}, None), ({"empty_share": 0.25}, None)])
+def test_a_part_is_packed(practice, tmp_path, settings, images):
+    manifest = pack(practice, tmp_path / "records", folds=2, **settings)
+    truth = csv_masks.read_csv(practice / TRUTH)
+    objects = dict(zip(truth.ids, np.diff(truth.objects)))
+    packed = [objects[name] for name in pd.read_csv(tmp_path / "records" / "folds.csv").ImageId]
+    assert len(packed) == sum(shard["count"] for shard in manifest["shards"]) and (images is None or len(packed) in images)
+    if "per_count" in settings:
+        assert np.bincount(packed).max() <= 3 < np.bincount(list(objects.values())).max()
+    if "empty_share" in settings:
+        assert 0.15 < np.mean(np.equal(packed, 0)) < 0.35
+
+
+def test_fit_fills_the_room_there_is_and_says_so(practice, tmp_path, monkeypatch, capsys):
+    real = shutil.disk_usage(tmp_path)
+    sizes = {path.name: path.stat().st_size for path in (practice / "train_v2").iterdir()}
+    free = int(0.8 * sum(sizes.values()))
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: real._replace(free=free))
+    with pytest.raises(KitError, match=r"23 images in 2 shards need up to .* MB, the disk of .* MB free, .* MB too little.*--fit"):
+        pack(practice, tmp_path / "all", folds=2)
+    manifest = pack(practice, tmp_path / "part", folds=2, fit=True, max_bad=6)
+    said = capsys.readouterr().out
+    truth = csv_masks.read_csv(practice / TRUTH)
+    ships = set(truth.ids[np.diff(truth.objects) > 0]) - {item["image"] for item in manifest["skipped"]}
+    packed = set(pd.read_csv(tmp_path / "part" / "folds.csv").ImageId)
+    assert ships < packed and len(packed) < 23 and f"--fit: {len(packed)} of 23 images fit on the disk" in said
+    assert sum(shard["bytes"] for shard in manifest["shards"]) < free
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: real)
+    before = contents(tmp_path / "part")
+    next((tmp_path / "part").glob("*fold1*")).unlink()
+    pack(practice, tmp_path / "part", folds=2, fit=True, max_bad=6)  # the room of the first time counts
+    assert contents(tmp_path / "part") == before
+    # Another session's disk, with nearly as much room: the same images.
+    free = int(1.02 * manifest["fit_bytes"] / (1 - packing.SPARE))
+    monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: real._replace(free=free))
+    pack(practice, tmp_path / "again", folds=2, fit=True, max_bad=6)
+    assert open_records(tmp_path / "again").manifest["fit_bytes"] == manifest["fit_bytes"]
+    assert open_records(tmp_path / "again").sha256 == open_records(tmp_path / "part").sha256
+
+
+def test_a_script_without_a_guard_can_pack(practice, tmp_path):
+    """A spawned worker runs the script that started it again; ours does not."""
+    import subprocess
+    import sys
+
+    script = tmp_path / "script.py"
+    script.write_text(f"import kit\nprint(kit.pack({str(practice)!r}, 'records', folds=2)['table'])\n")
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and done.stdout.count("scenes on two folds: 0") == 1, done.stderr
+
+
+def test_what_is_whole_is_kept_and_what_is_missing_made(practice, records, tmp_path, capsys):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    first = next(copy.glob("*fold1*"))
+    stamp = next(copy.glob("*fold0*")).stat().st_mtime_ns
+    first.unlink()
+    pack(practice, copy, folds=2)
+    assert contents(copy) == contents(records) and next(copy.glob("*fold0*")).stat().st_mtime_ns == stamp
+    assert "1 shards are there" in capsys.readouterr().out
+    again = {path: path.stat().st_mtime_ns for path in copy.iterdir()}
+    pack(practice, copy, folds=2)
+    assert {path: path.stat().st_mtime_ns for path in copy.iterdir()} == again  # nothing was touched
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"folds": 3}, "was begun with folds 2, now it is 3"),
+        ({"folds": 2, "seed": 1}, "seed 0, now it is 1"),
+        ({"folds": 2, "limit": 5}, "limit None"),
+    ],
+)
+def test_another_call_does_not_mix_with_the_first(practice, records, tmp_path, change, words):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    with pytest.raises(KitError, match=words):
+        pack(practice, copy, **change)
+    assert contents(copy) == contents(records)
+
+
+def test_another_truth_does_not_mix_with_the_first(small, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    text = (small / TRUTH).read_text()
+    (small / TRUTH).write_text(text + "\n")
+    with pytest.raises(KitError, match="from another truth CSV"):
+        pack(small, copy, folds=2)
+
+
+def test_an_image_that_changed_since_the_plan_is_an_error(small, tmp_path):
+    pack(small, tmp_path / "records", folds=2)
+    shard = next((tmp_path / "records").glob("*fold0*"))
+    name = pd.read_csv(tmp_path / "records" / "folds.csv").query("fold == 0").ImageId.iloc[0]
+    image = small / "train_v2" / name
+    image.write_bytes(image.read_bytes()[:-100] + bytes(98) + b"\xff\xd9")
+    shard.unlink()
+    with pytest.raises(KitError, match=f"{name}: has changed since it was inspected"):
+        pack(small, tmp_path / "records", folds=2)
+    assert not shard.exists() and not list((tmp_path / "records").glob(".*"))
+    assert not (tmp_path / "records" / "dataset_info.json").exists()  # it would say that all is there
+    with pytest.raises(KitError, match="was not finished: 1 of 2"):
+        open_records(tmp_path / "records")
+
+
+@pytest.mark.parametrize("name", ["thesis", "file", "other"])
+def test_a_folder_of_the_user_is_never_touched(practice, tmp_path, name):
+    for path in ("thesis/inspection/all.txt", "thesis/.draft.tmp", "file", "other/plan.json", "other/.draft.tmp"):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text("{}")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    with pytest.raises(KitError, match="holds no records|is damaged"):
+        pack(practice, tmp_path / name, folds=2)
+    assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_what_lies_beside_the_records_stays(practice, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    for name in (".draft.tmp", "my.tfrecord", "notes.txt", "runlength-fold7.tfrecord-00000-of-00001"):
+        (copy / name).write_text("mine")
+    (copy / "old-tfrecords").mkdir()
+    (copy / ".runlength-fold1.tfrecord-00000-of-00001.0123.tmp").write_text("left by a kill")
+    pack(practice, copy, folds=2)
+    left = {path.name for path in copy.iterdir()} - {path.name for path in records.iterdir()}
+    assert left == {".draft.tmp", "my.tfrecord", "notes.txt", "old-tfrecords"}
+    damage = find_damage(copy)
+    assert set(damage) == {"my.tfrecord", "old-tfrecords"} and all("move it away yourself" in text for text in damage.values())
+
+
+def test_a_mended_source_is_looked_at_again(practice, records, tmp_path):
+    """A zip's directory says the same of a damaged entry and of the whole one."""
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for image in sorted(practice.rglob("*")):
+            archive.write(image, image.relative_to(practice))
+    whole = path.read_bytes()
+    data = bytearray(whole)
+    for place in range(300_000, 1_300_000, 90_000):
+        data[place] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(KitError, match="images are bad .* the zip is damaged there"):
+        pack(path, tmp_path / "records", folds=2)
+    path.write_bytes(whole)
+    pack(path, tmp_path / "records", folds=2)
+    assert contents(tmp_path / "records") == contents(records)
+
+
+def test_kaggles_mounts_are_packed(practice, records, tmp_path, monkeypatch):
+    (tmp_path / "competitions").mkdir()
+    (tmp_path / "competitions" / AIRBUS.kaggle).symlink_to(practice)
+    monkeypatch.setattr(packing, "MOUNTS", tmp_path)
+    pack("kaggle", tmp_path / "records", folds=2)
+    assert contents(tmp_path / "records") == contents(records)
+    monkeypatch.setattr(packing, "MOUNTS", tmp_path / "none")
+    with pytest.raises(KitError, match=f"looked in {tmp_path}/none/competitions/{AIRBUS.kaggle}"):
+        pack("kaggle", tmp_path / "records", folds=2)
+
+
+def test_two_packings_do_not_meet(practice, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    with claim(copy), pytest.raises(KitError, match="another kit pack is at work there"):
+        pack(practice, copy, folds=2)
+
+
+def test_unknown_scenes_are_said_and_stored_as_minus_one(practice, tmp_path, capsys):
+    (tmp_path / "mine.json").write_text('{"name": "mine", "scenes": ""}')
+    manifest = pack(practice, tmp_path / "records", folds=2, competition=find_competition(str(tmp_path / "mine.json")))
+    assert "no scenes are known" in capsys.readouterr().out and "scenes on two folds: unknown" in manifest["table"]
+    assert set(pd.read_csv(tmp_path / "records" / "folds.csv").scene) == {-1}
+
+
+def test_scenes_by_blocks_need_tiles_of_768_px(practice, tmp_path):
+    with pytest.raises(KitError, match='for 768 x 768 px only; give "scenes": ""'):
+        pack(practice, tmp_path / "records", competition=Competition(height=512, width=3000))
+
+
+def test_images_of_many_sizes_and_absent_rows(tmp_path):
+    """A competition whose images have no common size, and whose empty images have no row."""
+    (tmp_path / "stage1" / "images").mkdir(parents=True)
+    rng, names, labels = np.random.default_rng(0), [], []
+    for place in range(12):
+        shape = tuple(int(side) for side in rng.integers(20, 60, 2))
+        label = np.zeros(shape, int)
+        label[2:9, 3:8] = place % 3 > 0
+        names.append(f"{place:02d}")
+        labels.append(label)
+        size = (5, 5) if place == 4 else shape  # its runs do not fit
+        Image.fromarray(rng.integers(0, 255, (*size, 3), np.uint8)).save(tmp_path / "stage1" / "images" / f"{place:02d}.png")
+    path = tmp_path / "stage1" / "images" / "07.png"
+    path.write_bytes(path.read_bytes()[:100])
+    (tmp_path / "stage1" / "images" / "08.png").unlink()
+    competition = Competition("mine", train_images="stage1/images/{id}.png", height=None, width=None, absent_is_empty=True, scenes="")
+    table = dense.from_labels(names, labels)
+    full = [name for name in names if int(name) % 3]
+    data = b"".join(line for line in csv_masks.format_csv(table).splitlines(True) if not line.rstrip().endswith(b","))
+    (tmp_path / TRUTH).write_bytes(data)
+    manifest = pack(tmp_path, tmp_path / "records", folds=2, competition=competition)
+    assert len(full) == 8 and sum(shard["count"] for shard in manifest["shards"]) == 9
+    reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
+    assert set(reasons) == {"04", "07", "08"} and "run past the last pixel" in reasons["04"] and "cannot be decoded" in reasons["07"]
+    before = contents(tmp_path / "records")
+    next((tmp_path / "records").glob("*fold0*")).unlink()
+    repair(tmp_path / "records")
+    assert contents(tmp_path / "records") == before
+
+
+def test_everything_can_be_repaired_from_where_the_source_is_now(small, records, tmp_path, capsys):
+    pack(small, tmp_path / "records", folds=2)
+    before = contents(tmp_path / "records")
+    moved = small.rename(tmp_path / "elsewhere")
+    for name in before:
+        (tmp_path / "records" / name).write_bytes(before[name][:-1])
+    (tmp_path / "records" / "runlength-fold7.tfrecord-00000-of-00001").write_bytes(b"x")
+    assert len(find_damage(tmp_path / "records")) == len(before) + 1
+    with pytest.raises(KitError, match="no such folder or zip"):
+        repair(tmp_path / "records")
+    assert main(["check", str(tmp_path / "records"), "--repair", "--source", str(moved)]) == 0
+    assert contents(tmp_path / "records") == before == contents(records) and find_damage(tmp_path / "records") == {}
+    assert capsys.readouterr().out.count("made again") == 2
+
+
+@pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
+def test_plan_and_manifest_make_each_other_again(small, tmp_path, name):
+    pack(small, tmp_path / "records", folds=2)
+    before = contents(tmp_path / "records")
+    path = tmp_path / "records" / name
+    path.write_bytes(path.read_bytes().replace(b"0", b"1", 3))
+    repair(tmp_path / "records", small)
+    assert contents(tmp_path / "records") == before and find_damage(tmp_path / "records") == {}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shards": [{"file": "../victim", "split": "fold0", "count": 23}]},
+        {"shards": [{"file": "../runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 23}]},
+        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "abc", "count": 23}]},
+        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 10**9}]},
+        {"shards": None},
+        {"needed": []},
+        {"settings": None},
+        {"settings": {"folds": 2}},
+        {"skipped": [7]},
+        {"truth_sha256": 5},
+        {"images": {"id": ["a"], "scene": [10**30], "bytes": [1], "crc32": [-1]}},
+        {"images": {}},
+    ],
+)
+def test_a_plan_that_was_made_to_do_harm_is_refused(practice, records, tmp_path, change):
+    """A seal has no key: whoever changes a plan can seal it again."""
+    copy = shutil.copytree(records, tmp_path / "copy")
+    fields = json.loads((copy / "plan.json").read_text())
+    del fields["sha256"]
+    (copy / "plan.json").write_bytes(seal({**fields, **change}))
+    (copy / "manifest.json").unlink()
+    (copy / "...").mkdir()
+    with pytest.raises(KitError, match=r"plan\.json: not a plan of kit pack"):
+        pack(practice, copy, folds=2)
+    assert {path.name for path in tmp_path.iterdir()} == {"copy"}
+
+
+def test_a_plan_of_another_packing_is_refused(practice, records, tmp_path):
+    copy = shutil.copytree(records, tmp_path / "copy")
+    pack(practice, tmp_path / "other", folds=2, seed=1)
+    fields = json.loads((tmp_path / "other" / "plan.json").read_text())
+    del fields["sha256"]
+    fields["settings"]["seed"] = 0
+    (copy / "plan.json").write_bytes(seal(fields))
+    with pytest.raises(KitError, match=r"manifest\.json and plan\.json are not of one packing"):
+        pack(practice, copy, folds=2)
+    assert contents(copy) == contents(records)
+
+
+def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
+    original = inspection.processes.run
+    monkeypatch.setattr(inspection, "CHUNK", 5)
+
+    @contextlib.contextmanager
+    def stop_after_two(work, tasks, workers):
+        def pull(results):
+            for count, item in enumerate(results):
+                if count == 2:
+                    raise KeyboardInterrupt
+                yield item
+
+        with original(work, tasks, workers) as results:
+            yield pull(results)
+
+    monkeypatch.setattr(inspection.processes, "run", stop_after_two)
+    with pytest.raises(KeyboardInterrupt):
+        pack(practice, tmp_path / "records", folds=2)
+    assert len((tmp_path / "records" / CACHE / "findings.jsonl").read_text().split()) > 10
+    monkeypatch.setattr(inspection.processes, "run", original)
+    pack(practice, tmp_path / "records", folds=2)
+    assert contents(tmp_path / "records") == contents(records) and not (tmp_path / "records" / CACHE).exists()
+
+
+def test_folds_csv_and_plan_speak_of_the_same_images(records):
+    plan = json.loads((records / "plan.json").read_text())
+    table = pd.read_csv(records / "folds.csv").set_index("ImageId")
+    assert sorted(plan["images"]["id"]) == list(table.index) and list(table.scene[plan["images"]["id"]]) == plan["images"]["scene"]

@@ -1,0 +1,292 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from scipy import ndimage
+
+from kit.errors import KitError
+from kit.masks import dense
+from kit.records.index import open_index, select
+from kit.tf.data.augmentation import NAMES
+from kit.tf.data.batches import batches, scan
+from kit.tf.data.crops import Table
+
+BOX = np.ones((3, 3), bool)
+
+
+def take(data, count):
+    return [tuple(part.numpy() for part in pair) for pair in data.take(count)]
+
+
+def equal(a, b) -> bool:
+    """Whether two lists of batches have the same bytes."""
+    return len(a) == len(b) > 0 and all(np.array_equal(x, y) for one, two in zip(a, b) for x, y in zip(one, two))
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory):
+    """A competition of oblong images, PNG and JPEG, in which every ship is white on black: the image says what its mask must be."""
+    from PIL import Image
+
+    from kit.competition.conventions import Competition
+    from kit.packing.packing import pack
+    from kit.submission import csv_file
+
+    folder = tmp_path_factory.mktemp("painted") / "competition"
+    (folder / "train_v2").mkdir(parents=True)
+    rng, labels, names = np.random.default_rng(0), [], []
+    for place in range(8):
+        image = np.zeros((160, 224), int)
+        for value in range(1, 1 + max(1, place % 4)):
+            top, left = rng.integers(0, 140), rng.integers(0, 200)
+            image[top : top + 17, left : left + 23] = value
+        labels.append(image)
+        names.append(f"{place}.{'png' if place % 2 else 'jpg'}")
+        Image.fromarray(np.repeat((image > 0)[..., None] * np.uint8(255), 3, 2)).save(
+            folder / "train_v2" / names[-1], quality=98, subsampling=0
+        )
+    competition = Competition(height=160, width=224, scenes="")
+    csv_file.write_csv(dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
+    pack(folder, folder.parent / "records", folds=2, competition=competition)
+    return folder, folder.parent / "records", competition
+
+
+@pytest.fixture(scope="module")
+def pair(painted):
+    """The painted competition's records, and the folder with the records' folds, in the same order."""
+    folder, packed, competition = painted
+    one, two = open_index(packed), open_index(folder, table=packed / "folds.csv", competition=competition)
+    place = {name: image for image, name in enumerate(two.truth.ids)}
+    return one, select(two, np.array([place[name] for name in one.truth.ids]))
+
+
+CHOICES = [
+    {"crop": 64},
+    {"crop": 64, "ship_share": 0.0, "augment": ()},
+    {"crop": 160, "augment": None},
+    {"crop": 48, "ship_share": 0.5, "balance": True, "numbered": True},
+    {"crop": None, "augment": ()},
+    {"crop": None, "augment": ("dihedral",)},
+    {"crop": None, "shrink": 2},
+    {"crop": None, "shrink": 3, "augment": ()},
+]
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_image_and_mask_show_the_same_pixels(pair, choice):
+    seen = 0
+    for index in pair:
+        for images, real in take(batches(index, batch=4, **choice), 5):
+            side = choice["crop"]
+            shape = (side, side) if side else tuple(-(-length // choice.get("shrink", 1)) for length in (160, 224))
+            assert images.shape == (4, *shape, 3) and real.shape == (4, *shape) and images.dtype == real.dtype == np.uint8
+            if choice.get("shrink", 1) > 1:
+                assert np.abs(images[..., 1].astype(int) - real).max() < 24  # the JPEG's own error
+            else:
+                assert np.array_equal(images[..., 1] > 127, real > 0)
+            seen += int((real > 0).any())
+    assert seen
+
+
+@pytest.mark.parametrize("choice", [CHOICES[3], CHOICES[5], CHOICES[7], {"crop": 64, "augment": NAMES}])
+def test_records_and_the_competition_folder_give_the_same_bytes(pair, choice):
+    one, two = (take(batches(index, batch=2, seed=3, **choice), 3) for index in pair)
+    assert equal(one, two)
+
+
+def test_an_epoch_of_a_fold_is_the_same_images_from_records_and_folder(practice, records):
+    table = records / "folds.csv"
+    for fold in (0, 1):
+        size = len(open_index(records, [fold]))
+        choice = {"batch": 1, "crop": None, "ship_share": 0.0, "augment": None}
+        one = take(batches(records, [fold], **choice), size)
+        two = take(batches(practice, [fold], table=table, **choice), size)
+        contents = [sorted(image.tobytes() + mask.tobytes() for image, mask in part) for part in (one, two)]
+        assert contents[0] == contents[1] and len(set(contents[0])) == size
+
+
+def test_whole_images_carry_their_truth(records):
+    index = open_index(records, [0])
+    for place in range(3):
+        one = select(index, np.array([place]))
+        expected = dense.to_labels(index.truth, place)
+        for numbered in (False, True):
+            ((images, real),) = take(batches(one, batch=1, crop=None, ship_share=0.0, augment=(), numbered=numbered), 1)
+            assert np.array_equal(real[0], expected if numbered else expected > 0)
+            assert np.array_equal(images[0], tf.io.decode_jpeg(Table(one).read(0), channels=3))
+
+
+@pytest.mark.parametrize("ships", [0.0, 0.5, 1.0])
+def test_an_epoch_holds_the_asked_share_of_crops_with_objects(records, ships):
+    index = open_index(records)
+    data = batches(index, batch=2, steps=10, crop=64, ship_share=ships, empty_share=1 - ships)
+    held = [mask.any() for _, real in take(data, 20) for mask in real]
+    assert len(held) == 40 and sum(held[:20]) == sum(held[20:]) == 20 * ships
+
+
+STEPS = {"batch": 2, "steps": 3, "crop": 64, "seed": 4}
+DRAWN = ("dihedral", "brightness", "copy_paste")  # the cheapest that draw for crops and for batches
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [{}, {"augment": DRAWN}, {"balance": True, "ship_share": 0.5, "augment": None}],
+)
+def test_a_start_gives_what_follows_as_if_it_had_run_from_the_beginning(pair, choice):
+    every = take(batches(pair[0], **STEPS, **choice), 8)  # more than two epochs
+    assert not equal(every[:3], every[3:6])
+    for start in (1, 5):
+        assert equal(take(batches(pair[0], **STEPS, start=start, **choice), 8 - start), every[start:])
+
+
+def test_a_start_far_away_is_there_at_once(pair):
+    far = 10**12
+    assert equal(take(batches(pair[0], **STEPS, start=far), 4)[1:], take(batches(pair[0], **STEPS, start=far + 1), 3))
+
+
+def test_blocks_of_drawn_numbers_leave_no_seam(pair):
+    choice = {"batch": 100, "steps": 3, "crop": 8, "augment": None}
+    assert equal(take(batches(pair[0], **choice), 4)[2:], take(batches(pair[0], start=2, **choice), 2))  # blocks begin elsewhere
+
+
+def test_the_same_seed_gives_the_same_batches_and_another_seed_others(records):
+    choice = {"batch": 4, "crop": 64, "augment": DRAWN}
+    first, again, other = (take(batches(records, seed=seed, **choice), 2) for seed in (1, 1, 2))
+    assert equal(first, again) and not equal(first, other)
+    alone = select(open_index(records), np.array([1]))
+    one, two = (take(batches(alone, batch=2, crop=64, ship_share=0.0, augment=None, seed=seed), 2) for seed in (1, 2))
+    assert not equal(one, two)  # not only another order of images: other windows
+
+
+def test_the_order_does_not_depend_on_the_number_of_threads(pair):
+    options = tf.data.Options()
+    options.threading.private_threadpool_size = 1
+    every = batches(pair[0], **STEPS, augment=NAMES)
+    assert equal(take(every, 3), take(every.with_options(options), 3))
+
+
+def test_batches_have_no_end(pair):
+    data = batches(select(pair[0], np.arange(3)), batch=8, crop=16, steps=1)
+    assert len(take(data, 40)) == 40 and tf.data.experimental.cardinality(data) != 1
+
+
+def operations(data) -> set[str]:
+    """Every operation in a data set's graph and in the functions that it maps."""
+    return {node.op for node in nodes(data)}
+
+
+def nodes(data) -> list:
+    graph = tf.compat.v1.GraphDef.FromString(tf.raw_ops.DatasetToGraphV2(input_dataset=data._variant_tensor).numpy())
+    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+
+
+def in_python(data) -> set[str]:
+    return {name for name in operations(data) if "PyFunc" in name or name == "GeneratorDataset"}
+
+
+def test_crops_made_by_several_threads_keep_their_order(pair):
+    for data in (batches(pair[0], crop=64), scan(pair[0], 2)):
+        parallel = [node for node in nodes(data) if node.op.startswith("ParallelMap")]
+        assert parallel and {node.attr["deterministic"].s for node in parallel} == {b"true"}
+
+
+def test_no_python_runs_for_a_batch(pair):
+    for index in pair:
+        for choice in ({"crop": 64, "augment": NAMES}, {"crop": None, "shrink": 2}):
+            data = batches(index, **choice)
+            found = operations(data)
+            assert not in_python(data) and {"ScatterNd", "DecodePng", "RandomIndexShuffle"} <= found
+            assert ("DecodeAndCropJpeg" in found) == (choice["crop"] is not None)
+        assert not in_python(scan(index, 2))
+    python = batches(
+        pair[0], crop=64, augment=lambda image, mask, seed: tf.py_function(lambda *parts: parts, [image, mask], [tf.uint8] * 2)
+    )
+    assert in_python(python)  # it would be seen
+
+
+@pytest.mark.parametrize("paste", [False, True])
+def test_numbered_masks_tell_objects_apart_and_others_do_not(pair, paste):
+    names = ("copy_paste",) if paste else ()
+    (images, numbered), (same, plain) = (
+        take(batches(pair[0], batch=8, crop=None, ship_share=0.0, augment=names, numbered=numbered), 1)[0] for numbered in (True, False)
+    )
+    assert np.array_equal(numbered > 0, plain > 0) and set(np.unique(plain)) == {0, 1}
+    assert numbered.max() >= 3 and np.array_equal(images, same)
+    if not paste:
+        whole = [dense.to_labels(pair[0].truth, image).tobytes() for image in range(8)]
+        assert sorted(mask.astype(np.int32).tobytes() for mask in numbered) == sorted(whole)
+
+
+def test_pasted_objects_are_in_image_and_mask(pair):
+    def crops(names, numbered=False):
+        return take(batches(pair[0], batch=4, crop=96, seed=1, augment=names, numbered=numbered), 10)
+
+    pasted, found, apart = 0, crops(("copy_paste",)), crops(("copy_paste",), numbered=True)
+    for (images, real), (same, _), (_, before) in zip(found, apart, crops(())):
+        assert np.array_equal(images, same)  # an object that does not fit keeps none of the others away, numbered or not
+        for image, mask, old in zip(images[..., 1], real, before):
+            assert (image[mask > 0] > 127).all() and (mask >= old).all()
+            assert (image[~ndimage.binary_dilation(mask > 0, BOX, 2)] < 128).all()  # two px around are blended
+            pasted += (mask > old).any()
+    assert 5 < pasted < 35
+
+
+def test_an_augmentation_of_your_own_is_used(pair):
+    def darken(image, mask, seed):
+        assert image.shape == (32, 32, 3) and mask.shape == (32, 32) and seed.shape == (2,)
+        drawn = tf.random.stateless_uniform([], seed, 0, 256, tf.int32)
+        return tf.zeros_like(image) + tf.cast(drawn, tf.uint8), mask + 7
+
+    plain, found = (take(batches(pair[0], batch=4, crop=32, augment=augment), 4) for augment in (None, darken))
+    drawn = {int(image[0, 0, 0]) for images, _ in found for image in images}
+    assert len(drawn) > 8  # every crop has a seed of its own
+    for (images, real), (_, before) in zip(found, plain):
+        assert (images == images[:, :1, :1, :1]).all() and np.array_equal(real, before + 7)
+
+
+def test_no_augmentation_leaves_the_crops_as_they_are(pair):
+    none, empty, turned = (take(batches(pair[0], batch=4, crop=32, augment=augment), 4) for augment in (None, (), ("dihedral",)))
+    assert equal(none, empty) and not equal(none, turned)
+    index = select(pair[0], np.array([1]))
+    ((images, _),) = take(batches(index, batch=1, crop=None, augment=None), 1)
+    assert np.array_equal(images[0], next(iter(scan(index, 1)))[1][0])
+
+
+def test_every_batch_is_a_tensor_of_known_shape(records):
+    assert batches(records, batch=3, crop=128).element_spec == (
+        tf.TensorSpec((3, 128, 128, 3), tf.uint8),
+        tf.TensorSpec((3, 128, 128), tf.uint8),
+    )
+
+
+@pytest.mark.parametrize("numbered", [False, True])
+def test_a_scan_gives_every_image_once_in_order_with_its_truth(records, pair, numbered):
+    for index in (open_index(records, [0]), *pair):
+        places = []
+        for batch in scan(index, 3, numbered):
+            for place, image, mask in zip(*(part.numpy() for part in batch)):
+                places.append(place)
+                expected = dense.to_labels(index.truth, place)
+                assert image.dtype == mask.dtype == np.uint8 and image.shape == (*expected.shape, 3)
+                assert np.array_equal(mask, expected if numbered else expected > 0)
+                assert expected.shape == (768, 768) or np.array_equal(image[..., 1] > 127, mask > 0)  # these are painted
+        assert places == list(range(len(index)))
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        ({"folds": [7]}, r"folds \[7\] hold no image; it has folds \[0, 1\]"),
+        ({"crop": 161}, "crop 161: .* sides from 160 px"),
+        ({"augment": ("dihedral", "mixup")}, "no augmentation is called mixup"),
+        ({"ship_share": 0.5, "empty_share": 0.1}, "every image holds an object"),
+        ({"ship_share": 0.9, "empty_share": 0.2}, "together more than 1"),
+    ],
+)
+def test_what_cannot_be_had_is_refused_before_the_first_batch(painted, choice, words):
+    with pytest.raises(KitError, match=words):
+        batches(painted[1], **{"crop": 64, **choice})
+
+
+def test_folds_of_a_folder_need_their_table(practice):
+    with pytest.raises(KitError, match="give the path of a folds.csv as table"):
+        batches(practice, [0])

@@ -1,0 +1,98 @@
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+
+from kit.errors import KitError
+from kit.records.manifest import digest_file
+from kit.tf.inference.load import describe_model, load_model, pair_models, read_config
+from tests.tf.detectors import make_detector
+
+
+def test_an_own_network_is_given_again(detector):
+    with pytest.raises(KitError, match="its network is not the kit's but make_detector|its network is not the kit's but functional"):
+        load_model(detector)
+    network, config = load_model(detector, make_detector(level=0.0))
+    assert config["fold"] == 0 and np.array_equal(network.get_weights()[1], make_detector().get_weights()[1])
+
+
+def test_a_model_is_described_by_what_it_was_trained_to(detector):
+    found = describe_model(detector)
+    assert found == {
+        "name": "model",
+        "weights": digest_file(detector / "best.weights.h5"),
+        "fold": 0,
+        "encoder": json.loads((detector / "config.json").read_text())["own"]["model"],
+        "scale": 1,
+        "crop": 32,
+        "steps": 1,
+    }
+
+
+def test_a_training_in_its_first_epoch_has_no_steps_yet(detector, tmp_path):
+    copy = shutil.copytree(detector, tmp_path / "model")
+    text = (copy / "history.csv").read_text()
+    for left in (text.splitlines()[0] + "\n", ""):
+        (copy / "history.csv").write_text(left)
+        assert describe_model(copy)["steps"] is None
+    (copy / "history.csv").write_text("step\n" + "1" * 200_000)
+    assert describe_model(copy)["steps"] is None
+    (copy / "history.csv").unlink()
+    assert describe_model(copy)["steps"] is None
+
+
+def test_folders_and_networks_come_in_pairs(tmp_path):
+    network = make_detector()
+    assert pair_models(tmp_path) == pair_models(str(tmp_path)) == [(tmp_path, None)]
+    assert pair_models(tmp_path, network) == pair_models([tmp_path], [network]) == [(tmp_path, network)]
+    assert pair_models([tmp_path, "b"], [None, network])[1][1] is network
+    for models, networks in (([], None), ([tmp_path], []), ([tmp_path, tmp_path], network)):
+        with pytest.raises(KitError, match=r"\d model folders and \d networks"):
+            pair_models(models, networks)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"decoder": [8]},
+        {"scale": "x"},
+        {"competition": {"height": "768"}},
+        {"fold": None, "seed": -1},
+        {"own": 3},
+        {"competition": []},
+        {"records": None},
+        {"scale": None},
+    ],
+)
+def test_a_damaged_config_is_named(detector, tmp_path, change):
+    config = json.loads((detector / "config.json").read_text())
+    if change in ({"records": None}, {"scale": None}):
+        del config[next(iter(change))]
+        change = {}
+    (tmp_path / "config.json").write_text(json.dumps(config | change))
+    with pytest.raises(KitError, match=r"config\.json: not the settings of a training"):
+        read_config(tmp_path)
+
+
+def test_a_preset_of_another_version_is_no_obstacle(detector, tmp_path):
+    config = json.loads((detector / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"preset": "of-tomorrow"}))
+    assert read_config(tmp_path) == read_config(detector)
+
+
+def test_what_is_missing_is_named(detector, tmp_path):
+    with pytest.raises(KitError, match="nowhere: no such model folder; make it"):
+        load_model(tmp_path / "nowhere")
+    with pytest.raises(KitError, match=r"config\.json: missing"):
+        load_model(tmp_path)
+    shutil.copy(detector / "config.json", tmp_path)
+    with pytest.raises(KitError, match=r"best\.weights\.h5: missing; train again"):
+        load_model(tmp_path, make_detector())
+
+
+def test_weights_of_another_network_are_an_error(detector):
+    other = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3)])
+    with pytest.raises(KitError, match="not the weights of"):
+        load_model(detector, other)

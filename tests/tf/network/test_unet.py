@@ -1,0 +1,331 @@
+import math
+
+import h5py
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kit.errors import KitError
+from kit.tf.network.unet import ENCODERS, Prepare, Probability, unet
+from kit.tf.network.weights import load_weights
+
+NARROW = (16, 8, 8, 8, 4)
+
+
+def noise(*shape) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+
+
+def step(network: keras.Model, images: np.ndarray, truth: np.ndarray) -> float:
+    """One descent on the mean squared error against the truth's mean in each cell of the map; returns that error."""
+    optimizer = keras.optimizers.SGD(0.1)
+    optimizer.build(network.trainable_variables)
+
+    with tf.GradientTape() as tape:
+        maps = network(images, training=True)
+        cell = truth.shape[1] // maps.shape[1]
+        loss = tf.reduce_mean((maps - tf.nn.avg_pool2d(truth[..., None], cell, cell, "VALID")[..., 0]) ** 2)
+    optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+    return float(loss)
+
+
+def layers(network: keras.Model, kind: type = keras.layers.Layer) -> list:
+    return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
+
+
+QUICK = ("resnet18", "mobilenet", "plain", "slim")
+
+
+@pytest.mark.parametrize("encoder, output", [(encoder, 2) for encoder in ENCODERS] + [(encoder, 1) for encoder in QUICK])
+def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_path):
+    keras.utils.set_random_seed(0)
+    network = unet(encoder, decoder=NARROW, output=output)
+    before, images = network.get_weights(), noise(1, 64, 64)
+    loss = step(network, images, np.zeros((1, 64, 64), np.float32))
+    assert 0 < loss < 1
+    stepped = network.get_weights()
+    changed = [not np.array_equal(old, new) for old, new in zip(before, stepped)]
+    assert np.mean(changed) > 0.9  # a bias before a batch norm gets no gradient
+    network.save_weights(tmp_path / "a.weights.h5")
+    other = unet(encoder, decoder=NARROW, output=output)
+    load_weights(other, tmp_path / "a.weights.h5", encoder)
+    pairs = zip(stepped, other.get_weights(), strict=True)
+    assert all(np.array_equal(saved, restored) for saved, restored in pairs)
+    found = other(images, training=False).numpy()
+    assert found.shape == (1, 64, 64) and found.dtype == np.float32
+    assert found.min() >= 0 and found.max() <= 1
+
+
+@pytest.fixture(params=[(1, 1), (2, 1), (1, 2), (2, 2)], ids=["whole", "half", "shrunk", "shrunk-half"])
+def sized(shallow, request) -> tuple[keras.Model, int]:
+    """A network of (output, scale) and the factor by which its map is smaller than the image."""
+    output, scale = request.param
+    return unet("plain", output=output, scale=scale), output * scale
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (5, 70), (33, 31), (64, 64)])
+def test_any_size_comes_back_at_full_size_and_in_training_at_the_networks(sized, shape):
+    network, factor = sized
+    assert network(noise(1, *shape), training=False).shape == (1, *shape)
+    assert network(noise(1, *shape)).shape == (1, *shape)
+    for maps in (network(noise(2, *shape), training=True), tf.function(network)(noise(2, *shape), training=True)):
+        assert maps.shape == (2, *(math.ceil(side / factor) for side in shape)) and maps.dtype == tf.float32
+
+
+def trace(network: keras.Model) -> dict:
+    """What a network returns in a graph for a batch of known shape, by `training`."""
+    seen = {}
+
+    @tf.function(input_signature=[tf.TensorSpec((8, 64, 64, 3), tf.uint8)])
+    def run(images):
+        for training in (False, True):
+            seen[training] = network(images, training=training)
+        return tf.constant(0)
+
+    run.get_concrete_function()
+    return seen
+
+
+def test_static_shapes_stay_static(sized):
+    network, factor = sized
+    seen = trace(network)
+    assert seen[False].shape == (8, 64, 64) and seen[True].shape == (8, 64 // factor, 64 // factor)
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "plain"])
+def test_static_shapes_stay_static_with_presence(shallow, encoder):
+    for found in trace(unet(encoder, decoder=NARROW, presence=True)).values():
+        assert found["map"].shape == (8, 64, 64) and found["presence"].shape == (8,)
+
+
+@pytest.mark.parametrize("static", [True, False])
+def test_padding_mirrors_the_image_where_it_is_large_enough(static):
+    image = noise(1, 40, 70)
+    signature = [tf.TensorSpec(image.shape if static else (None, None, None, 3), tf.uint8)]
+    seen = []
+
+    @tf.function(input_signature=signature)
+    def run(images):
+        seen.append(Prepare((10, 20, 30), (2, 4, 5), 1)(images))
+        return seen[-1]
+
+    padded = run(image).numpy()
+    assert seen[0].shape[1] == (64 if static else None)
+    assert padded.shape == (1, 64, 96, 3)
+    mirrored = np.pad(image.astype(np.float32), [(0, 0), (0, 24), (0, 26), (0, 0)], "symmetric")
+    assert np.allclose(padded, (mirrored - [10, 20, 30]) / [2, 4, 5])
+    small = Prepare((10, 20, 30), (2, 4, 5), 2)(noise(1, 6, 4)).numpy()
+    assert small.shape == (1, 32, 32, 3) and not small[:, 3:].any() and not small[:, :, 2:].any()
+    assert np.allclose(small[0, 0, 0], (noise(1, 6, 4)[0, :2, :2].mean((0, 1)) - [10, 20, 30]) / [2, 4, 5], atol=1e-5)
+
+
+def test_probabilities_are_enlarged_not_logits():
+    logits = np.zeros((1, 32, 32, 1), np.float32)
+    logits[:, :, 1:] = 8
+    image = np.zeros((1, 3, 9, 3), np.uint8)
+    maps = Probability(2)([logits, image], training=False).numpy()
+    low, high = 0.5, 1 / (1 + math.exp(-8))
+    row = [low, 0.75 * low + 0.25 * high, 0.25 * low + 0.75 * high, *[high] * 6]  # half-pixel centers
+    assert maps.shape == (1, 3, 9) and np.allclose(maps, row, atol=1e-6)
+    assert np.allclose(Probability(2)([logits, image], training=True), [low, *[high] * 4])
+
+
+def test_half_size_head_leaves_out_the_last_decoder_stage():
+    whole, half = unet("resnet18", decoder=NARROW), unet("resnet18", decoder=NARROW, output=2)
+    assert half.count_params() < whole.count_params()
+    assert any("decoder_stage4" in layer.name for layer in layers(whole))
+    assert not any("decoder_stage4" in layer.name for layer in layers(half))
+    assert unet("plain", output=2).count_params() < unet("plain").count_params()
+
+
+@pytest.mark.parametrize("encoder", ["resnet18", "plain"])
+def test_presence_comes_from_the_deepest_features(encoder):
+    keras.utils.set_random_seed(0)
+    network = unet(encoder, decoder=NARROW, presence=True)
+    with tf.GradientTape() as tape:
+        result = network(noise(2, 64, 96), training=True)
+        loss = tf.reduce_sum(result["presence"])
+    assert result["map"].shape == (2, 64, 96)
+    probability = result["presence"].numpy()
+    assert probability.shape == (2,) and probability.dtype == np.float32
+    assert (probability > 0).all() and (probability < 1).all() and probability[0] != probability[1]
+    gradients = tape.gradient(loss, [variable.value for variable in network.trainable_variables])
+    above = ("decoder", "up", "logits")
+    for variable, gradient in zip(network.trainable_variables, gradients):
+        reached = gradient is not None and bool(tf.reduce_any(gradient != 0))
+        decoding = any(part.startswith(above) for part in variable.path.split("/"))
+        assert not (decoding and reached), variable.path
+        assert decoding or gradient is not None, variable.path
+    dense = network.get_layer("presence_dense").kernel
+    assert dense.shape == (1024 if encoder == "resnet18" else 512, 1)  # average and maximum of 512 or 256 channels
+
+
+def test_whole_and_half_size_fit_by_keras_own_loop(shallow):
+    network = unet("plain", output=2, presence=True)
+    network.compile("adam", {"map": "binary_crossentropy", "presence": "binary_crossentropy"})
+    truth = {"map": np.zeros((4, 32, 32), np.float32), "presence": np.zeros((4,), np.float32)}
+    full = {"map": np.zeros((4, 64, 64), np.float32), "presence": np.zeros((4,), np.float32)}
+    history = network.fit(noise(4, 64, 64), truth, batch_size=2, validation_data=(noise(4, 64, 64), full), verbose=0).history
+    assert np.isfinite(history["loss"]).all() and np.isfinite(history["val_loss"]).all()
+    assert network.predict(noise(3, 64, 64), batch_size=2, verbose=0)["map"].shape == (3, 64, 64)
+
+
+def test_batch_norms_forget_fast_enough_for_short_trainings():
+    norms = layers(unet("resnet18", decoder=NARROW), keras.layers.BatchNormalization)
+    assert len(norms) > 20 and {norm.momentum for norm in norms} == {0.9} and not any(norm.synchronized for norm in norms)
+    norms = layers(unet("mobilenetv2", decoder=NARROW, momentum=0.7, synchronized=True), keras.layers.BatchNormalization)
+    assert len(norms) > 50 and {norm.momentum for norm in norms} == {0.7} and all(norm.synchronized for norm in norms)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "side", "mixed"),
+    [
+        ("resnet34", 256, "float16"),  # at 64 px its values would not leave float16
+        ("plain", 768, "float16"),
+        ("slim", 768, "float16"),
+        ("resnet18", 64, "bfloat16"),
+    ],
+)
+def test_mixed_precision_ends_in_float32_at_full_size(shallow, encoder, side, mixed):
+    keras.utils.set_random_seed(0)
+    kept = keras.config.dtype_policy()
+    network = unet(encoder, decoder=NARROW, presence=True, mixed=mixed)
+    assert keras.config.dtype_policy() == kept
+    assert {layer.compute_dtype for layer in layers(network, keras.layers.Conv2D) if layer.name != "logits"} == {mixed}
+    heads = ("logits", "map", "presence_average", "presence_maximum", "presence_dense", "presence")
+    assert {network.get_layer(name).compute_dtype for name in heads} == {"float32"}
+    assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
+    image = np.full((1, side, side, 3), 255, np.uint8)
+    for training in (False, True):
+        result = network(image, training=training)
+        assert result["map"].shape == (1, side, side)
+        for output in result.values():
+            assert output.dtype == tf.float32 and np.isfinite(output).all()
+
+
+def test_mixed_precision_is_left_again_when_building_fails(tmp_path):
+    kept = keras.config.dtype_policy()
+    (tmp_path / "encoder.h5").write_bytes(b"no HDF5")
+    with pytest.raises(KitError, match=r"encoder\.h5"):
+        unet("resnet18", decoder=NARROW, mixed="float16", weights=str(tmp_path / "encoder.h5"))
+    assert keras.config.dtype_policy() == kept and keras.layers.Dense(1).compute_dtype == "float32"
+
+
+def test_mixed_and_full_precision_share_weights(shallow, tmp_path):
+    network = unet("plain", mixed="float16")
+    network.save_weights(tmp_path / "a.weights.h5")
+    other = unet("plain")
+    load_weights(other, tmp_path / "a.weights.h5", "plain")
+    image = noise(1, 64, 64)
+    assert np.allclose(other(image, training=False), network(image, training=False), atol=0.01)
+
+
+def test_plain_is_the_known_network():
+    network = unet("plain")
+    assert network.count_params() == 1_941_105  # of the U-Net that Kaggle's public notebooks share, at five levels from 16 filters
+    convolutions = [layer for layer in layers(network, keras.layers.Conv2D) if layer.name != "logits"]
+    assert {(layer.name, layer.filters) for layer in convolutions if layer.name.startswith("down")} == {
+        (f"down{level}{part}_conv", 16 * 2**level) for level in range(5) for part in "ab"
+    }
+    assert all(isinstance(layer.kernel_initializer, keras.initializers.HeNormal) for layer in convolutions)
+    dropouts = layers(network, keras.layers.Dropout)
+    assert len(dropouts) == 9 and {dropout.rate for dropout in dropouts} == {0.2}
+    assert not layers(network, keras.layers.BatchNormalization)
+
+
+def test_slim_is_small_and_sees_a_whole_ship():
+    network = unet("slim", decoder=(96, 48, 32, 16, 8), output=2)
+    assert network.count_params() < unet("resnet18", decoder=(96, 48, 32, 16, 8), output=2).count_params() / 3
+    side = 448
+    image = noise(1, side, side)
+    other = image.copy()
+    other[0, side // 2, side // 2] ^= 255
+    change = np.abs(network(other, training=False).numpy() - network(image, training=False).numpy())[0] > 0
+    rows, columns = np.nonzero(change)
+    for places in (rows, columns):  # ships are up to some 400 px long
+        assert places.min() < side // 2 - 200 and places.max() > side // 2 + 200
+
+
+@pytest.mark.parametrize("encoder", [encoder for encoder in ENCODERS if encoder not in ("plain", "slim")])
+def test_values_are_what_the_encoders_weights_expect(encoder):
+    import segmentation_models as sm
+
+    image = noise(1, 32, 32)
+    expected = sm.get_preprocessing(encoder)(image.astype(np.float32))
+    assert np.allclose(Prepare(*ENCODERS[encoder])(image), expected, atol=1e-5)
+
+
+def test_weights_of_another_encoder_are_refused(tmp_path):
+    network = unet("resnet18", decoder=NARROW)
+    network.save_weights(tmp_path / "a.weights.h5")
+    with pytest.raises(KitError, match="not the weights of a U-Net with encoder resnet34"):
+        load_weights(unet("resnet34", decoder=NARROW), tmp_path / "a.weights.h5", "resnet34")
+    (tmp_path / "a.weights.h5").write_bytes(b"no HDF5")
+    with pytest.raises(KitError, match="not the weights"):
+        load_weights(network, tmp_path / "a.weights.h5", "resnet18")
+
+
+@pytest.fixture(scope="module")
+def backbone() -> keras.Model:
+    from segmentation_models.backbones.backbones_factory import Backbones
+
+    modules = {"backend": keras.backend, "layers": keras.layers, "models": keras.models, "utils": keras.utils}
+    return Backbones.get_backbone("resnet18", input_shape=(None, None, 3), weights=None, include_top=False, **modules)
+
+
+def write_as_keras_2(model: keras.Model, path) -> None:
+    """An .h5 file as published encoder weights are."""
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    with h5py.File(path, "w") as file:
+        save_weights_to_hdf5_group(file, model)
+
+
+def test_encoder_weights_are_loaded(backbone, tmp_path):
+    write_as_keras_2(backbone, tmp_path / "encoder.h5")
+    network = unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+    kernels = {layer.name: layer.kernel.numpy() for layer in layers(network, keras.layers.Conv2D)}
+    for layer in layers(backbone, keras.layers.Conv2D):
+        assert np.array_equal(kernels[layer.name], layer.kernel.numpy()), layer.name
+
+
+def write_hdf5(path) -> None:
+    with h5py.File(path, "w") as file:
+        file["something"] = np.zeros(3)
+
+
+@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.write_bytes(b"no HDF5"), write_hdf5])
+def test_missing_or_damaged_encoder_weights_are_refused(tmp_path, make):
+    make(tmp_path / "encoder.h5")
+    with pytest.raises(KitError, match=r"encoder\.h5"):
+        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+
+
+@pytest.mark.parametrize("encoder", ["resnet34", "mobilenet"])
+def test_weights_that_do_not_fit_the_encoder_are_refused(backbone, encoder, tmp_path):
+    write_as_keras_2(backbone, tmp_path / "encoder.h5")
+    with pytest.raises(KitError, match=rf"encoder\.h5: cannot be loaded as weights of {encoder}"):
+        unet(encoder, decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+
+
+def test_weights_that_lack_a_layer_are_refused(backbone, tmp_path):
+    write_as_keras_2(backbone, tmp_path / "encoder.h5")
+    with h5py.File(tmp_path / "encoder.h5", "a") as file:
+        del file["conv0"]
+    with pytest.raises(KitError, match=r"encoder\.h5: cannot be loaded as weights of resnet18"):
+        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+
+
+def test_what_is_no_choice_is_refused(tmp_path):
+    (tmp_path / "encoder.h5").touch()
+    with pytest.raises(KitError, match="plain takes no weights"):
+        unet("plain", weights=str(tmp_path / "encoder.h5"))
+    with pytest.raises(KitError, match="slim takes no weights"):
+        unet("slim", weights=str(tmp_path / "encoder.h5"))
+    with pytest.raises(KitError, match="mixed True: choose among auto, float16, bfloat16"):
+        unet("slim", mixed=True)
+    with pytest.raises(KitError, match="resnet9.*choose one of resnet18"):
+        unet("resnet9")
+    with pytest.raises(KitError, match="output 3"):
+        unet("plain", output=3)

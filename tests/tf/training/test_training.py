@@ -1,0 +1,292 @@
+import csv
+import dataclasses
+import json
+import os
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kit import settings
+from kit.errors import KitError
+from kit.models.history import COLUMNS, SCORES, name_weights
+from kit.presets import RECIPES
+from kit.records.index import open_index
+from kit.tf.data import augmentation
+from kit.tf.data.batches import batches, scan
+from kit.tf.inference.ensemble import forward
+from kit.tf.inference.load import load_model
+from kit.tf.network import precision
+from kit.tf.network.losses import LOSSES, make_loss
+from kit.tf.network.unet import ENCODERS
+from kit.tf.training import training
+from kit.tf.training.holdout import ObjectF2, score_holdout
+from kit.tf.training.schedule import SCHEDULES
+from kit.tf.training.steps import OPTIMIZERS
+from kit.tf.training.training import train
+from tests.conftest import SLIM, arrays_of
+from tests.forks import finish
+
+TINY = {"epochs": 1, "steps": 1, "batch": 2, "crop": 32, "encoder": "plain"}
+
+pytestmark = pytest.mark.usefixtures("shallow")
+
+
+@pytest.fixture
+def packed(small):
+    """Those of images of 48 px, so that the holdout is scored in no time."""
+    return small / "records"
+
+
+def test_the_settings_offer_what_there_is():
+    assert tuple(ENCODERS) == settings.ENCODERS and tuple(LOSSES) == settings.LOSSES
+    assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZERS) == settings.OPTIMIZERS
+    (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
+    assert schedule.metadata["choices"] == tuple(SCHEDULES)
+
+
+def test_a_training_leaves_history_weights_and_settings(model, practice):
+    with open(model / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == COLUMNS
+    assert [(row["epoch"], row["step"]) for row in rows] == [("1", "2"), ("2", "4")]
+    for row in rows:
+        assert 0 <= float(row["val_object_f2"]) <= 1 and 0 < float(row["val_object_f2_blank"]) < 1 and float(row["loss"]) > 0
+    config = json.loads((model / "config.json").read_text())
+    assert config["records"].endswith("/records") and config["encoder"] == "slim" and config["seed"] == 0
+    assert open_index(config["records"]).truth.ids[0] in os.listdir(practice / "train_v2")
+    assert {"best.weights.h5", "last.weights.h5", "environment.txt"} <= {path.name for path in model.iterdir()}
+    assert not [path.name for path in model.iterdir() if "tmp" in path.name]
+
+
+def train_on_all_cores(records, out, seed, options):
+    """In a child: a training of a network with batch norms, by as many threads as TensorFlow wants."""
+    os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
+    train(records, out, seed=seed, fold=None, **(SLIM | {"epochs": 1} | options))
+
+
+@pytest.mark.prove(reason="three trainings of resnet18: half a minute")
+def test_the_same_seed_gives_the_same_weights_of_the_default_encoder(records, tmp_path):
+    compare_seeds(records, tmp_path, {"encoder": "resnet18", "steps": 4})
+
+
+def test_the_same_seed_gives_the_same_weights(packed, tmp_path):
+    compare_seeds(packed, tmp_path, {"steps": 4, "crop": 48})
+
+
+def compare_seeds(records, tmp_path, options) -> None:
+    """Two trainings of one seed leave the same weights, one of another seed others."""
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        assert finish(train_on_all_cores, records, tmp_path / name, seed, options)[0] == 0
+    a, b, c = (arrays_of(tmp_path / name / "last.weights.h5") for name in "abc")
+    assert a.keys() == b.keys() == c.keys() and len(a) > 50
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+    assert not all(np.array_equal(a[name], c[name]) for name in a)
+
+
+def test_a_preset_gives_what_is_not_given(packed, tmp_path):
+    for _ in range(2):  # the second time it is finished
+        train(packed, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **TINY)
+    config, recipe = json.loads((tmp_path / "model" / "config.json").read_text()), RECIPES["cpu-hour"]
+    given = {"presence": False, "fold": None} | TINY
+    expected = json.loads(json.dumps(dataclasses.asdict(settings.TrainSettings()) | recipe | given | {"preset": "cpu-hour"}))
+    expected["mixed"] = precision.choose_precision("auto")
+    assert {name: config[name] for name in expected} == expected
+    with pytest.raises(KitError, match=r"began with --output 2, now it is 1; only --epochs"):
+        train(packed, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **TINY, output=1)
+
+
+def test_a_recipe_that_has_changed_since_is_named(packed, tmp_path, monkeypatch):
+    quick = {"fold": None, "preset": "cpu-hour"} | TINY
+    train(packed, tmp_path / "model", **quick)
+    monkeypatch.setitem(RECIPES, "cpu-hour", RECIPES["cpu-hour"] | {"clip": 0.5})
+    with pytest.raises(KitError, match=r"began with --clip 1.0, now it is 0.5 by --preset cpu-hour; only"):
+        train(packed, tmp_path / "model", **quick)
+    train(packed, tmp_path / "model", **quick, clip=1.0)
+
+
+def test_pixel_weight_reaches_the_loss(packed, tmp_path):
+    (light,), (heavy,) = (
+        train(packed, tmp_path / str(weight), fold=None, **TINY, loss=("bce",), pixel_weight=weight) for weight in (1.0, 10.0)
+    )
+    assert heavy["loss"] == pytest.approx(10 * light["loss"], rel=1e-5)
+
+
+def test_bfloat16_where_it_is_slow_is_said(packed, tmp_path, monkeypatch, capsys):
+    for flags, words in (("flags : avx512f avx512_bf16", 0), ("flags : avx2", 1)):
+        monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
+        (tmp_path / "cpuinfo").write_text(flags)
+        train(packed, tmp_path / str(words), fold=None, mixed="bfloat16", **TINY)
+        assert capsys.readouterr().out.count("--mixed none is faster") == words
+
+
+@pytest.mark.parametrize(("flags", "kind"), [("avx2", "float32"), ("avx512_bf16", "bfloat16")])
+def test_the_precision_that_auto_means_is_said_and_noted(packed, tmp_path, monkeypatch, capsys, flags, kind):
+    (tmp_path / "cpuinfo").write_text(flags)
+    monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
+    train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
+    assert f"computes in {kind}" in capsys.readouterr().out
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["mixed"] == (None if kind == "float32" else kind)
+    noted = (tmp_path / "model" / "environment.txt").read_text()
+    assert f"precision {kind}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}\n" in noted
+
+
+def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one_that_it_has(packed, tmp_path, monkeypatch):
+    (tmp_path / "cpuinfo").write_text("avx512_bf16")
+    monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
+    train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
+    found = [load_model(tmp_path / "model")[0]]
+    (tmp_path / "cpuinfo").write_text("avx2")
+    with pytest.raises(KitError, match="began with --mixed bfloat16, now it is None; only"):
+        train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
+    found.append(load_model(tmp_path / "model")[0])
+    assert [network.get_layer("plain").layers[-1].compute_dtype for network in found] == ["bfloat16", "float32"]
+
+
+def test_whole_images_train_a_coarse_map(packed, tmp_path, monkeypatch):
+    options = TINY | {"fold": None, "encoder": "slim", "crop": None, "batch": 1, "output": 2}
+    assert batches(packed, batch=1, crop=None).element_spec[0].shape == (1, 48, 48, 3)
+    assert batches(packed, batch=1, crop=None, shrink=5).element_spec[1].shape == (1, 10, 10)
+    (row,) = train(packed, tmp_path / "model", **options)
+    assert row["loss"] > 0
+
+    def open_oblong(*arguments):
+        index = open_index(*arguments)
+        shapes = index.truth.shapes.copy()
+        shapes[0] = 32, 72
+        return dataclasses.replace(index, truth=dataclasses.replace(index.truth, shapes=shapes))
+
+    monkeypatch.setattr(training, "open_index", open_oblong)
+    with pytest.raises(KitError, match="--crop none: images of several sizes need"):
+        train(packed, tmp_path / "other", **options)
+
+
+def test_training_on_all_folds_has_no_holdout(packed, tmp_path):
+    (row,) = train(packed, tmp_path / "model", fold=None, **TINY)
+    assert row["val_object_f2"] is None and row["loss"] > 0
+    assert (tmp_path / "model" / "best.weights.h5").is_file()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"fold": 9}, "--fold 9: .* has folds 0, 1, 2"),
+        ({"encoder": "vgg16"}, "--encoder vgg16: choose one of"),
+        ({"best_by": "accuracy"}, "--best-by accuracy: choose one of"),
+        ({"decoder": (8, 8)}, "--decoder 8,8: give five whole numbers"),
+        ({"seed": 2**32}, "--seed 4294967296: must be at most"),
+        ({"crop": 800}, "--crop 800: the images are only 48 x 48"),
+        ({"crop": 33, "output": 2}, "--crop 33: give a multiple of 2 px"),
+        ({"loss": ("hinge",)}, "--loss hinge: choose among dice"),
+        ({"augment": ("mirror",)}, "--augment mirror: choose among"),
+        ({"devices": ("GPU:9",)}, "--devices GPU:9: this machine has CPU:0"),
+        ({"ship_share": 0.8, "empty_share": 0.4}, "together more than 1"),
+        ({"start_from": "nowhere"}, "nowhere: holds no best.weights.h5"),
+        ({"encoder": "slim", "encoder_weights": "imagenet"}, "the encoder slim has none"),
+        ({"encoder_weights": "nowhere.h5"}, r"nowhere\.h5"),
+        ({"learning_rate": float("inf")}, "--learning-rate inf: must be a finite number"),
+        ({"batch": 0}, "--batch 0: must be at least 1"),
+    ],
+)
+def test_unusable_settings_are_named_and_leave_nothing(packed, tmp_path, change, words):
+    with pytest.raises(KitError, match=words):
+        train(packed, tmp_path / "model", **(TINY | change))
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_folder_that_is_no_model_is_not_touched(packed, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(KitError, match="is no model folder"):
+        train(packed, tmp_path, **TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_weights_of_the_best_and_the_last_two_epochs_are_kept(packed, tmp_path):
+    chosen = TINY | {
+        "epochs": 5,
+        "keep": 1,
+        "best_by": "loss",
+        "fold": None,
+        "loss": ["dice", "bce"],
+        "schedule": "constant",
+        "learning_rate": 1e-2,
+    }
+    history = train(packed, tmp_path / "model", **chosen)
+    best = min(history, key=lambda row: row["loss"])
+    wanted = {name_weights(row) for row in (best, *history[-2:])}
+    assert {path.name for path in (tmp_path / "model").glob("epoch-*")} == wanted
+    assert (tmp_path / "model" / "best.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(best)).read_bytes()
+    assert (tmp_path / "model" / "last.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(history[-1])).read_bytes()
+
+
+def small_network():
+    inputs = keras.Input((None, None, 3), dtype="uint8")
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
+    return keras.Model(inputs, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))  # a channel of one, as many networks have
+
+
+def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_path):
+    seen = []
+
+    def squared(truth, prediction):
+        return tf.reduce_mean((truth - prediction) ** 2, (1, 2))
+
+    def darken(image, mask, seed):
+        seen.append(image.shape)
+        return image // 2, mask
+
+    def rate(step, steps, epoch):
+        seen.append((step, steps, epoch))
+        return 0.25
+
+    own = {"model": small_network, "loss": [squared, "dice"], "augment": darken, "schedule": rate}
+    history = train(packed, tmp_path / "model", **own, epochs=2, steps=2, batch=2, crop=32, warmup=0.0)
+    assert seen[0] == (32, 32, 3) and {(step, 4, 2) for step in range(4)} <= set(seen)
+    assert len(history) == 2 and history[0]["learning_rate"] == 0.25e-3 and 0 < history[0]["val_loss"] < 2
+    config = json.loads((tmp_path / "model" / "config.json").read_text())
+    assert config["own"]["model"] == "small_network" and "squared" in config["own"]["loss"] and "darken" in config["own"]["augment"]
+    with pytest.raises(KitError, match="its network is not the kit's but small_network"):
+        load_model(tmp_path / "model")
+    network, _ = load_model(tmp_path / "model", small_network())
+    assert network(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 64, 64, 1)
+
+
+def test_keras_own_fit_gets_the_score_and_the_history(packed, tmp_path):
+    network = small_network()
+    network.compile("adam", loss=make_loss(["dice", "bce"]))
+    score = ObjectF2(packed, [0], csv_path=tmp_path / "history.csv")
+    data = batches(packed, [1], batch=2, crop=32)
+    fitted = network.fit(data, epochs=2, steps_per_epoch=2, callbacks=[score], verbose=0)
+    assert set(SCORES) <= set(fitted.history) and len(fitted.history["val_object_f2"]) == 2
+    with open(tmp_path / "history.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert [float(row["val_object_f2"]) for row in rows] == fitted.history["val_object_f2"]
+    index = open_index(packed, [0])
+    expected = score_holdout(forward(network), index, make_loss(["dice", "bce"]))
+    assert float(rows[-1]["val_loss"]) == pytest.approx(expected["val_loss"], rel=1e-5)
+    assert float(rows[0]["val_object_f2_blank"]) == (np.diff(index.truth.objects) == 0).mean()
+
+
+def test_the_holdouts_score_is_that_of_its_masks(packed):
+    """A network that paints the truth scores 1, one that paints nothing the blank submission's."""
+    index = open_index(packed, [0])
+    truth = {}
+    for _, images, masks in scan(index, 1):
+        truth[images[0, ::8, ::8].numpy().tobytes()] = masks[0]
+
+    def painted(images):
+        return tf.cast(tf.stack([truth[image[::8, ::8].numpy().tobytes()] for image in images]), tf.float32)
+
+    loss = make_loss("dice")
+    found = score_holdout(painted, index, loss)
+    assert found["val_pixel_iou"] == found["val_pixel_f2"] == 1 and found["val_loss"] == pytest.approx(0, abs=1e-6)
+    assert found["val_object_f2_empty"] == 1 and found["val_object_f2"] > 0.8  # touching ships are one component
+    blank = score_holdout(lambda images: tf.zeros(images.shape[:3]), index, loss)
+    assert blank["val_object_f2"] == blank["val_object_f2_blank"] == found["val_object_f2_blank"] and blank["val_object_f2_ships"] == 0
+
+
+def test_a_loss_that_is_no_number_stops_with_the_step(packed, tmp_path):
+    with pytest.raises(KitError, match=r"the (loss is nan|weights are no numbers) in step \d+ \(images "):
+        train(packed, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": 1e30}))
