@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
 
 def read_scenes(model: Path) -> dict[str, int]:
     """The scene of every image in the records of a model."""
-    from kit.tf.inference.load import read_config
+    from kit.models.folder import read_config
 
     with open(Path(read_config(model)["records"]) / "folds.csv", newline="", encoding="utf-8") as file:
         return {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}

@@ -50,8 +50,8 @@ def main(arguments: list[str]) -> None:
 
 def rate(model: Path, options) -> tuple[list, list[float]]:
     """Name, fold, steps and images a second of a model; and the figures of HEAD after those."""
+    from kit.models.folder import read_config
     from kit.tf.inference.inference import open_holdout
-    from kit.tf.inference.load import read_config
 
     config = read_config(model)
     epochs = read_history(model / "history.csv")

@@ -14,8 +14,9 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
+from kit.cuts import describe_cuts, from_json
 from kit.masks import table
-from kit.objects.extraction import describe_cuts, find_objects, read_cuts
+from kit.objects.extraction import find_objects
 from kit.records import folds
 from kit.scoring import scores
 from kit.scoring.bootstrap import interval
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> None:
             tuned = tuning.tune_maps(read, truth, scenes, presence, TuneSettings(empty_share=options.empty_share, options=chosen))
             taken = frozenset(chosen) | ({TTA} if views == 8 else set())
             found[taken] = scores.f2(count(truth, tuned.prediction))
-            best = read_cuts(tuned.fields, "tuning")
+            best = from_json(tuned.fields)
             cuts[taken] = "blank wins" if best.blank else describe_cuts(best)
     empty = table.count_objects(truth) == 0
     steps = [step for step in STEPS if any(step in taken for taken in found)]

@@ -179,7 +179,7 @@ def draw_maps(truth: table.Masks, folder: Path) -> None:
 def bench_tuning(folder: Path, place: Path, records: Path) -> None:
     """Tuning on the holdout's stored maps, with all options and the gate, against the forward pass that made them."""
     from kit.tf.inference.ensemble import make_mapper
-    from kit.tf.network import unet
+    from kit.tf.network.unet import unet
 
     index = open_index(records, [0])
     truth, number = index.truth, len(index)

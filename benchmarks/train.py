@@ -187,8 +187,8 @@ def make_training():
     """The network and the step of kit train's defaults."""
     import keras
 
-    from kit.tf.network import unet
     from kit.tf.network.losses import make_loss
+    from kit.tf.network.unet import unet
     from kit.tf.training.steps import choose_strategy, make_optimizer, make_step
 
     keras.utils.set_random_seed(0)
@@ -217,8 +217,8 @@ def bench_steps(folder: Path, place: Path, records: Path) -> None:
 def bench_score(folder: Path, place: Path, records: Path) -> None:
     """What the score adds to the holdout's forward passes; the maps are those of a network after 30 steps on small crops."""
     from kit.tf.data.batches import batches, scan
+    from kit.tf.network.outputs import find_map
     from kit.tf.training.holdout import count_batch, forward
-    from kit.tf.training.steps import find_map
 
     network, step = make_training()
     for images, truth in batches(records, batch=8, crop=128).take(30):

@@ -16,7 +16,8 @@ import tensorflow as tf
 
 from kit.cli import make_parser, pick_settings
 from kit.settings import TrainSettings, choose_training
-from kit.tf.network import losses, slim, unet
+from kit.tf.network import losses, slim
+from kit.tf.network.unet import unet
 
 WIDE = (24, 48, 96, 160, 224)
 

@@ -17,7 +17,7 @@ _NAMES = {
     "PRESETS": "kit.competition.conventions",
     "read_csv": "kit.competition.csv_masks",
     "format_csv": "kit.competition.csv_masks",
-    "Cuts": "kit.objects.extraction",
+    "Cuts": "kit.cuts",
     "find_objects": "kit.objects.extraction",
     "fit_rectangles": "kit.objects.rectangles",
     "from_labels": "kit.masks.dense",

@@ -15,7 +15,8 @@ from pathlib import Path
 from . import __version__
 from .competition.conventions import AIRBUS, PRESETS, find_competition
 from .errors import KitError, printable
-from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings, write_value
+from .fields import write_value
+from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
 
 # Modules of the extra `train`; where one is missing the error names the extra.
 _TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
@@ -195,7 +196,8 @@ def _only_with_maps(options, **others) -> None:
 
 
 def _tune(options):
-    from .tuning.tuning import describe, tune_folder
+    from .tuning.tuning import tune_folder
+    from .tuning.tuning_file import describe
 
     settings = pick_settings(options, TuneSettings)
     if options.maps is None:
@@ -255,7 +257,8 @@ def _check(options):
             raise KitError(
                 "--shape goes with PREDICTION.csv SAMPLE.csv, --repair and --source with RECORDS; kit check alone looks at the machine"
             )
-        from .machine.checks import WRONG, inspect_machine
+        from .machine.checks import inspect_machine
+        from .system.finding import WRONG
 
         wrong = 0
         for finding in inspect_machine(competition=find_competition(options.preset)):

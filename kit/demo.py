@@ -25,7 +25,7 @@ from .scoring.counts import count
 from .settings import PracticeSettings
 from .submission import csv_file
 from .system.files import write_json
-from .tuning import tuning
+from .tuning import tuning_file
 
 MADE = ("competition", "records", "model", "submission.csv", "submission.json", "contact-sheet.png", "road.png", "summary.json")
 
@@ -67,7 +67,7 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
         raise KitError("stopped in its training; run the same command again")
     say(4, "threshold and cuts, tuned on the maps of fold 0")
     tuned = inference.tune(model, empty_share=PRACTICE["empty_share"], seed=seed)
-    print(tuning.describe(tuned.fields))
+    print(tuning_file.describe(tuned.fields))
     say(5, "the submission, and the score on the holdout, each part by cuts that the tuner chose without it")
     inference.predict(model, competition, out / "submission.csv")
     problems, report = csv_file.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)

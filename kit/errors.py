@@ -1,4 +1,4 @@
-"""The one error that a user sees: what is wrong, where, and the way out, in one line."""
+"""The one error that a user sees: what is wrong, where, and the way out (tests: test_cli.py)."""
 
 
 class KitError(Exception):

@@ -1,40 +1,92 @@
-"""The one border: only kit/tf imports TensorFlow, and the light verbs never load it."""
+"""The house: imports run only down the rooms, kit/tf alone knows TensorFlow, and the light verbs never load it."""
 
 import ast
+import re
 import subprocess
 import sys
 import types
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"tensorflow", "keras", "segmentation_models", "tensorflow_datasets"}
+# From the ground up; a room imports from itself and from those before it.
+GROUND = "errors fields presets encoders cuts settings"
+TF = "tf.failures tf.data tf.network tf.devices tf.inference tf.training"
+ROOMS = (
+    f"{GROUND} system masks competition practice objects scoring records plots tuning submission models {TF} "
+    "machine packing pages demo cli __main__"
+).split()
+REACHING = {"cli", "demo", "packing", "pages", "machine"}  # rooms that reach kit.tf, inside of functions
+MODULES = {
+    ".".join(path.relative_to(ROOT / "kit").with_suffix("").parts): path
+    for path in sorted((ROOT / "kit").rglob("*.py"))
+    if path.name != "__init__.py"
+}
 
 
-def imported_modules(path: Path):
-    for node in ast.walk(ast.parse(path.read_text())):
+def find_room(module: str) -> str:
+    """The room of a module, both without the leading `kit.`."""
+    return next(room for room in ROOMS if module == room or module.startswith(f"{room}."))
+
+
+def list_imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Names that a file imports, those of the kit in full (`kit.masks.table`), and whether a mere import of the file does it."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            yield from (name.name for name in node.names)
+            yield from ((name.name, node in tree.body) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
+            base = node.module or ""
+            if node.level:
+                parts = path.relative_to(ROOT).parts[: -node.level]
+                base = ".".join([*parts, *filter(None, [node.module])])
+            for name in node.names:
+                full = f"{base}.{name.name}"
+                yield (full if full.removeprefix("kit.") in MODULES else base), node in tree.body
 
 
-def imported_at_the_top(path: Path):
-    """Names of modules that a mere import of the file imports relative to it: outside any function."""
-    for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.ImportFrom) and node.level:
-            yield node.module or "", [name.name for name in node.names]
+def list_kit_imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Modules of the kit that a file imports, without the leading `kit.`."""
+    for name, at_once in list_imports(path):
+        if name.removeprefix("kit.") in MODULES and name.startswith("kit."):
+            yield name.removeprefix("kit."), at_once
 
 
-LIGHT = [path for path in sorted((ROOT / "kit").rglob("*.py")) if "tf" not in path.relative_to(ROOT).parts]
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_only_down_the_rooms(module):
+    for other, at_once in list_kit_imports(MODULES[module]):
+        assert ROOMS.index(find_room(other)) <= ROOMS.index(find_room(module)), f"kit.{module} imports kit.{other}"
+        if other.startswith("tf.") and not module.startswith("tf."):
+            assert find_room(module) in REACHING and not at_once, f"kit.{module} imports kit.{other}"
 
 
-@pytest.mark.parametrize("path", LIGHT, ids=lambda path: path.name)
-def test_no_module_outside_kit_tf_imports_tensorflow(path):
-    assert not HEAVY & {name.split(".")[0] for name in imported_modules(path)}
-    for module, names in imported_at_the_top(path):
-        assert "tf" not in module.split(".") and not (module == "" and "tf" in names)
+def test_imports_have_no_circle():
+    graph = {module: {other for other, _ in list_kit_imports(path)} for module, path in MODULES.items()}
+    assert set(TopologicalSorter(graph).static_order()) == set(MODULES)  # a circle raises CycleError
+
+
+def test_packages_import_nothing():
+    for path in (ROOT / "kit").rglob("__init__.py"):
+        if path.parent not in (ROOT / "kit", ROOT / "kit" / "tf"):
+            assert not list(list_imports(path)), path
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("tf.")])
+def test_no_module_outside_kit_tf_imports_tensorflow(module):
+    assert not HEAVY & {name.split(".")[0] for name, _ in list_imports(MODULES[module])}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_has_tests_of_its_name_or_says_where_they_are(module):
+    *rooms, name = module.split(".")
+    if not (ROOT / "tests" / Path(*rooms) / f"test_{name}.py").exists():
+        first = ast.get_docstring(ast.parse(MODULES[module].read_text())).splitlines()[0]
+        named = re.search(r"\(tests: ([\w/]+\.py)\)\.$", first)
+        assert named and (ROOT / "tests" / named[1]).exists(), first
 
 
 def loaded_after(code: str, cwd) -> set[str]:

@@ -32,7 +32,7 @@ SMALL = {
     "CROP": 64,
     "LOOK": 2,
 }
-SHALLOW = "\nimport kit.tf.network.plain\nkit.tf.plain.FILTERS = (8, 8)\n"  # the fixture's, for a kernel
+SHALLOW = "\nimport kit.tf.network.plain\nkit.tf.network.plain.FILTERS = (8, 8)\n"  # the fixture's, for a kernel
 
 
 def read(name: str):

@@ -24,7 +24,7 @@ def test_the_example_of_ones_own_network_runs(records, shallow, tmp_path, monkey
     code = find_example("my_network").replace('"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,')
     code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace("steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1")
     code = code.replace('unet("resnet18")', 'unet("plain")')
-    from kit.tf.network import unet
+    from kit.tf.network.unet import unet
 
     exec(code, {"my_network": unet("plain")})
     assert (tmp_path / "mine" / "best.weights.h5").is_file()

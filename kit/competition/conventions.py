@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import typing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from ..errors import KitError
-from ..settings import fits
+from ..fields import fits
+from ..system.files import read_json
 
 CHOICES = {
     "row": ("object", "image", "image and label"),
@@ -173,18 +173,3 @@ def image_path(folder: Path, pattern: str, image_id: str) -> Path:
     if image_id != Path(image_id).name or image_id in {"", ".", ".."} or "\\" in image_id or "\0" in image_id:
         raise KitError(f"image id {image_id!r} is not a plain file name")
     return folder / pattern.replace("{id}", image_id)
-
-
-def read_json(path: Path, what: str) -> dict:
-    """The JSON object in `path`; KitError where it is missing, no JSON, or no object."""
-    try:
-        if path.exists() and not path.is_file():
-            raise OSError("no regular file")
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise KitError(f"{path}: missing ({what})") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise KitError(f"{path}: cannot be read as JSON ({what}): {error}") from None
-    if not isinstance(found, dict):
-        raise KitError(f"{path}: holds no JSON object ({what})")
-    return found

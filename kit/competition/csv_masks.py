@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -307,3 +307,13 @@ def _list_labeled(masks: Masks, layout: Layout, competition: Competition, silent
         for label in range(len(competition.need("labels"))):
             add(name, label, by_label.get(label, -1))
     return prefixes, items
+
+
+def complete(truth: Masks, ids: Iterable[str], competition: Competition, shapes=None) -> Masks:
+    """The truth with a blank row for each image that has none, where that means that it holds no object."""
+    if not competition.absent_is_empty:
+        return truth
+    known = set(truth.ids)
+    absent = [name for name in ids if name not in known and (shapes is None or name in shapes)]
+    absent = [name for name in absent if name.isprintable()]  # a file name that is no text is no image's id
+    return table.concatenate([truth, table.blank(absent, [shapes[name] if shapes else competition.shape for name in absent])])

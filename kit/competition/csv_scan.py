@@ -1,4 +1,4 @@
-"""The cells of a CSV (RFC 4180) as byte ranges: the file is scanned once and no cell becomes a Python string."""
+"""The cells of a CSV (RFC 4180) as byte ranges (tests: competition/test_csv_masks.py)."""
 
 from __future__ import annotations
 

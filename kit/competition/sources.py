@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import glob
-import itertools
 import os
 import re
 import stat
@@ -17,11 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..errors import KitError
+from ..system.kaggle import MOUNTS
 from .conventions import Competition, image_path
 
-MOUNTS = Path("/kaggle/input")
 LARGEST = 2**28  # bytes of one file
-MANY, DEEP = 500, 4  # a folder of more entries is one of images, and datasets/OWNER/SLUG/FOLDER lies so deep
 
 
 class Unreachable(KitError):
@@ -78,20 +76,6 @@ def _find_mount(competition: Competition, mounts: Path) -> Path:
             return path
     looked = ", ".join(dict.fromkeys(map(str, (*named, *others, mounts / "datasets" / "*" / "*"))))
     raise KitError(f"kaggle: no input holds {truth}; looked in {looked}; attach the competition's data, or give a folder or a zip")
-
-
-def list_inputs(mounts: Path = MOUNTS, depth: int = DEEP) -> Iterator[Path]:
-    """The folders of attached inputs, at most DEEP; none inside of one of MANY entries, which take minutes to list over a network."""
-    try:
-        with os.scandir(mounts) as listing:
-            entries = list(itertools.islice(listing, MANY + 1))
-    except OSError:
-        return
-    yield mounts
-    if depth and len(entries) <= MANY:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.is_dir(follow_symlinks=False):
-                yield from list_inputs(Path(entry.path), depth - 1)
 
 
 def _read_directory(path: Path) -> dict[str, File]:

@@ -10,15 +10,15 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ..competition.conventions import AIRBUS, Competition
-from ..competition.sources import MOUNTS, find_source
+from ..competition.sources import find_source
 from ..errors import KitError
+from ..system.finding import FINE, NOTE, WRONG, Finding
+from ..system.kaggle import MOUNTS, WORKING
 from ..system.processes import count_cores
 
-FINE, NOTE, WRONG = "fine", "note", "WRONG"
 PYTHON = (3, 11), (3, 13)
 # Of each package the oldest version that setup.cfg admits, and the newest that passed the tests.
 CORE = {
@@ -39,20 +39,6 @@ TRAIN = {
     "scikit-learn": ("1.6", "1.9"),
 }
 ROOM, LEAST, MEMORY = 5e9, 2e8, 4e9  # bytes: below the first and the last a training may fail, below LEAST nothing can be made
-WORKING = Path("/kaggle/working")  # what a session keeps
-HOURS = 11.5  # of Kaggle's twelve, after which a training there stops by itself
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at."""
-
-    verdict: str  # FINE; NOTE: it works, but; WRONG: something will not work
-    text: str
-    remedy: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.verdict:5s}  {self.text}" + (f"; {self.remedy}" if self.remedy else "")
 
 
 def inspect_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> Iterator[Finding]:
@@ -156,21 +142,3 @@ def check_cache() -> Finding:
 
 def _nothing():
     return 0
-
-
-def find_hours(working: Path = WORKING, process: Path = Path("/proc")) -> float | None:
-    """Hours until a training should stop by itself: on Kaggle HOURS after the session began, elsewhere None.
-
-    It began with the first process; where that tells no age, or one that no session reaches, with this one, the notebook's.
-    """
-    if not working.is_dir():
-        return None
-    for name in ("1", "self"):
-        try:
-            ticks = int((process / name / "stat").read_text().rpartition(")")[2].split()[19])  # when it began, after the machine did
-            age = (float((process / "uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")) / 3600
-        except (OSError, ValueError, IndexError):
-            continue
-        if 0 <= age < 12:
-            return max(0.0, HOURS - age)
-    return HOURS

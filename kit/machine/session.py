@@ -9,15 +9,14 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..competition import conventions
 from ..competition.conventions import AIRBUS, Competition
-from ..competition.sources import MOUNTS, find_source, list_inputs
+from ..competition.sources import find_source
 from ..errors import KitError
 from ..models.checkpoint import list_states
 from ..practice.folder import EASY, write_practice
 from ..settings import PracticeSettings
-from ..system.files import replacing_folder
-from .checks import WORKING
+from ..system.files import read_json, replacing_folder
+from ..system.kaggle import MOUNTS, WORKING, list_inputs
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Session:
 
 def _is_model(folder: Path) -> bool:
     try:
-        return "records_sha256" in conventions.read_json(folder / "config.json", "of a model")
+        return "records_sha256" in read_json(folder / "config.json", "of a model")
     except (KitError, TypeError):
         return False
 
@@ -95,6 +94,6 @@ def _make_practice(folder: Path, chosen: PracticeSettings) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     if not folder.exists():
         return write_practice(folder, **dataclasses.asdict(chosen))
-    if conventions.read_json(folder / "practice.json", "by kit practice") != dataclasses.asdict(chosen):
+    if read_json(folder / "practice.json", "by kit practice") != dataclasses.asdict(chosen):
         raise KitError(f"{folder}: is another practice competition; remove {folder.parent}, or choose another scratch folder")
     return folder

@@ -1,4 +1,4 @@
-"""What a trained model is worth on its holdout: truth, prediction and every figure that a report shows."""
+"""What a trained model is worth on its holdout (tests: pages/test_report.py)."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..cuts import Cuts
 from ..masks import table
 from ..masks.table import Masks
-from ..objects.extraction import Cuts
 from ..records import folds
 from ..records.index import Index
 from ..scoring import scores

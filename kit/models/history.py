@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from ..errors import KitError
+from ..system.csv_rows import read_rows
 
 # What the holdout's score adds to a row.
 SCORES = (
@@ -56,12 +56,13 @@ def name_weights(row: dict) -> str:
 
 
 def read_history(path: Path) -> list[dict[str, float | None]]:
-    """The rows of a history.csv, by COLUMNS, an empty cell as None; [] where there is none yet. KitError where a cell is no number."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file, strict=True))
-        return [{name: float(row[name]) if row[name] else None for name in COLUMNS} for row in rows]
-    except FileNotFoundError:
-        return []
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
-        raise KitError(f"{path}: not the history of a training ({error!r})") from None
+    """The rows of a history.csv, by COLUMNS, an empty cell as None; [] if there is none yet.
+
+    Raises:
+        KitError: if it is not the history of a training.
+    """
+    return read_rows(path, dict.fromkeys(COLUMNS, _read_cell)) if path.exists() else []
+
+
+def _read_cell(cell: str) -> float | None:
+    return float(cell) if cell else None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import io
-import math
 import os
 import struct
 from pathlib import Path
@@ -14,6 +12,7 @@ from PIL import Image
 
 from ..competition.conventions import image_path
 from ..errors import KitError
+from ..system.csv_rows import read_rows
 from ..system.npz import UNREADABLE
 from .components import to_uint8
 
@@ -87,24 +86,23 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def read_presence(folder: Path) -> dict[str, float]:
-    """What presence.csv of a folder of maps says of its images, {} where there is none; KitError where a row is wrong."""
+    """What presence.csv of a folder of maps says of its images; {} if there is none.
+
+    Raises:
+        KitError: if a row has no probability, or an image is there twice.
+    """
     path = folder / PRESENCE
     if not path.is_file():
         return {}
-    found: dict[str, float] = {}
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            lines = csv.reader(file, strict=True)
-            if next(lines, None) != HEADER.split(","):
-                raise KitError(f"{path}: its first line is not {HEADER}")
-            for number, cells in enumerate(lines, 2):
-                value = float(cells[1]) if len(cells) == 2 else math.nan
-                if not 0 <= value <= 1 or cells[0] in found:
-                    raise KitError(f"{path} row {number}: {','.join(cells)[:80]!r} is no ImageId,probability, or stands there twice")
-                found[cells[0]] = value
-    except (OSError, ValueError, csv.Error) as error:
-        raise KitError(f"{path}: cannot be read: {error}") from None
-    return found
+    rows = read_rows(path, {"ImageId": str, "presence": _read_probability}, key="ImageId")
+    return {row["ImageId"]: row["presence"] for row in rows}
+
+
+def _read_probability(cell: str) -> float:
+    value = float(cell)
+    if not 0 <= value <= 1:
+        raise ValueError("expected a probability from 0 to 1")
+    return value
 
 
 def average(maps: list[np.ndarray]) -> np.ndarray:

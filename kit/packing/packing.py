@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
+import re
 import shutil
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..competition import conventions, sources
+from ..competition import conventions, csv_masks, sources
 from ..competition.conventions import AIRBUS, Competition
-from ..competition.sources import MOUNTS
 from ..errors import KitError
 from ..masks import table as masks
 from ..masks.table import Masks
-from ..records import folds
+from ..records import folds, manifest
 from ..records import manifest as records
 from ..records.manifest import CACHE, METADATA
 from ..settings import PackSettings
-from ..system import processes, progress
+from ..system import processes, progress, seals
 from ..system.files import explain, flush_folder, is_full, write_bytes
-from ..system.locks import claim
+from ..system.kaggle import MOUNTS
+from ..system.locks import clear, hold
 from . import plan as plans
 from .plan import Plan, Request
 from .shards import Shard, write_shard
@@ -66,7 +68,7 @@ def _pack(request: Request, out: Path) -> dict:
             if former is None:
                 raise KitError(f"{error}; remove {out} and pack again") from None
             _say(f"{error}; made again")
-    if plan and former and former["plan"]["sha256"] != records.digest_file(out / "plan.json"):
+    if plan and former and former["plan"]["sha256"] != seals.digest_file(out / "plan.json"):
         raise KitError(f"{out}: manifest.json and plan.json are not of one packing; remove {out} and pack again")
     for head in (plan.head if plan else None, former):
         if head:
@@ -121,7 +123,7 @@ def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, 
     plan, truth = plans.make(request, cache, room)
     _check_space(plan, range(len(plan.shards)), {}, out, cache)  # a plan that cannot be carried out is not saved
     data = plans.to_json(plan)
-    if former is not None and former["plan"]["sha256"] != records.digest(data):
+    if former is not None and former["plan"]["sha256"] != seals.digest(data):
         raise KitError(f"{out}: its plan cannot be made again, the source or the kit has changed; remove {out} and pack again")
     write_bytes(out / "plan.json", data)
     if plan.head["scenes"]["by"] == "":
@@ -132,7 +134,7 @@ def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, 
 def _read_truth(plan: Plan, request: Request) -> Masks:
     """The truth of a plan that was made by an earlier run."""
     shapes = None if plan.shapes is None else {name: (int(h), int(w)) for name, (h, w) in zip(plan.ids, plan.shapes)}
-    return plans.complete(request.read_truth(shapes), plan.ids, request.competition, shapes)
+    return csv_masks.complete(request.read_truth(shapes), plan.ids, request.competition, shapes)
 
 
 def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: dict | None) -> dict:
@@ -148,7 +150,7 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
         "format": records.FORMAT,
         "source": str(request.source.path.absolute()),
         **plan.head,
-        "plan": {"file": "plan.json", "sha256": records.digest((out / "plan.json").read_bytes())},
+        "plan": {"file": "plan.json", "sha256": seals.digest((out / "plan.json").read_bytes())},
         "planned": len(plan.shards),
     }
 
@@ -156,7 +158,7 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
         """Writes the manifest as things stand now."""
         shards = [done[shard["file"]] for shard in plan.shards if shard["file"] in done]
         whole = {**manifest, "files": files, "shards": shards}
-        write_bytes(out / "manifest.json", records.seal(whole))
+        write_bytes(out / "manifest.json", seals.seal(whole))
         return whole
 
     for path in records.list_extra(out, {shard["file"] for shard in plan.shards}):
@@ -164,7 +166,7 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
             _say(f"{path.name}: a shard that the plan does not know; removed")
             path.unlink()
     files = former["files"] if former else {}
-    if files and not missing and all(records.digest_file(out / name) == value for name, value in files.items()):
+    if files and not missing and all(seals.digest_file(out / name) == value for name, value in files.items()):
         return former or {}
     if missing:
         _say(_check_space(plan, missing, done, out))
@@ -183,7 +185,7 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
                 bar.update(shard["count"])
     made = _make_metadata(out, [done[shard["file"]] for shard in plan.shards])
     last = {"folds.csv": table, **made}
-    final = note({name: records.digest(data) for name, data in last.items()})
+    final = note({name: seals.digest(data) for name, data in last.items()})
     for name, data in last.items():
         if not (out / name).is_file() or (out / name).read_bytes() != data:
             write_bytes(out / name, data)
@@ -273,3 +275,22 @@ def repair(folder, source=None) -> dict:
         if source is None:
             raise KitError(f"{error}; only it knows where the images are: give --source COMPETITION") from None
     return pack(source or head["source"], folder, competition=conventions.from_json(head["competition"]), **head["settings"])
+
+
+# Names of temporary files that a kill may leave.
+LEFT = re.compile(
+    r"\.(runlength-fold\d+\.tfrecord-.+|(manifest\.json|plan\.json|folds\.csv|features\.json|dataset_info\.json)\..+|metadata)\.tmp.*"
+)
+
+
+@contextlib.contextmanager
+def claim(out: Path):
+    """The folder `out`, made where it is missing, for this process alone; one that stays empty is removed again."""
+    made = not out.exists()
+    if not made and (not out.is_dir() or (any(out.iterdir()) and not manifest.is_records(out))):
+        raise KitError(f"{out}: exists already and holds no records; remove it or choose another folder for the records")
+    if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
+        raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
+    with hold(out, "kit pack"):
+        clear(out, LEFT)
+        yield

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,12 +11,14 @@ import numpy as np
 
 from ..competition import conventions, csv_masks, sources
 from ..competition.conventions import Competition
+from ..competition.csv_masks import complete
 from ..competition.sources import File, Source
 from ..errors import KitError
 from ..masks import rle, table
 from ..masks.table import Masks
 from ..records import folds, manifest, tfrecord
 from ..settings import PackSettings
+from ..system import seals
 from . import inspection, selection
 from .inspection import Finding
 from .scenes import SceneSettings, find_scenes
@@ -39,7 +40,7 @@ class Request:
         """What a later run must ask for to go on with a plan, as JSON; workers change no byte, the source may move."""
         settings = dataclasses.asdict(self.settings)
         del settings["workers"]
-        return {"competition": conventions.to_json(self.competition), "settings": settings, "truth_sha256": manifest.digest(self.truth)}
+        return {"competition": conventions.to_json(self.competition), "settings": settings, "truth_sha256": seals.digest(self.truth)}
 
     def read_truth(self, shapes: dict[str, tuple[int, int]] | None = None) -> Masks:
         """The truth's masks; shapes: sizes of the images, where the competition has none of its own."""
@@ -95,12 +96,12 @@ def to_json(plan: Plan) -> bytes:
     if plan.shapes is not None:
         images["shape"] = plan.shapes.tolist()
     fields = {"format": manifest.FORMAT, **plan.head, "shards": plan.shards, "needed": plan.needed.tolist(), "images": images}
-    return manifest.seal(fields)
+    return seals.seal(fields)
 
 
 def load(path: Path) -> Plan:
     """The plan in plan.json; KitError where it is missing or damaged."""
-    fields = manifest.unseal(path, "written by kit pack")
+    fields = seals.unseal(path, "written by kit pack")
     try:
         images, shards, needed = fields.pop("images"), fields.pop("shards"), np.array(fields.pop("needed"), np.int64)
         if fields.pop("format") != manifest.FORMAT:
@@ -162,16 +163,6 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
     how = {"by": "shared blocks", **dataclasses.asdict(SceneSettings())} if search else {"by": ""}
     head = {**request.fields, "scenes": how, "skipped": skipped, "fit_bytes": room if settings.fit else None}
     return _lay_out(head, truth, found, scenes, room, settings, sized), truth
-
-
-def complete(truth: Masks, ids: Iterable[str], competition: Competition, shapes=None) -> Masks:
-    """The truth with a blank row for each image that has none, where that means that it holds no object."""
-    if not competition.absent_is_empty:
-        return truth
-    known = set(truth.ids)
-    absent = [name for name in ids if name not in known and (shapes is None or name in shapes)]
-    absent = [name for name in absent if name.isprintable()]  # a file name that is no text is no image's id
-    return table.concatenate([truth, table.blank(absent, [shapes[name] if shapes else competition.shape for name in absent])])
 
 
 def _match(truth: Masks, listing: dict[str, File], settings: PackSettings) -> tuple[Masks, dict[str, File], list[dict]]:

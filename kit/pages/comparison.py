@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..cuts import describe_cuts
 from ..errors import KitError
 from ..masks import table
 from ..models.evaluation import Evaluation, bound
-from ..objects.extraction import describe_cuts
 from ..scoring import scores
 from ..settings import TrainSettings
 

@@ -9,8 +9,7 @@ from PIL import Image
 
 from ..competition.images import decode
 from ..masks import table
-from ..packing.mosaic import lay
-from ..packing.scenes import TILE
+from ..packing.scenes import TILE, lay
 from ..plots import charts, webp
 from ..records.index import Index, open_index
 from ..records.manifest import Records

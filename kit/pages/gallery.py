@@ -17,7 +17,7 @@ from ..plots.contact_sheet import frame_objects
 from ..plots.outlines import trace
 from ..plots.webp import Picture
 from ..records.index import Index
-from ..scoring.scores import COUNTS, group_counts
+from ..scoring.groups import COUNTS, group_counts
 from ..system.progress import bar
 
 TEXT = 14  # numbers are a card's height by so many tall

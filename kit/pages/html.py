@@ -13,7 +13,7 @@ import jinja2
 from markupsafe import Markup
 
 from .. import __version__
-from ..scoring.scores import COUNTS
+from ..scoring.groups import COUNTS
 from ..system.files import write_text
 
 

@@ -10,16 +10,17 @@ from pathlib import Path
 
 import numpy as np
 
+from ..cuts import describe_cuts
 from ..errors import KitError
+from ..fields import write_value
 from ..masks import table
 from ..models.evaluation import Evaluation
-from ..objects.extraction import describe_cuts
 from ..plots import charts
 from ..presets import RECIPES
 from ..records.manifest import is_records, open_records
-from ..scoring import scores
+from ..scoring import groups, scores
 from ..scoring.ladder import RUNGS
-from ..settings import TrainSettings, choose_training, write_value
+from ..settings import TrainSettings, choose_training
 from ..system.files import check_target
 from ..tuning.surface_plot import SIZE, paint_surface
 from . import comparison, gallery, html
@@ -44,8 +45,8 @@ def describe_model(evaluation: Evaluation) -> Page:
         verdict=_judge(e, share),
         ladder=charts.draw(charts.bars, RUNG_NAMES, rungs, f"object F2 {share}", e.blank, title="The oracle ladder", size=(7, 2.6)),
         thresholds=charts.draw(charts.thresholds, _find_curves(e, share), e.blank, title="F2 by IoU threshold", size=(6, 4)),
-        counts=_draw_groups(scores.split_by_count(e.counts), "objects", "images", "Object F2 by objects in the image"),
-        areas=_draw_groups(scores.split_by_area(e.counts), "area", "objects", "Object F2 by area of the object"),
+        counts=_draw_groups(groups.split_by_count(e.counts), "objects", "images", "Object F2 by objects in the image"),
+        areas=_draw_groups(groups.split_by_area(e.counts), "area", "objects", "Object F2 by area of the object"),
         curves=_draw_curves({e.name: e.history}) if e.history else [],
         surface=_draw_surface(e),
         cuts=None if e.cuts is None else describe_cuts(e.cuts),
@@ -207,8 +208,9 @@ def report(places, out=None, *, records=None, networks=None) -> Page:
         _check(out)
         made = describe_data(open_records(folders[0]))
     else:
+        from ..models.folder import read_config
         from ..tf.inference.evaluation import evaluate
-        from ..tf.inference.load import pair_models, read_config
+        from ..tf.inference.load import pair_models
 
         pairs = pair_models(folders, networks)
         for folder in folders:

@@ -13,8 +13,7 @@ from ..masks import dense, table
 from ..masks.table import Masks
 from ..scoring.mistakes import rate_pairs, share_pixels
 from ..system.files import replacing
-
-TRUTH, PREDICTION = "#56B4E9", "#FFB000"  # sky blue and amber: told apart with any color vision
+from .style import PREDICTION, TRUTH
 
 
 def best_ious(truth: Masks, prediction: Masks, image: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What is where in a synthetic satellite scene: coast, docks, clouds, ships; a pure function of (seed, index), settled without drawing.
+"""What is where in a synthetic scene: coast, clouds, ships (tests: practice/test_drawing.py).
 
 Every texture is a random crop of a few periodic fields that one seed's scenes share (`Textures`): cheap, and the same at any step, so
 that ships find water at an eighth of the resolution and tiles are chosen before anything is drawn (by `kit.practice.drawing`).

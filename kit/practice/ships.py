@@ -1,4 +1,4 @@
-"""How a synthetic ship looks from above: hull, deck, cargo and bridge, the shadow it throws and the wake it draws."""
+"""How a synthetic ship looks: hull, deck, shadow, wake (tests: practice/test_drawing.py)."""
 
 from __future__ import annotations
 

@@ -8,16 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ..errors import KitError
-from ..scoring.scores import group_counts
-
-
-def group(scenes: np.ndarray) -> np.ndarray:
-    """Group of each image, int64 from 0: its scene, or a group of its own where the scene is unknown (-1)."""
-    scenes = np.asarray(scenes, np.int64)
-    alone = scenes < 0
-    labels = scenes.copy()
-    labels[alone] = (scenes.max(initial=-1) + 1) + np.arange(alone.sum())
-    return np.unique(labels, return_inverse=True)[1]
+from ..scoring.groups import group_counts
 
 
 def assign(scenes: np.ndarray, objects: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -46,3 +37,12 @@ def to_csv(ids: list[str], scenes: np.ndarray, fold: np.ndarray) -> str:
     """folds.csv: `ImageId,scene,fold`, by id."""
     frame = pd.DataFrame({"ImageId": ids, "scene": scenes, "fold": fold}).sort_values("ImageId")
     return frame.to_csv(index=False, lineterminator="\n")
+
+
+def group(scenes: np.ndarray) -> np.ndarray:
+    """Group of each image, int64 from 0: its scene, or a group of its own where the scene is unknown (-1)."""
+    scenes = np.asarray(scenes, np.int64)
+    alone = scenes < 0
+    labels = scenes.copy()
+    labels[alone] = (scenes.max(initial=-1) + 1) + np.arange(alone.sum())
+    return np.unique(labels, return_inverse=True)[1]

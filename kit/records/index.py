@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,11 +11,12 @@ import numpy as np
 
 from ..competition import csv_masks, images, sources
 from ..competition.conventions import AIRBUS, Competition
+from ..competition.csv_masks import complete
 from ..errors import KitError
 from ..masks import table as masks
 from ..masks.table import Masks
-from ..packing.plan import complete
 from ..system import progress
+from ..system.csv_rows import read_rows
 from . import tfrecord
 from .manifest import UNFIT, Records, is_records, number, open_records
 
@@ -186,17 +186,12 @@ def index_folder(place, competition: Competition, table=None) -> Index:
 
 def _read_table(path) -> dict[str, tuple[int, int]]:
     """Scene and fold of each image in a folds.csv."""
-    found: dict[str, tuple[int, int]] = {}
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            for row, fields in enumerate(csv.DictReader(file, strict=True), 2):
-                try:
-                    name, scene, fold = fields["ImageId"], int(fields["scene"]), int(fields["fold"])
-                    if name in found or not -1 <= fold < 2**31 or not -1 <= scene < 2**62:
-                        raise ValueError
-                except (KeyError, TypeError, ValueError):
-                    raise KitError(f"{path} row {row}: expected ImageId,scene,fold with whole numbers, each image once") from None
-                found[name] = (scene, fold)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise KitError(f"{path}: cannot be read as a table of folds: {error}") from None
-    return found
+    rows = read_rows(path, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId")
+    return {row["ImageId"]: (row["scene"], row["fold"]) for row in rows}
+
+
+def _read_number(cell: str) -> int:
+    value = int(cell)
+    if not -1 <= value < 2**62:
+        raise ValueError("expected a whole number, -1 or more")
+    return value

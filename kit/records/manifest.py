@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,9 @@ from ..competition.conventions import Competition
 from ..errors import KitError
 from ..settings import PackSettings
 from ..system import progress
+from ..system.files import read_json
 from ..system.processes import count_cores
+from ..system.seals import digest, digest_file, unseal
 
 FORMAT = 2
 NAME = "runlength"  # of the data set inside; no byte depends on the folder's name
@@ -93,42 +94,6 @@ def open_records(folder) -> Records:
     return Records(folder, manifest)
 
 
-def seal(fields: dict) -> bytes:
-    """A JSON object that tells whether it was changed: its last field is the SHA-256 of the others. One line a field."""
-    lines = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in fields.items()]
-    lines.append(f'"sha256": "{digest(" ".join(lines).encode())}"')
-    return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
-
-
-def unseal(path: Path, what: str) -> dict:
-    """The fields of a sealed JSON file; KitError where it is missing or not as it was written."""
-    fields = conventions.read_json(path, what)
-    fields.pop("sha256", None)
-    try:
-        whole = seal(fields) == path.read_bytes()
-    except (OSError, ValueError):
-        whole = False
-    if not whole:
-        raise KitError(f"{path}: is damaged, or was changed by hand ({what})")
-    return fields
-
-
-def digest(data: bytes) -> str:
-    """SHA-256 in hexadecimal."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def digest_file(path: Path) -> str | None:
-    """SHA-256 of a file, None where there is none that can be read."""
-    if not path.is_file():
-        return None
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
-    except OSError:
-        return None
-
-
 def check_head(fields: dict) -> None:
     """Raises for what plan and manifest share where it is not what kit pack writes (a seal has no key: anybody can make one)."""
     conventions.from_json(fields["competition"])
@@ -153,7 +118,7 @@ UNFIT = (KeyError, TypeError, ValueError, AttributeError, OverflowError, IndexEr
 def read_manifest(folder: Path) -> dict:
     """manifest.json of a folder of records; KitError where it is missing, damaged, or not one of this format."""
     path = folder / "manifest.json"
-    fields = conventions.read_json(path, "records are a folder made by kit pack")
+    fields = read_json(path, "records are a folder made by kit pack")
     if fields.get("format") == 1:
         raise KitError(f"{folder}: was packed by an older kit; remove it and pack again")
     fields = unseal(path, "written by kit pack")

@@ -18,28 +18,25 @@ from ..masks.table import Masks
 from ..system.files import write_text
 from .counts import LEVELS, Counts, align, count
 
-COUNTS = ("0", "1", "2", "3-5", "6+")  # objects an image
-AREAS = ("<100", "<500", "<5,000", "more")  # px an object
 
-
-def _ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
     """top / bottom, 1 where nothing is and nothing was found."""
     return np.divide(top, bottom, out=np.ones(np.shape(top)), where=bottom != 0)
 
 
 def f2_by_threshold(counts: Counts) -> np.ndarray:
     """F2 = 5 TP / (5 TP + 4 FN + FP) of each image at each threshold, float64 (images, 10); 1 where nothing is and nothing was found."""
-    return _ratio(5 * counts.tp, 5 * counts.tp + 4 * counts.fn + counts.fp)
+    return ratio(5 * counts.tp, 5 * counts.tp + 4 * counts.fn + counts.fp)
 
 
 def f1_by_threshold(counts: Counts) -> np.ndarray:
     """F1 = 2 TP / (2 TP + FN + FP) of each image at each threshold, float64 (images, 10)."""
-    return _ratio(2 * counts.tp, 2 * counts.tp + counts.fn + counts.fp)
+    return ratio(2 * counts.tp, 2 * counts.tp + counts.fn + counts.fp)
 
 
 def jaccard_by_threshold(counts: Counts) -> np.ndarray:
     """TP / (TP + FP + FN) of each image at each threshold, float64 (images, 10)."""
-    return _ratio(counts.tp, counts.tp + counts.fn + counts.fp)
+    return ratio(counts.tp, counts.tp + counts.fn + counts.fp)
 
 
 def f2(counts: Counts) -> np.ndarray:
@@ -50,29 +47,29 @@ def f2(counts: Counts) -> np.ndarray:
 def dice(counts: Counts) -> np.ndarray:
     """2 both / (truth + predicted) in pixels of each image, float64 (images,); 1 where both are empty."""
     both, truth, predicted = counts.pixels.T
-    return _ratio(2 * both, truth + predicted)
+    return ratio(2 * both, truth + predicted)
 
 
 def iou(counts: Counts) -> np.ndarray:
     """Intersection / union in pixels of each image, float64 (images,); 1 where both are empty."""
     both, truth, predicted = counts.pixels.T
-    return _ratio(both, truth + predicted - both)
+    return ratio(both, truth + predicted - both)
 
 
 def pixel_iou(counts: Counts) -> float | None:
     """Mean over images with objects of `iou`."""
-    return _mean(iou(counts)[counts.ships > 0])
+    return mean(iou(counts)[counts.ships > 0])
 
 
 def pixel_f2(counts: Counts) -> float | None:
     """Mean over images of 5 both / (4 truth + predicted) in pixels; 1 where neither side has any."""
     both, truth, predicted = counts.pixels.T
-    return _mean(_ratio(5 * both, 4 * truth + predicted))  # = 5 TP + 4 FN + FP
+    return mean(ratio(5 * both, 4 * truth + predicted))  # = 5 TP + 4 FN + FP
 
 
 def f2_blank(counts: Counts) -> float | None:
     """What the submission without any object scores on this truth: the share of empty images."""
-    return _mean(counts.ships == 0)
+    return mean(counts.ships == 0)
 
 
 def f2_weighted(values: np.ndarray, empty: np.ndarray, empty_share: float) -> float:
@@ -80,35 +77,6 @@ def f2_weighted(values: np.ndarray, empty: np.ndarray, empty_share: float) -> fl
     if not empty.any() or empty.all():
         return float("nan")
     return float(empty_share * values[empty].mean() + (1 - empty_share) * values[~empty].mean())
-
-
-def group_counts(objects) -> np.ndarray:
-    """Which of COUNTS an image with so many objects belongs to: 0 to 4."""
-    return np.digitize(objects, [1, 2, 3, 6])
-
-
-def split_by_count(counts: Counts) -> list[dict]:
-    """Mean object F2 of the images with 0, 1, 2, 3-5, 6 and more objects in the truth: objects, images, f2 (None over nothing)."""
-    values, part = f2(counts), group_counts(counts.ships)
-    return [{"objects": name, "images": int((part == k).sum()), "f2": _mean(values[part == k])} for k, name in enumerate(COUNTS)]
-
-
-def split_by_area(counts: Counts) -> list[dict]:
-    """Object F2 of objects below 100, 500, 5,000 px and above, all images together, the mean over the thresholds (None over nothing).
-
-    A truth object counts in the part of its own area, hit or missed; a predicted one that hits nothing in the part of its own. Each dict:
-    area, objects (in the truth), predicted, f2.
-    """
-    edges, levels = [100, 500, 5000], np.arange(10)[:, None]
-    real, found = np.digitize(counts.truth_area, edges), np.digitize(counts.predicted_area, edges)
-    result = []
-    for k, name in enumerate(AREAS):
-        tp = (counts.truth_hits[real == k] > levels).sum(axis=1)
-        fn, fp = (real == k).sum() - tp, (counts.predicted_hits[found == k] <= levels).sum(axis=1)
-        bottom = 5 * tp + 4 * fn + fp
-        value = float(_ratio(5 * tp, bottom).mean()) if bottom.any() else None
-        result.append({"area": name, "objects": int((real == k).sum()), "predicted": int((found == k).sum()), "f2": value})
-    return result
 
 
 def object_f2(truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 4) -> float:
@@ -141,9 +109,9 @@ def summarize(counts: Counts, score: str = "object-f2") -> dict:
     tp, predicted = counts.tp.sum(axis=0), counts.predicted.sum()
     values = by_threshold.reshape(len(ships), -1).mean(axis=1) if len(ships) else np.zeros(0)
     result: dict = {
-        name: _mean(values),
-        f"{name}_ships": _mean(values[ships > 0]),
-        f"{name}_empty": _mean(values[ships == 0]),
+        name: mean(values),
+        f"{name}_ships": mean(values[ships > 0]),
+        f"{name}_empty": mean(values[ships == 0]),
         f"{name}_blank": f2_blank(counts),
     }
     if by_threshold.ndim == 2:
@@ -236,5 +204,5 @@ def to_json(summary: dict) -> str:
     return json.dumps(summary, allow_nan=False)
 
 
-def _mean(values) -> float | None:
+def mean(values) -> float | None:
     return float(np.mean(values)) if len(values) else None

@@ -19,24 +19,23 @@ import numpy as np
 
 from .. import __version__
 from ..competition import csv_masks
-from ..competition.conventions import AIRBUS, Competition, read_json
+from ..competition.conventions import AIRBUS, Competition
 from ..competition.images import wary
+from ..cuts import Cuts, describe_cuts
 from ..errors import KitError, printable
 from ..masks import table
 from ..masks.table import Masks
 from ..objects import extraction
-from ..objects.extraction import Cuts
 from ..objects.map_files import PRESENCE, find_map, read_map, read_presence
-from ..settings import fits
 from ..system import processes, progress
-from ..system.files import check_target, write_json
+from ..system.files import check_target, read_json, write_json
 from ..system.locks import clear
+from ..tuning.tuning_file import read_tuning
 from . import csv_file
 from .parts import SHARD, Part, hold_parts, identify, read_parts, remove_parts, split_batches, split_shards, write_part
 
 READ = 8  # maps from files that one worker turns into masks at a time
 HOPELESS = 5  # from so many images on it is an error that all of the first shard are bad: then the source is wrong
-FIGURES = ("empty_share", "f2", "f2_low", "f2_high", "f2_plain", "f2_blank")  # of tuning.json, for the JSON beside the submission
 
 
 class Batch(NamedTuple):
@@ -224,16 +223,6 @@ def write_submission(masks: Masks, out, competition: Competition, sample, words:
     write_json(report, {"submission": out.name, "sha256": digest, **totals, **words, **made})
 
 
-def read_tuning(path: Path) -> tuple[Cuts, dict]:
-    """The cuts of a tuning.json, and those of FIGURES that it holds; KitError where it is missing, or they are out of range."""
-    fields = read_json(path, "written by kit tune")
-    figures = {name: fields[name] for name in FIGURES if name in fields}
-    for name, value in figures.items():
-        if value is not None and not (fits(value, float) and 0 <= value <= 1):
-            raise KitError(f"{path}: {name} is {str(value)[:40]}, expected a number from 0 to 1; tune again")
-    return extraction.read_cuts(fields, path), figures
-
-
 def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = AIRBUS, allow_missing: bool = False) -> Masks:
     """Predicts a sample's images from maps in a folder, whatever made them, and writes a checked CSV with a JSON beside it; the masks.
 
@@ -247,10 +236,11 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
         raise KitError(f"{folder}: no such folder of maps, one {{ImageId}}.png or .npy an image")
     ids = csv_masks.read_ids(sample, competition)
     path = folder / "tuning.json" if tuning is None else Path(tuning)
-    cuts, figures = Cuts(), dict[str, float]()
+    cuts, figures = Cuts(), dict[str, float | None]()
     if tuning is not None or path.exists():
-        cuts, figures = read_tuning(path)
-        print(f"kit predict: {path}: {extraction.describe_cuts(cuts)}")
+        saved = read_tuning(path)
+        cuts, figures = saved.cuts, saved.figures
+        print(f"kit predict: {path}: {describe_cuts(cuts)}")
     else:
         print(f"kit predict: no {path}, so threshold 128 and no cuts; kit tune --maps {folder} TRUTH.csv {path} chooses better ones")
     files = [find_map(folder, name) for name in ids]

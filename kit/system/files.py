@@ -100,3 +100,18 @@ def write_text(path, text: str) -> None:
 def write_json(path, fields: dict) -> None:
     """`fields` as an indented JSON file, whole or not at all."""
     write_text(path, json.dumps(fields, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict:
+    """The JSON object in `path`; KitError where it is missing, no JSON, or no object."""
+    try:
+        if path.exists() and not path.is_file():
+            raise OSError("no regular file")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise KitError(f"{path}: missing ({what})") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise KitError(f"{path}: cannot be read as JSON ({what}): {error}") from None
+    if not isinstance(found, dict):
+        raise KitError(f"{path}: holds no JSON object ({what})")
+    return found

@@ -10,26 +10,6 @@ import shutil
 from pathlib import Path
 
 from ..errors import KitError
-from ..records import manifest
-from ..records.manifest import CACHE
-
-# Names of temporary files that a kill may leave.
-LEFT = re.compile(
-    r"\.(runlength-fold\d+\.tfrecord-.+|(manifest\.json|plan\.json|folds\.csv|features\.json|dataset_info\.json)\..+|metadata)\.tmp.*"
-)
-
-
-@contextlib.contextmanager
-def claim(out: Path):
-    """The folder `out`, made where it is missing, for this process alone; one that stays empty is removed again."""
-    made = not out.exists()
-    if not made and (not out.is_dir() or (any(out.iterdir()) and not manifest.is_records(out))):
-        raise KitError(f"{out}: exists already and holds no records; remove it or choose another folder for the records")
-    if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
-        raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
-    with hold(out, "kit pack"):
-        clear(out, LEFT)
-        yield
 
 
 def clear(folder: Path, left: re.Pattern) -> None:

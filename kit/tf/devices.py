@@ -1,4 +1,4 @@
-"""What `kit check` says of a machine with TensorFlow: its GPUs, half precision, and the weights of encoders."""
+"""GPUs, half precision and encoder weights of this machine (tests: machine/test_checks.py)."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from pathlib import Path
 import tensorflow as tf
 import tensorflow_datasets.core  # noqa: F401  # fails where its parts do not go with protobuf; packing writes with it
 
+from ..encoders import ENCODERS
 from ..errors import KitError
-from ..machine.checks import FINE, NOTE, Finding
 from ..presets import RECIPES
-from ..settings import ENCODERS
+from ..system.finding import FINE, NOTE, Finding
 from .network.precision import choose_precision
 from .network.pretrained import find_attached, find_published
 

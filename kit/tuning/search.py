@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..objects.extraction import Cuts
+from ..cuts import Cuts
 from ..system.jit import compiled
 from ..system.processes import count_cores
 from .calibration import EDGE

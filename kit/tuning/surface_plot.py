@@ -7,7 +7,7 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..plots.contact_sheet import PREDICTION, TRUTH
+from ..plots.style import PREDICTION, TRUTH
 from ..system.files import replacing
 from .search import AREAS, CONFIDENCES, LEVELS, SIZES
 

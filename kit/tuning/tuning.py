@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,18 +12,20 @@ import numpy as np
 
 from ..competition import csv_masks
 from ..competition.conventions import AIRBUS, Competition
+from ..cuts import Cuts
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
-from ..objects.extraction import Cuts, describe_cuts, find_objects
+from ..objects.extraction import find_objects
 from ..objects.map_files import PRESENCE, find_map, read_map, read_presence
 from ..records import folds
 from ..scoring.bootstrap import interval
 from ..scoring.counts import count
 from ..scoring.scores import f2
 from ..settings import OPTIONS, TuneSettings
+from ..system.csv_rows import read_rows
 from ..system.files import check_target, write_json
-from . import surface_plot as surface
+from . import surface_plot
 from .calibration import calibrate
 from .candidates import Candidates, find_candidates
 from .search import GATES, PLAIN, SIZES, place_gate, read_point, score_point, search, weigh
@@ -208,32 +208,6 @@ def check_competition(competition: Competition) -> None:
         raise KitError(f"competition {competition.name}: cuts are chosen for the F2 of objects without labels, one a row")
 
 
-def write_tuning(tuned: Tuning, path: Path) -> None:
-    """The fields as JSON, and the surface as PNG beside it."""
-    surface.draw_surface(tuned.surface, tuned.point, tuned.fields, path.with_suffix(".png"))
-    write_json(path, tuned.fields)
-
-
-def _read_scenes(path) -> dict[str, int]:
-    """Scene by image id, from a CSV with columns ImageId and scene; a scene is any text, -1 or empty: a scene of its own."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            lines = csv.DictReader(file, strict=True)
-            if not {"ImageId", "scene"} <= set(lines.fieldnames or ()):
-                raise KitError(f"{path}: has no columns ImageId and scene; folds.csv of the records has them")
-            pairs = [(line["ImageId"], line["scene"] or "-1") for line in lines]
-    except FileNotFoundError:
-        raise KitError(f"{path}: no such file") from None
-    except (OSError, ValueError, csv.Error) as error:
-        raise KitError(f"{path}: cannot be read: {error}") from None
-    texts = dict(pairs)
-    if len(texts) < len(pairs):
-        twice = next(name for (name, _), (other, _) in itertools.pairwise(sorted(pairs)) if name == other)
-        raise KitError(f"{path}: names the scene of {twice} twice")
-    numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
-    return {name: numbers[text] for name, text in texts.items()}
-
-
 def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
     """Every image of `truth` by its own cuts."""
     given = [None] * len(truth) if presence is None else [[value] for value in presence]
@@ -290,17 +264,14 @@ def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, parts: int =
     return np.unique(scene_part, return_inverse=True)[1][groups]
 
 
-def describe(result: dict) -> str:
-    """tuning.json in three lines for people."""
-    cuts = Cuts(**{field.name: result[field.name] for field in dataclasses.fields(Cuts)})
-    lines = [describe_cuts(cuts)]
-    share = f"{result['empty_share']:.1%} empty images"
-    if cuts.blank:
-        lines.append(f"object F2 at {share}: the best cuts reach {result['f2_tuned']:.3f}, blank {result['f2_blank']:.3f}")
-    else:
-        lines.append(
-            f"object F2 at {share}: {result['f2']:.3f} (95% interval {result['f2_low']:.3f} to {result['f2_high']:.3f}; cuts chosen on "
-            "some scenes, scored on the others)"
-        )
-    lines.append(f"threshold 128 alone {result['f2_plain']:.3f}, blank submission {result['f2_blank']:.3f}")
-    return "\n".join(lines)
+def write_tuning(tuned: Tuning, path: Path) -> None:
+    """The fields as JSON, and the surface as PNG beside it."""
+    surface_plot.draw_surface(tuned.surface, tuned.point, tuned.fields, path.with_suffix(".png"))
+    write_json(path, tuned.fields)
+
+
+def _read_scenes(path) -> dict[str, int]:
+    """Scene by image id, from a CSV with columns ImageId and scene; a scene is any text, -1 or empty: a scene of its own."""
+    texts = {row["ImageId"]: row["scene"] or "-1" for row in read_rows(path, {"ImageId": str, "scene": str}, key="ImageId")}
+    numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
+    return {name: numbers[text] for name, text in texts.items()}

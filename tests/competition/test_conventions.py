@@ -5,6 +5,7 @@ import pytest
 from kit.competition import conventions
 from kit.competition.conventions import PRESETS, Competition
 from kit.errors import KitError
+from kit.system import files
 
 
 @pytest.mark.parametrize("name", PRESETS)
@@ -73,10 +74,10 @@ def test_no_id_leaves_the_folder(tmp_path, name):
 def test_a_damaged_json_is_named(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(KitError, match=r"a\.json: cannot be read as JSON"):
-        conventions.read_json(tmp_path / "a.json", "something")
+        files.read_json(tmp_path / "a.json", "something")
     (tmp_path / "a.json").write_text("[" * 100_000)
     with pytest.raises(KitError, match=r"a\.json: cannot be read as JSON"):
-        conventions.read_json(tmp_path / "a.json", "something")
+        files.read_json(tmp_path / "a.json", "something")
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(KitError, match="no JSON object"):
-        conventions.read_json(tmp_path / "a.json", "something")
+        files.read_json(tmp_path / "a.json", "something")

@@ -174,16 +174,3 @@ def test_no_mount_is_an_error_that_lists_where_it_looked(tmp_path):
         sources.find_source("kaggle", AIRBUS, tmp_path)
     for place in ("competitions/airbus-ship-detection", "airbus-ship-detection", "weights"):
         assert str(tmp_path / place) in str(error.value)
-
-
-def test_inputs_are_listed_a_few_levels_deep_and_never_inside_of_a_folder_of_images(tmp_path, monkeypatch):
-    monkeypatch.setattr(sources, "MANY", 10)
-    deep = tmp_path / "datasets" / "owner" / "slug" / "wheels"
-    for folder in (deep / "deeper", tmp_path / "competition" / "train_v2" / "inside"):
-        folder.mkdir(parents=True)
-    for number in range(11):
-        (tmp_path / "competition" / "train_v2" / f"{number}.jpg").touch()
-    found = list(sources.list_inputs(tmp_path))
-    assert deep in found and deep / "deeper" not in found
-    assert tmp_path / "competition" / "train_v2" in found and tmp_path / "competition" / "train_v2" / "inside" not in found
-    assert list(sources.list_inputs(tmp_path / "none")) == []

@@ -9,7 +9,7 @@ import pytest
 from kit.cli import main
 from kit.competition.conventions import AIRBUS
 from kit.machine import checks
-from kit.machine.checks import FINE, NOTE, WRONG
+from kit.system.finding import FINE, NOTE, WRONG
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -107,24 +107,6 @@ def test_attached_data_are_found_and_missing_ones_named(tmp_path):
     folder.mkdir(parents=True)
     (folder / AIRBUS.truth_csv).touch()
     assert str(folder) in str(checks.check_data(tmp_path, AIRBUS))
-
-
-def test_a_session_on_kaggle_has_hours_left(tmp_path):
-    assert checks.find_hours(tmp_path / "none") is None
-    assert checks.find_hours(tmp_path, tmp_path) == 11.5  # nothing tells
-    (tmp_path / "uptime").write_text("100000.0 3.2\n")
-
-    def begin(process, age):
-        stat = ["S", *["0"] * 18, str(int((1e5 - 3600 * age) * os.sysconf("SC_CLK_TCK"))), "0"]
-        (tmp_path / process).mkdir(exist_ok=True)
-        (tmp_path / process / "stat").write_text(f"1 (a (b) c) {' '.join(stat)}\n")
-
-    begin("self", 0.75)
-    for age, hours in ((1, 10.5), (11.45, 0.05), (11.8, 0.0), (20, 10.75)):  # the last is no session's first process
-        begin("1", age)
-        assert checks.find_hours(tmp_path, tmp_path) == pytest.approx(hours, abs=0.01)
-    (tmp_path / "1" / "stat").write_text("nonsense")
-    assert checks.find_hours(tmp_path, tmp_path) == pytest.approx(10.75, abs=0.01)
 
 
 def test_options_that_would_be_passed_over_are_refused(capsys):

@@ -1,5 +1,3 @@
-import dataclasses
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,10 +5,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from skimage.measure import label
 
+from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import dense, table
 from kit.objects import components, extraction
-from kit.objects.extraction import Cuts
 from kit.objects.rectangles import fit_rectangles
 
 maps = st.tuples(st.integers(0, 14), st.integers(0, 14)).flatmap(
@@ -125,40 +123,3 @@ def test_parents_hold_their_children(first, second):
     parents = extraction.find_parents(narrow, wide)
     for child, parent in zip(dense.to_masks(narrow, 0), parents):
         assert (dense.to_masks(wide, 0)[parent] >= child).all()
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"threshold": 0},
-        {"threshold": 256},
-        {"threshold": 128.5},
-        {"threshold": True},
-        {"min_area": -1},
-        {"min_area": 1.5},
-        {"min_confidence": float("nan")},
-        {"min_confidence": 1.1},
-        {"min_peak": 300},
-        {"min_presence": float("inf")},
-        {"rectangles": 1},
-        {"blank": "no"},
-        {"small_area": 10, "small_threshold": 200},
-    ],
-)
-def test_damaged_cuts_are_refused_with_the_file_and_the_way_out(fields):
-    good = dataclasses.asdict(Cuts())
-    assert extraction.read_cuts(good | {"f2": 1}, "tuning.json") == Cuts()
-    with pytest.raises(KitError, match=r"tuning\.json: not the cuts of kit tune .*; tune again"):
-        extraction.read_cuts(good | fields, "tuning.json")
-    for name in good:
-        with pytest.raises(KitError, match=f"'{name}'"):
-            extraction.read_cuts({key: value for key, value in good.items() if key != name}, "tuning.json")
-
-
-def test_cuts_are_told_in_words():
-    assert extraction.describe_cuts(Cuts()) == "threshold 128"
-    text = extraction.describe_cuts(Cuts(153, 30, 0.6, 100, 77, 204, True, 0.5, 0.25))
-    assert text == (
-        "threshold 153, 77 for components below 100 px, at least 30 px, mean probability at least 0.6, a pixel of at least 204, "
-        "rectangles where they fit to 0.5, images with an object by at least 0.250"
-    )

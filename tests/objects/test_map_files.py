@@ -126,12 +126,12 @@ def test_presence_is_read_and_what_is_wrong_is_named_by_its_row(tmp_path):
     path = tmp_path / "presence.csv"
     path.write_text('ImageId,presence\na.jpg,0.25\n"b,""c",1\n')
     assert map_files.read_presence(tmp_path) == {"a.jpg": 0.25, 'b,"c': 1.0}
-    for row in ("c.jpg,nan", "c.jpg,1.5", "c.jpg", "c.jpg,0.1,2", "a.jpg,0.5", "c.jpg,x", ""):
+    for row in ("c.jpg,nan", "c.jpg,1.5", "c.jpg", "c.jpg,0.1,2", "a.jpg,0.5", "c.jpg,x"):
         path.write_text(f"ImageId,presence\na.jpg,0.25\n{row}\n")
         with pytest.raises(KitError, match=r"presence\.csv"):
             map_files.read_presence(tmp_path)
     path.write_text("image,presence\n")
-    with pytest.raises(KitError, match="first line"):
+    with pytest.raises(KitError, match="has no column ImageId"):
         map_files.read_presence(tmp_path)
     path.write_bytes(b"ImageId,presence\n\xff\n")
     with pytest.raises(KitError, match="cannot be read"):

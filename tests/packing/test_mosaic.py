@@ -1,6 +1,6 @@
 import numpy as np
 
-from kit.packing.mosaic import lay
+from kit.packing.scenes import lay
 
 
 def test_tiles_lie_where_they_were_cut():

@@ -1,10 +1,8 @@
 """What is packed, what is left out, and that the same call goes on: same bytes, whatever came between."""
 
 import contextlib
-import json
 import shutil
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,26 +15,14 @@ from kit.competition.conventions import AIRBUS, Competition, find_competition
 from kit.errors import KitError
 from kit.masks import dense
 from kit.packing import inspection, packing
-from kit.packing.packing import pack, repair
+from kit.packing.packing import claim, pack, repair
 from kit.packing.scenes import SceneSettings
-from kit.records.manifest import CACHE, find_damage, open_records, seal
-from kit.system.locks import claim
+from kit.records.manifest import CACHE, find_damage, open_records
+from tests.packing.conftest import contents
 
 pytestmark = pytest.mark.tensorflow
 
 TRUTH = AIRBUS.truth_csv
-
-
-@pytest.fixture
-def small(practice, tmp_path):
-    """A competition folder of the test's own."""
-    return shutil.copytree(practice, tmp_path / "competition")
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Shards, metadata and folds.csv: what must be equal."""
-    names = ("folds.csv", "features.json", "dataset_info.json")
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name in names or ".tfrecord-" in path.name}
 
 
 def test_no_scene_is_on_two_folds(practice, records):
@@ -48,9 +34,9 @@ def test_no_scene_is_on_two_folds(practice, records):
     assert (pd.Series(tiles.scene.to_numpy()).groupby(table.scene).nunique() == 1).all()  # no group of two true scenes
 
 
-def test_scenes_come_from_pixels_not_from_the_truth(small, records, tmp_path, capsys):
-    shutil.rmtree(small / "truth")
-    manifest = pack(small, tmp_path / "records", folds=2)
+def test_scenes_come_from_pixels_not_from_the_truth(competition, records, tmp_path, capsys):
+    shutil.rmtree(competition / "truth")
+    manifest = pack(competition, tmp_path / "records", folds=2)
     assert contents(tmp_path / "records") == contents(records)
     assert manifest["scenes"].pop("by") == "shared blocks" and SceneSettings(**manifest["scenes"]) == SceneSettings()
     assert "scenes on two folds: 0" in manifest["table"]
@@ -92,15 +78,15 @@ SPOILS = {
 }
 
 
-def test_every_kind_of_bad_image_is_left_out_and_listed(small, tmp_path):
-    paths = [path for path in sorted((small / "train_v2").iterdir()) if path.read_bytes().endswith(b"\xff\xd9")]
+def test_every_kind_of_bad_image_is_left_out_and_listed(competition, tmp_path):
+    paths = [path for path in sorted((competition / "train_v2").iterdir()) if path.read_bytes().endswith(b"\xff\xd9")]
     bad = {("stranger.jpg" if kind == "no row" else path.name): kind for (kind, path) in zip(SPOILS, paths)}
     for name, (kind, path) in zip(bad, zip(SPOILS, paths)):
         SPOILS[kind][0](path)
         assert name == path.name or kind == "no row"
     with pytest.raises(KitError, match=r"9 images are bad \(.*%\).*--max-bad"):
-        pack(small, tmp_path / "records", folds=2)
-    manifest = pack(small, tmp_path / "records", folds=2, max_bad=9)
+        pack(competition, tmp_path / "records", folds=2)
+    manifest = pack(competition, tmp_path / "records", folds=2, max_bad=9)
     reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
     assert len(reasons) == 9
     for name, kind in bad.items():
@@ -109,19 +95,19 @@ def test_every_kind_of_bad_image_is_left_out_and_listed(small, tmp_path):
     assert len(packed) == 16 and not packed & set(reasons)
 
 
-def test_a_share_of_bad_images_can_be_allowed(small, tmp_path):
-    for path in sorted((small / "train_v2").iterdir())[:6]:
+def test_a_share_of_bad_images_can_be_allowed(competition, tmp_path):
+    for path in sorted((competition / "train_v2").iterdir())[:6]:
         path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(KitError, match=r"[67] images are bad \(2[59]"):
-        pack(small, tmp_path / "records", folds=2)
-    assert len(pack(small, tmp_path / "records", folds=2, max_bad_share=0.5)["skipped"]) in (6, 7)
+        pack(competition, tmp_path / "records", folds=2)
+    assert len(pack(competition, tmp_path / "records", folds=2, max_bad_share=0.5)["skipped"]) in (6, 7)
 
 
-def test_no_good_image_at_all_is_an_error(small, tmp_path):
-    for path in (small / "train_v2").iterdir():
+def test_no_good_image_at_all_is_an_error(competition, tmp_path):
+    for path in (competition / "train_v2").iterdir():
         path.write_bytes(b"")
     with pytest.raises(KitError, match=r"no image can be packed; the first is \w+\.jpg: .*the file is empty"):
-        pack(small, tmp_path / "records", folds=2, max_bad=100)
+        pack(competition, tmp_path / "records", folds=2, max_bad=100)
 
 
 @pytest.mark.parametrize(("settings", "images"), [({"limit": 10}, (9, 10)), ({"per_count": 3}, None), ({"empty_share": 0.25}, None)])
@@ -188,38 +174,15 @@ def test_what_is_whole_is_kept_and_what_is_missing_made(practice, records, tmp_p
     assert {path: path.stat().st_mtime_ns for path in copy.iterdir()} == again  # nothing was touched
 
 
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({"folds": 3}, "was begun with folds 2, now it is 3"),
-        ({"folds": 2, "seed": 1}, "seed 0, now it is 1"),
-        ({"folds": 2, "limit": 5}, "limit None"),
-    ],
-)
-def test_another_call_does_not_mix_with_the_first(practice, records, tmp_path, change, words):
-    copy = shutil.copytree(records, tmp_path / "copy")
-    with pytest.raises(KitError, match=words):
-        pack(practice, copy, **change)
-    assert contents(copy) == contents(records)
-
-
-def test_another_truth_does_not_mix_with_the_first(small, records, tmp_path):
-    copy = shutil.copytree(records, tmp_path / "copy")
-    text = (small / TRUTH).read_text()
-    (small / TRUTH).write_text(text + "\n")
-    with pytest.raises(KitError, match="from another truth CSV"):
-        pack(small, copy, folds=2)
-
-
-def test_an_image_that_changed_since_the_plan_is_an_error(small, tmp_path):
-    pack(small, tmp_path / "records", folds=2)
+def test_an_image_that_changed_since_the_plan_is_an_error(competition, tmp_path):
+    pack(competition, tmp_path / "records", folds=2)
     shard = next((tmp_path / "records").glob("*fold0*"))
     name = pd.read_csv(tmp_path / "records" / "folds.csv").query("fold == 0").ImageId.iloc[0]
-    image = small / "train_v2" / name
+    image = competition / "train_v2" / name
     image.write_bytes(image.read_bytes()[:-100] + bytes(98) + b"\xff\xd9")
     shard.unlink()
     with pytest.raises(KitError, match=f"{name}: has changed since it was inspected"):
-        pack(small, tmp_path / "records", folds=2)
+        pack(competition, tmp_path / "records", folds=2)
     assert not shard.exists() and not list((tmp_path / "records").glob(".*"))
     assert not (tmp_path / "records" / "dataset_info.json").exists()  # it would say that all is there
     with pytest.raises(KitError, match="was not finished: 1 of 2"):
@@ -327,10 +290,10 @@ def test_images_of_many_sizes_and_absent_rows(tmp_path):
     assert contents(tmp_path / "records") == before
 
 
-def test_everything_can_be_repaired_from_where_the_source_is_now(small, records, tmp_path, capsys):
-    pack(small, tmp_path / "records", folds=2)
+def test_everything_can_be_repaired_from_where_the_source_is_now(competition, records, tmp_path, capsys):
+    pack(competition, tmp_path / "records", folds=2)
     before = contents(tmp_path / "records")
-    moved = small.rename(tmp_path / "elsewhere")
+    moved = competition.rename(tmp_path / "elsewhere")
     for name in before:
         (tmp_path / "records" / name).write_bytes(before[name][:-1])
     (tmp_path / "records" / "runlength-fold7.tfrecord-00000-of-00001").write_bytes(b"x")
@@ -340,58 +303,6 @@ def test_everything_can_be_repaired_from_where_the_source_is_now(small, records,
     assert main(["check", str(tmp_path / "records"), "--repair", "--source", str(moved)]) == 0
     assert contents(tmp_path / "records") == before == contents(records) and find_damage(tmp_path / "records") == {}
     assert capsys.readouterr().out.count("made again") == 2
-
-
-@pytest.mark.parametrize("name", ["plan.json", "manifest.json"])
-def test_plan_and_manifest_make_each_other_again(small, tmp_path, name):
-    pack(small, tmp_path / "records", folds=2)
-    before = contents(tmp_path / "records")
-    path = tmp_path / "records" / name
-    path.write_bytes(path.read_bytes().replace(b"0", b"1", 3))
-    repair(tmp_path / "records", small)
-    assert contents(tmp_path / "records") == before and find_damage(tmp_path / "records") == {}
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"shards": [{"file": "../victim", "split": "fold0", "count": 23}]},
-        {"shards": [{"file": "../runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 23}]},
-        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "abc", "count": 23}]},
-        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 10**9}]},
-        {"shards": None},
-        {"needed": []},
-        {"settings": None},
-        {"settings": {"folds": 2}},
-        {"skipped": [7]},
-        {"truth_sha256": 5},
-        {"images": {"id": ["a"], "scene": [10**30], "bytes": [1], "crc32": [-1]}},
-        {"images": {}},
-    ],
-)
-def test_a_plan_that_was_made_to_do_harm_is_refused(practice, records, tmp_path, change):
-    """A seal has no key: whoever changes a plan can seal it again."""
-    copy = shutil.copytree(records, tmp_path / "copy")
-    fields = json.loads((copy / "plan.json").read_text())
-    del fields["sha256"]
-    (copy / "plan.json").write_bytes(seal({**fields, **change}))
-    (copy / "manifest.json").unlink()
-    (copy / "...").mkdir()
-    with pytest.raises(KitError, match=r"plan\.json: not a plan of kit pack"):
-        pack(practice, copy, folds=2)
-    assert {path.name for path in tmp_path.iterdir()} == {"copy"}
-
-
-def test_a_plan_of_another_packing_is_refused(practice, records, tmp_path):
-    copy = shutil.copytree(records, tmp_path / "copy")
-    pack(practice, tmp_path / "other", folds=2, seed=1)
-    fields = json.loads((tmp_path / "other" / "plan.json").read_text())
-    del fields["sha256"]
-    fields["settings"]["seed"] = 0
-    (copy / "plan.json").write_bytes(seal(fields))
-    with pytest.raises(KitError, match=r"manifest\.json and plan\.json are not of one packing"):
-        pack(practice, copy, folds=2)
-    assert contents(copy) == contents(records)
 
 
 def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
@@ -416,9 +327,3 @@ def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
     monkeypatch.setattr(inspection.processes, "run", original)
     pack(practice, tmp_path / "records", folds=2)
     assert contents(tmp_path / "records") == contents(records) and not (tmp_path / "records" / CACHE).exists()
-
-
-def test_folds_csv_and_plan_speak_of_the_same_images(records):
-    plan = json.loads((records / "plan.json").read_text())
-    table = pd.read_csv(records / "folds.csv").set_index("ImageId")
-    assert sorted(plan["images"]["id"]) == list(table.index) and list(table.scene[plan["images"]["id"]]) == plan["images"]["scene"]

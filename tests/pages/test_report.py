@@ -5,72 +5,16 @@ import re
 
 import numpy as np
 import pytest
-from PIL import Image
 
+from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import dense, table
-from kit.models.evaluation import Evaluation
-from kit.objects.extraction import Cuts, read_cuts
 from kit.pages import report
-from kit.pages.comparison import compare, find_changed, judge, list_differences
-from kit.pages.data import count_scenes
-from kit.pages.html import show, span
-from kit.records.index import Index, open_index
-from kit.settings import TrainSettings, TuneSettings, choose_training
-from kit.tuning import tuning
-from kit.tuning.tuning import Tuning
+from kit.pages.html import span
+from kit.settings import choose_training
 from tests.browser import find_faults, open_page
-from tests.scoring.test_mistakes import CASES, draw
-
-SCRIPT = "<script>document.title='taken'</script>.jpg"
-SIDE = 200
-
-
-def make_evaluation(folder, name="first", **changes) -> Evaluation:
-    """A model on the images of CASES, twice; changes: predicted boxes by image instead of theirs."""
-    names, truth, prediction, paths = [], [], [], []
-    rng = np.random.default_rng(0)
-    for turn in range(2):
-        for case, (real, found, _) in CASES.items():
-            names.append(SCRIPT if (turn, case) == (1, "empty") else f"{case}{turn}.jpg")
-            truth.append(draw(*real, side=SIDE))
-            prediction.append(draw(*changes.get(case, found), side=SIDE))
-            paths.append(folder / f"{case}{turn}.jpg")
-            pixels = rng.integers(0, 60, (SIDE, SIDE, 3)) + 150 * (truth[-1] > 0)[..., None]
-            Image.fromarray(pixels.astype(np.uint8)).save(paths[-1])
-    real, found = dense.from_labels(names, truth), dense.from_labels(names, prediction)
-    scenes, count = np.arange(len(names)) % 8, len(names)
-    index = Index("records", real, scenes, np.zeros(count, int), np.array(paths, object), np.full(count, -1))
-    tuned = tuning.tune_maps(lambda k: ((prediction[k] > 0) * 200).astype(np.uint8), real, scenes, None, TuneSettings(empty_share=0.25))
-    config = {**vars(TrainSettings(fold=0)), "records": "/data/records", "records_sha256": "0" * 64, "own": {}}
-    history = [
-        {"epoch": k, "step": k, "seconds": 1, "learning_rate": 0.1 / k, "loss": 1 / k, "val_loss": 2 / k, "val_pixel_iou": 0.1 * k}
-        | {
-            "val_pixel_f2": 0.2 * k,
-            "val_object_f2": 0.1 * k,
-            "val_object_f2_ships": None,
-            "val_object_f2_empty": 0.5,
-            "val_object_f2_blank": 0.25,
-        }
-        for k in (1, 2, 3)
-    ]
-    about = Tuning(tuned.fields, found, tuned.surface, tuned.point, tuned.cuts)
-    settings = TuneSettings(empty_share=0.25)
-    return Evaluation(name, config, "python 3.11\n", history, index, found, found, read_cuts(tuned.fields, "tuning.json"), about, settings)
-
-
-@pytest.fixture(scope="module")
-def evaluation(tmp_path_factory):
-    return make_evaluation(tmp_path_factory.mktemp("images"))
-
-
-@pytest.fixture(scope="module")
-def page(evaluation, tmp_path_factory):
-    return report.describe_model(evaluation).save(tmp_path_factory.mktemp("page") / "report.html")
-
-
-def names_shown(browser) -> list[str]:
-    return browser.execute_script("return [...document.querySelectorAll('.card')].filter(c => c.offsetParent).map(c => c.dataset.name)")
+from tests.pages.conftest import SCRIPT, SIDE, make_evaluation, names_shown
+from tests.scoring.test_mistakes import CASES
 
 
 def choose(browser, which: str, value: str) -> list[str]:
@@ -173,48 +117,6 @@ def test_the_command_is_the_one_that_trained():
 
 
 @pytest.mark.dear
-def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
-    other = make_evaluation(tmp_path, "second", missed=CASES["missed"][0], alarm=[])
-    other.config.update(steps=7, own={"model": "mine"})
-    found = compare([evaluation, other])
-    assert (found.f2[1] >= found.f2[0]).all()
-    changed = find_changed(found)
-    assert {str(evaluation.index.truth.ids[place]) for place in changed} == {
-        f"{case}{turn}.jpg" for case in ("missed", "alarm") for turn in (0, 1)
-    }
-    *rows, (last, cuts) = list_differences([evaluation, other])
-    assert rows == [("steps", [None, 7]), ("own", [{}, {"model": "mine"}])] and last == "cuts" and cuts[1] == "threshold 128"
-    words = ["better", "not told apart", "worse", "not told apart"]
-    assert [judge(bounds) for bounds in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1), None)] == words
-    text = report.describe_models([evaluation, other]).text
-    gain, bounds = found.mean(found.f2[1] - found.f2[0])
-    assert bounds[0] < gain < bounds[1] and show(gain, bounds, "+") in text and span(bounds, "+") in text
-    path = report.describe_models([evaluation, other]).save(tmp_path / "both.html")
-    with open_page(path) as browser:
-        assert len(browser.find_elements("css selector", ".side")) == 2 * len(changed)
-        assert find_faults(browser, path) == []
-    moved = make_evaluation(tmp_path, "moved")
-    moved = dataclasses.replace(moved, index=dataclasses.replace(moved.index, truth=table.select(moved.index.truth, np.arange(16)[::-1])))
-    moved.index.truth.ids[:] = evaluation.index.truth.ids
-    with pytest.raises(KitError, match="moved and first hold out images of one name with other masks"):
-        compare([evaluation, moved])
-    third = make_evaluation(tmp_path, "third")
-    third.index.truth.ids[:] = [f"other{k}" for k in range(len(third.index))]
-    with pytest.raises(KitError, match="third and first hold out no image in common"):
-        compare([evaluation, third])
-
-
-@pytest.mark.dear
-def test_the_page_on_the_data(records, tmp_path):
-    made = report.report(records, tmp_path / "data.html")
-    assert "is truncated" in made.text
-    with open_page(tmp_path / "data.html") as browser:
-        assert browser.title == "Records records"
-        assert 1 <= len(names_shown(browser)) <= 23
-        assert find_faults(browser, tmp_path / "data.html") == []
-
-
-@pytest.mark.dear
 def test_the_page_of_a_model_that_was_trained_on_practice_images(model, tmp_path):
     page = report.report(model, tmp_path / "page.html")
     assert isinstance(page._repr_html_(), str)
@@ -237,49 +139,10 @@ def test_a_page_shows_itself_in_a_notebook(evaluation, tmp_path):
         assert len(names_shown(browser)) == len(evaluation.index) and choose(browser, "kind", "merged") != []
 
 
-def test_a_page_of_more_images_than_fit_says_so(evaluation, monkeypatch):
-    monkeypatch.setattr(report, "PICTURES", 8_000)
-    text = report.describe_model(evaluation).text
-    cards = text.count('class="card"')
-    assert 0 < cards < 16 and f"{cards} of 16 images, the worst first" in text
-    assert text.count("data:image/webp") == cards and len(gallery_of(text)) < 8_000
-
-
-def gallery_of(text: str) -> str:
-    return text.partition('id="gallery">')[2].partition("<dialog")[0]
-
-
-def test_of_thousands_of_specks_the_largest_are_drawn_and_the_page_stays_small(tmp_path, monkeypatch):
-    """An untrained network's map is full of them."""
-    specks = np.zeros((SIDE, SIDE), int)
-    specks[::2, ::2] = np.arange(1, SIDE**2 // 4 + 1).reshape(SIDE // 2, -1)
-    specks[0:3, 0:3] = 1  # one is larger and takes the place of three
-    noisy = dense.from_labels(["a"], [specks])
-    e = make_evaluation(tmp_path)
-    prediction = table.concatenate([dataclasses.replace(noisy, ids=e.index.truth.ids[[k]]) for k in range(len(e.index))])
-    text = report.describe_model(dataclasses.replace(e, prediction=prediction, tuning=None)).text
-    assert text.count("9,997 predicted, the 100 largest drawn") == len(e.index)
-    assert text.count('class="prediction"') == 100 * len(e.index)
-    monkeypatch.setattr(report, "PICTURES", len(gallery_of(text)) // 4)
-    fewer = gallery_of(report.describe_model(dataclasses.replace(e, prediction=prediction, tuning=None)).text)
-    assert 3 < fewer.count('class="card"') < len(e.index) and len(fewer) < report.PICTURES
-
-
 def test_names_that_matplotlib_would_typeset_or_drop(evaluation, tmp_path):
     others = [make_evaluation(tmp_path, name) for name in ("a$^$", "_under", "<b>")]
     text = report.describe_models([evaluation, *others]).text
     assert all(text.count(word) > 3 for word in ("a$^$", "_under", "&lt;b&gt;")) and "<b>, training" not in text
-
-
-def test_one_scene_says_nothing_of_others(evaluation):
-    index = dataclasses.replace(evaluation.index, scenes=np.zeros(len(evaluation.index), int))
-    alone = dataclasses.replace(evaluation, index=index)
-    assert alone.bound(alone.f2) is None and alone.bound(alone.f2, ~alone.empty) is None
-    halves = dataclasses.replace(index, scenes=np.where(evaluation.empty, 0, evaluation.index.scenes))  # the empty ones are of one scene
-    assert (half := dataclasses.replace(evaluation, index=halves)).bound(half.f2) is None and half.bound(half.f2, ~half.empty)
-    text = report.describe_model(alone).text
-    assert "Not told apart from the blank submission" in text and "one scene, which says nothing of others" in text
-    assert report.describe_models([alone, alone]).text.count("not told apart") == 4
 
 
 def test_what_a_reader_should_know_of_the_cuts_is_said(evaluation):
@@ -291,16 +154,6 @@ def test_what_a_reader_should_know_of_the_cuts_is_said(evaluation):
     assert "cuts that were chosen on the others" in report.describe_model(evaluation).text
 
 
-@pytest.mark.dear
-def test_numbers_stand_inside_of_their_picture(page):
-    with open_page(page) as browser:
-        script = """return [...document.querySelectorAll(".card text")].map(text => {
-            const one = text.getBoundingClientRect(), all = text.closest("svg").getBoundingClientRect();
-            return Math.min(one.top - all.top, all.bottom - one.bottom, one.left - all.left, all.right - one.right)})"""
-        rooms = browser.execute_script(script)
-        assert len(rooms) == 18 and min(rooms) > -1
-
-
 def test_more_models_than_colors_and_a_page_that_cannot_be_written(records, tmp_path):
     with pytest.raises(KitError, match="at most 6 apart"):
         report.report([tmp_path] * 7)
@@ -308,27 +161,12 @@ def test_more_models_than_colors_and_a_page_that_cannot_be_written(records, tmp_
         report.report(records, tmp_path / "none" / "page.html")
 
 
-def test_records_whose_scenes_were_not_searched(records, tmp_path):
-    index = open_index(records)
-    assert count_scenes(dataclasses.replace(index, scenes=np.full(len(index), -1)))[1].tolist() == []
-    with pytest.raises(KitError, match="--records elsewhere: goes with models"):
-        report.report(records, records="elsewhere")
-
-
-def test_a_damaged_image_is_named(evaluation, tmp_path):
-    index = dataclasses.replace(evaluation.index, paths=evaluation.index.paths.copy())
-    index.paths[0] = tmp_path / "damaged.jpg"
-    (tmp_path / "damaged.jpg").write_bytes(b"no image")
-    with pytest.raises(KitError, match=f"{index.truth.ids[0]}: is no JPEG or PNG of a sensible size"):
-        report.describe_model(dataclasses.replace(evaluation, index=index))
-
-
-def test_common_images_may_stand_in_another_order(tmp_path):
-    first, second = make_evaluation(tmp_path, "first"), make_evaluation(tmp_path, "second")
-    order = np.arange(len(second.index))[:2:-1]  # the other way round, without the first three
-    parts = {name: table.select(getattr(second, name), order) for name in ("prediction", "ungated")}
-    index = dataclasses.replace(second.index, truth=table.select(second.index.truth, order), scenes=second.index.scenes[order])
-    found = compare([first, dataclasses.replace(second, index=index, **parts)])
-    assert found.places[0].tolist() == sorted(order.tolist()) and found.places[1].tolist() == list(range(len(order)))[::-1]
-    assert np.array_equal(found.empty, first.empty[found.places[0]]) and 0 < found.empty.sum() < len(order)
-    assert np.array_equal(found.scenes, first.groups[found.places[0]]) and np.array_equal(found.f2[0], found.f2[1])
+def test_one_scene_says_nothing_of_others(evaluation):
+    index = dataclasses.replace(evaluation.index, scenes=np.zeros(len(evaluation.index), int))
+    alone = dataclasses.replace(evaluation, index=index)
+    assert alone.bound(alone.f2) is None and alone.bound(alone.f2, ~alone.empty) is None
+    halves = dataclasses.replace(index, scenes=np.where(evaluation.empty, 0, evaluation.index.scenes))  # the empty ones are of one scene
+    assert (half := dataclasses.replace(evaluation, index=halves)).bound(half.f2) is None and half.bound(half.f2, ~half.empty)
+    text = report.describe_model(alone).text
+    assert "Not told apart from the blank submission" in text and "one scene, which says nothing of others" in text
+    assert report.describe_models([alone, alone]).text.count("not told apart") == 4

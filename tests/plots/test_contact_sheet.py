@@ -3,7 +3,7 @@ from PIL import Image
 
 from kit.masks import dense
 from kit.masks import table as masks
-from kit.plots import contact_sheet
+from kit.plots import contact_sheet, style
 
 
 def sides():
@@ -39,6 +39,6 @@ def test_pictures_are_drawn_with_both_outlines(tmp_path):
     contact_sheet.draw_road(image, truth, prediction, tmp_path / "road.png")
     for path in tmp_path.iterdir():
         pixels = np.array(Image.open(path).convert("RGB")).reshape(-1, 3).astype(int)
-        for color in (contact_sheet.TRUTH, contact_sheet.PREDICTION):
+        for color in (style.TRUTH, style.PREDICTION):
             wanted = [int(color[place : place + 2], 16) for place in (1, 3, 5)]
             assert (abs(pixels - wanted).sum(axis=1) < 30).sum() > 20, (path, color)

@@ -18,8 +18,9 @@ from PIL import Image
 
 from kit.competition import csv_masks
 from kit.competition.conventions import PRESETS, Competition
+from kit.cuts import Cuts
 from kit.errors import KitError
-from kit.objects.extraction import Cuts, find_objects
+from kit.objects.extraction import find_objects
 from kit.submission import prediction
 from kit.submission.parts import SHARD, split_shards
 from kit.submission.prediction import Batch, predict_batches, predict_maps

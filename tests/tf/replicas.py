@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kit.tf.network import slim, unet
+from kit.tf.network import slim
 from kit.tf.network.losses import make_loss
+from kit.tf.network.unet import unet
 from kit.tf.training.steps import Averages, choose_strategy, make_optimizer, make_step
 
 SIDE = 64

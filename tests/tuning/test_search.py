@@ -2,63 +2,15 @@ import dataclasses
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
 
-from kit.masks import dense
+from kit.cuts import Cuts
 from kit.masks import table as masks
-from kit.objects import components
-from kit.objects.extraction import Cuts, find_objects
+from kit.objects.extraction import find_objects
 from kit.scoring.counts import count
 from kit.scoring.scores import f2, f2_weighted
 from kit.settings import TuneSettings
 from kit.tuning import search, tuning
-from kit.tuning.candidates import LEVELS, find_candidates
-
-
-@pytest.fixture(scope="module")
-def made():
-    """Blurred, noisy maps of twenty images with rectangles, five of them empty: (maps, truth)."""
-    rng, labels, maps = np.random.default_rng(5), [], []
-    for place in range(20):
-        label = np.zeros((70, 80), np.int32)
-        for number in range(place % 4 if place < 15 else 0):
-            top, left = 4 + 22 * number, rng.integers(4, 40)
-            label[top : top + rng.integers(3, 14), left : left + rng.integers(4, 30)] = number + 1
-        value = (
-            gaussian_filter((label > 0).astype(float), 1.2) * rng.uniform(0.5, 1.3)
-            + 0.9 * gaussian_filter(rng.random((70, 80)), 1.5)
-            - 0.35
-        )
-        labels.append(label)
-        maps.append(np.rint(255 * np.clip(value, 0, 1)).astype(np.uint8))
-    return maps, dense.from_labels([f"{place}.jpg" for place in range(20)], labels)
-
-
-@pytest.fixture(scope="module")
-def table(made):
-    return find_candidates(made[0].__getitem__, made[1])
-
-
-def test_candidates_are_the_components_of_every_threshold(made, table):
-    maps, truth = made
-    assert len(table.image) > 100 and (np.diff(table.image) >= 0).all()
-    for place, image in enumerate(maps):
-        for level, threshold in enumerate(LEVELS):
-            rows = (table.image == place) & (table.level == level)
-            found = components.find_components(truth.ids[[place]], [image], threshold)
-            mean, peak = components.measure(found, image)
-            assert np.array_equal(table.area[rows], masks.areas(found))
-            assert np.array_equal(table.mean[rows], mean) and np.array_equal(table.peak[rows], peak)
-            assert np.array_equal(table.hits[rows], count(masks.select(truth, [place]), found).predicted_hits)
-            for low in range(len(LEVELS)):
-                held = table.held_by[rows, low]
-                if low > level:
-                    assert not held.any()
-                    continue
-                whole = components.find_components(truth.ids[[place]], [image], LEVELS[low])
-                areas = masks.areas(whole)
-                inside = [np.flatnonzero([(big & small).any() for big in dense.to_masks(whole, 0)]) for small in dense.to_masks(found, 0)]
-                assert [int(areas[hit[0]]) for hit in inside] == held.tolist()
+from kit.tuning.candidates import find_candidates
 
 
 @pytest.mark.parametrize(
@@ -74,35 +26,35 @@ def test_candidates_are_the_components_of_every_threshold(made, table):
         Cuts(blank=True),
     ],
 )
-def test_a_point_scores_what_the_masks_score(made, table, cuts):
-    maps, truth = made
+def test_a_point_scores_what_the_masks_score(noisy, candidates, cuts):
+    maps, truth = noisy
     presence = np.linspace(0, 1, len(truth))
     found = find_objects(truth.ids, maps, cuts, presence=presence)
-    assert np.allclose(search.score_point(table, masks.count_objects(truth), presence, cuts), f2(count(truth, found)), atol=1e-12)
+    assert np.allclose(search.score_point(candidates, masks.count_objects(truth), presence, cuts), f2(count(truth, found)), atol=1e-12)
 
 
-def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(made, table):
-    maps, truth = made
+def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(noisy, candidates):
+    maps, truth = noisy
     alone = np.flatnonzero(masks.count_objects(truth) == 1)
     cuts = Cuts(102, min_area=30, min_peak=153, rectangles=True, min_fit=0.5)
-    values = search.score_point(table, masks.count_objects(truth), None, cuts)
+    values = search.score_point(candidates, masks.count_objects(truth), None, cuts)
     found = masks.select(find_objects(truth.ids, maps, cuts), alone)
     lone = masks.count_objects(found) == 1
     exact = f2(count(masks.select(truth, alone), found))
     assert lone.sum() >= 2 and np.allclose(values[alone][lone], exact[lone], atol=1e-12)
-    plain = search.score_point(table, masks.count_objects(truth), None, dataclasses.replace(cuts, rectangles=False))
+    plain = search.score_point(candidates, masks.count_objects(truth), None, dataclasses.replace(cuts, rectangles=False))
     assert not np.allclose(values, plain)  # rectangles do something here
 
 
 @pytest.mark.parametrize("gated", [False, True])
-def test_the_surface_holds_the_weighted_mean_of_each_point(made, table, gated):
-    _, truth = made
+def test_the_surface_holds_the_weighted_mean_of_each_point(noisy, candidates, gated):
+    _, truth = noisy
     rng, objects = np.random.default_rng(0), masks.count_objects(truth)
     presence = np.clip(rng.random(len(truth)) * 0.5 + 0.4 * (objects > 0), 0.01, 0.99) if gated else None
-    holdout = tuning.Holdout(table, objects, presence, 0.7)
+    holdout = tuning.Holdout(candidates, objects, presence, 0.7)
     chosen = [np.ones(len(truth), bool), np.arange(len(truth)) % 2 == 0]
     weights = np.array([holdout.weights(images) for images in chosen])
-    grid = search.search(table, objects, presence, weights, np.array([holdout.line(images) for images in chosen]))
+    grid = search.search(candidates, objects, presence, weights, np.array([holdout.line(images) for images in chosen]))
     assert grid.shape == (*search.SHAPE, 2)
     if not gated:
         assert np.isneginf(grid[..., 1:, :]).all()
@@ -119,11 +71,11 @@ def test_the_surface_holds_the_weighted_mean_of_each_point(made, table, gated):
 
 def test_sizes_divide_the_candidates_as_the_masks_do():
     image = np.full((10, 10), 90, np.uint8)  # exactly 100 px at threshold 77
-    table = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
-    assert table.held_by[search.pick(table, (153, 77, 100))].tolist() == []
+    candidates = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
+    assert candidates.held_by[search.pick(candidates, (153, 77, 100))].tolist() == []
     image[0, 0] = 0
-    table = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
-    assert table.area[search.pick(table, (153, 77, 100))].tolist() == [99]
+    candidates = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
+    assert candidates.area[search.pick(candidates, (153, 77, 100))].tolist() == [99]
 
 
 def test_weights_are_those_of_the_weighted_mean():
@@ -151,8 +103,8 @@ def test_points_read_as_cuts():
     assert len(set(with_threads)) == 4 * len(search.SIZES)
 
 
-def test_the_surface_is_that_of_all_images(made):
-    maps, truth = made
+def test_the_surface_is_that_of_all_images(noisy):
+    maps, truth = noisy
     scenes, settings = np.arange(len(maps)) // 2, TuneSettings(empty_share=0.5)
     found = tuning.tune_maps(maps.__getitem__, truth, scenes, None, settings)
     every = find_objects(truth.ids, maps, search.read_point(found.point))

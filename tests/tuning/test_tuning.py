@@ -9,14 +9,15 @@ from PIL import Image
 
 from kit.competition.conventions import AIRBUS, PRESETS
 from kit.competition.csv_masks import format_csv
+from kit.cuts import from_json
 from kit.errors import KitError
 from kit.masks import dense, table
-from kit.objects.extraction import find_objects, read_cuts
+from kit.objects.extraction import find_objects
 from kit.objects.map_files import write_map
 from kit.scoring.counts import count
 from kit.scoring.scores import f2
 from kit.settings import OPTIONS, TuneSettings
-from kit.tuning import search, tuning
+from kit.tuning import search, tuning, tuning_file
 from kit.tuning.candidates import find_candidates
 
 
@@ -47,7 +48,7 @@ def test_the_cuts_that_win_are_found(made):
     assert fields["f2"] == fields["f2_low"] == fields["f2_high"] == 1
     assert (fields["small_threshold"] if fields["small_area"] > 180 else fields["threshold"]) <= 140 and fields["min_area"] > 4
     assert fields["f2_plain"] == 0.5 and fields["f2_blank"] == 0.5  # the ships of 0.55, every empty image with a false alarm
-    again = find_objects(truth.ids, maps, read_cuts(fields, "x"))
+    again = find_objects(truth.ids, maps, from_json(fields))
     assert f2(count(truth, again)).mean() == 1 and found.prediction == again
 
 
@@ -69,7 +70,7 @@ def test_the_reported_figure_is_nested():
         gains.append((found.surface.max() - 0.5, fields.get("f2_tuned", fields["f2"]) - 0.5))
         if fields["blank"]:
             assert fields["f2"] == fields["f2_blank"] == 0.5 and fields["f2_tuned"] <= 0.5
-            assert "every image is left empty" in tuning.describe(fields) and "blank 0.500" in tuning.describe(fields)
+            assert "every image is left empty" in tuning_file.describe(fields) and "blank 0.500" in tuning_file.describe(fields)
         else:
             assert fields["f2"] > 0.5
     best, figure = np.mean(gains, axis=0)
@@ -211,14 +212,14 @@ def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
         tune(folder / "empty")
     with pytest.raises(KitError, match="--tta"):
         tune(tta=8)
-    with pytest.raises(KitError, match="no columns ImageId and scene"):
+    with pytest.raises(KitError, match="has no column scene"):
         tune(scenes=truth)
     (folder / "some.csv").write_text("ImageId,scene\n0.jpg,1\n")
     with pytest.raises(KitError, match=r"no row for 1\.jpg"):
         tune(scenes=folder / "some.csv")
     for text in ("", "0.jpg,1\n1.jpg,2\n0.jpg,1\n"):
         (folder / "some.csv").write_text(f"ImageId,scene\n{text}")
-        with pytest.raises(KitError, match="the scene of 0.jpg twice" if text else r"no row for 0\.jpg"):
+        with pytest.raises(KitError, match="row 4: ImageId 0.jpg is there twice" if text else r"no row for 0\.jpg"):
             tune(scenes=folder / "some.csv")
     for text in ("", "0.jpg,0.5\n"):
         (folder / "maps" / "presence.csv").write_text(f"ImageId,presence\n{text}")

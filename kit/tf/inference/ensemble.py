@@ -14,7 +14,7 @@ from ...objects.map_files import average
 from ...records.index import Index
 from ...tuning.calibration import logit
 from ..data.crops import average_areas
-from ..training.steps import find_map, find_presence
+from ..network.outputs import find_map, find_presence
 from .views import VIEWS, turn, turn_back
 
 BATCH = 2  # whole images a step on a CPU: more are not faster there and need more memory

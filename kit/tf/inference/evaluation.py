@@ -5,18 +5,20 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from ... import cuts as cutting
 from ...competition import conventions
+from ...cuts import Cuts
 from ...errors import KitError
 from ...models.evaluation import Evaluation
+from ...models.folder import read_config
 from ...models.history import read_history
-from ...objects.extraction import Cuts, read_cuts
 from ...records.index import open_index
 from ...records.manifest import open_records
 from ...settings import TuneSettings
 from ...tuning import tuning
+from ...tuning.tuning_file import read_tuning
 from ..failures import explained
 from .inference import open_holdout
-from .load import read_config
 
 
 @explained
@@ -32,7 +34,13 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
     tuning.check_competition(conventions.from_json(config["competition"]))
     if config["fold"] is None:
         raise KitError(f"{folder}: was trained on all folds (--fold none), so there are no images that it has not seen")
-    settings, known, words = _read_tuning(folder)
+    written, known, words, settings = folder / "tuning.json", None, "", TuneSettings()
+    if written.exists():
+        saved = read_tuning(written)
+        known, settings, names = saved.cuts, saved.settings, [model["name"] for model in saved.models]
+        if len(names) > 1:
+            together = f"{written} was chosen for {' and '.join(names)} together"
+            words = f"{together}: its cuts are applied as they stand, to images that chose them too"
     holdout = open_holdout([folder], records, networks=network, tta=settings.tta, scale=settings.scale)
     index = open_index(open_records(records if records is not None else config["records"]), [config["fold"]])
     tuned = None
@@ -42,8 +50,7 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
     else:
         tuned = tuning.tune_maps(*holdout, settings)
         each, prediction = tuned.cuts, tuned.prediction
-        if known != read_cuts(tuned.fields, folder):
-            written = folder / "tuning.json"
+        if known != cutting.from_json(tuned.fields):
             words = f"{written} holds other cuts, perhaps of earlier weights: they are chosen anew here; kit tune {folder} writes them"
     if known is None:
         words = f"{folder} is not tuned, so threshold 128 and no cuts; kit tune {folder} chooses better ones"
@@ -60,27 +67,8 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
         index=index,
         prediction=prediction,
         ungated=tuning.find_each(holdout.read, holdout.truth, None, opened) if any(gated) else prediction,
-        cuts=known if tuned is None else read_cuts(tuned.fields, folder),
+        cuts=known if tuned is None else cutting.from_json(tuned.fields),
         tuning=tuned,
         settings=settings,
         note=words,
     )
-
-
-def _read_tuning(folder: Path) -> tuple[TuneSettings, Cuts | None, str]:
-    """How the cuts of a model folder were chosen, the cuts, None where there are none, and a note on those that other models share.
-
-    KitError for a file that kit tune did not write.
-    """
-    path = folder / "tuning.json"
-    if not path.exists():
-        return TuneSettings(), None, ""
-    fields = conventions.read_json(path, "written by kit tune")
-    try:
-        known = {name: fields[name] for name in ("empty_share", "tta", "scale", "seed") if name in fields}
-        settings = TuneSettings(options=tuple(fields["options"]), **known)
-        names = [str(model["name"]) for model in fields["models"]]
-    except (KeyError, TypeError, KitError) as error:
-        raise KitError(f"{path}: not written by kit tune ({error}); tune again") from None
-    together = f"{path} was chosen for {' and '.join(names)} together: its cuts are applied as they stand, to images that chose them too"
-    return settings, read_cuts(fields, path), together if len(names) > 1 else ""

@@ -14,18 +14,20 @@ import keras
 import numpy as np
 
 from ...errors import KitError
+from ...models.folder import find_weights, read_config
 from ...objects import map_files
 from ...objects.map_files import HEADER, PRESENCE
 from ...records.index import Index, open_index
-from ...records.manifest import Records, digest_file, open_records
+from ...records.manifest import Records, open_records
 from ...settings import TuneSettings
 from ...system import progress
 from ...system.files import explain, write_text
 from ...system.locks import hold
 from ...system.processes import count_cores
+from ...system.seals import digest_file
 from ..data.batches import scan
 from .ensemble import collect, count_batch, make_mapper
-from .load import find_weights, load_model, read_config
+from .load import load_model
 
 SIGNATURE = "source.sha256"
 OURS = re.compile(rf"\.png(\.tmp)?$|^({re.escape(PRESENCE)}|{re.escape(SIGNATURE)})$|\.tmp$")  # names of files in a folder of maps

@@ -15,24 +15,26 @@ import tensorflow as tf
 from ...competition import conventions, csv_masks, sources
 from ...competition.conventions import Competition
 from ...competition.images import wary
+from ...cuts import Cuts, describe_cuts
 from ...errors import KitError
 from ...masks import table as masks
 from ...masks.table import Masks
-from ...objects import extraction, map_files
-from ...objects.extraction import Cuts
+from ...models.folder import describe_model, find_weights, read_config
+from ...objects import map_files
 from ...records.index import Index
-from ...records.manifest import digest_file
 from ...settings import PredictSettings, TuneSettings
 from ...submission import prediction
 from ...submission.parts import split_batches
 from ...submission.prediction import Batch, Batches
+from ...system.seals import digest_file
 from ...tuning import tuning
 from ...tuning.tuning import Tuning
-from ..data.test_images import read_images
+from ...tuning.tuning_file import read_tuning
+from ..data.image_files import read_images
 from ..failures import explained
 from .ensemble import average_presence, choose_batch, collect, make_mapper
 from .holdout_maps import compute_maps
-from .load import describe_model, find_precision, find_weights, load_model, pair_models, read_config
+from .load import find_precision, load_model, pair_models
 
 
 class Holdout(NamedTuple):
@@ -211,21 +213,17 @@ def _choose(folders: Sequence[Path], described: Sequence[dict], asked: PredictSe
     """What the models were tuned to, or was asked for instead, which is said; KitError where they were not tuned together."""
     all_folders = " ".join(map(str, folders))
     paths = [folder / "tuning.json" for folder in folders]
-    tuned = [conventions.read_json(path, "written by kit tune") if path.exists() else None for path in paths]
-    for folder, fields in zip(folders, tuned):
-        if fields != tuned[0]:
+    tuned = [read_tuning(path) if path.exists() else None for path in paths]
+    for folder, saved in zip(folders, tuned):
+        if saved != tuned[0]:
             raise KitError(f"{folder}: was not tuned together with {folders[0]}; choose cuts for all: kit tune {all_folders}")
-    fields = tuned[0]
-    if fields is None:
+    saved = tuned[0]
+    if saved is None:
         print(f"kit predict: {all_folders} not tuned, so threshold 128 and no cuts; kit tune {all_folders} chooses better ones")
         return Chosen(Cuts(), asked.tta or 1, asked.scale or 1, {})
-    cuts, figures = prediction.read_tuning(paths[0])
-    print(f"kit predict: {paths[0]}: {extraction.describe_cuts(cuts)}")
-    try:
-        known = TuneSettings(tta=fields.get("tta", 1), scale=fields.get("scale", 1))
-        weights = sorted(str(model["weights"]) for model in fields.get("models", []))
-    except (KitError, TypeError, KeyError) as error:
-        raise KitError(f"{paths[0]}: not written by kit tune ({error}); tune again") from None
+    cuts, figures, known = saved.cuts, saved.figures, saved.settings
+    print(f"kit predict: {paths[0]}: {describe_cuts(cuts)}")
+    weights = sorted(model["weights"] for model in saved.models)
     if weights != sorted(model["weights"] for model in described):
         print(f"kit predict: {paths[0]} was chosen for other weights than these; kit tune {all_folders} chooses for them")
         figures = {}  # they say nothing of this prediction

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import keras
 
-from ...competition.sources import MOUNTS, list_inputs
 from ...errors import KitError
+from ...system.kaggle import MOUNTS, list_inputs
 
 WORD = "imagenet"
 _MOBILE = "https://storage.googleapis.com/tensorflow/keras-applications/"

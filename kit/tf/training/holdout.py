@@ -20,7 +20,7 @@ from ...system import progress
 from ..data.batches import scan
 from ..inference.ensemble import collect, count_batch, forward, quantize
 from ..inference.holdout_maps import keeping
-from .steps import find_map, find_presence
+from ..network.outputs import find_map, find_presence
 
 
 def scan_maps(run, index: Index, text: str, numbered: bool = False):

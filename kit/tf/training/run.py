@@ -1,4 +1,4 @@
-"""One training at work: its network and its state, and what is done around the steps."""
+"""One training at work: its network, its state, its loop (tests: tf/training/test_resume.py)."""
 
 from __future__ import annotations
 

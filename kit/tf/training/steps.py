@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import KitError
+from ..network.outputs import find_map
 from ..network.precision import choose_precision
 from .muon import Muon
 
@@ -110,14 +111,3 @@ def make_step(network: keras.Model, optimizer, loss, strategy, *, batch: int, cl
         return total
 
     return step
-
-
-def find_map(found) -> tf.Tensor:
-    """The map among a network's outputs: (batch, height, width)."""
-    found = found["map"] if isinstance(found, dict) else found
-    return found[..., 0] if found.shape.rank == 4 else found
-
-
-def find_presence(found) -> tf.Tensor | None:
-    """How likely each image holds an object, float32 (batch,), where the network has that output."""
-    return found.get("presence") if isinstance(found, dict) else None

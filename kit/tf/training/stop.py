@@ -1,4 +1,4 @@
-"""Whether a training shall end early: its hours are over, or Ctrl-C or SIGTERM came."""
+"""Whether a training ends early: hours, Ctrl-C, SIGTERM (tests: tf/training/test_resume.py)."""
 
 from __future__ import annotations
 

@@ -12,15 +12,14 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ...competition import conventions
 from ...errors import KitError
-from ...machine.checks import find_hours
 from ...models.checkpoint import list_states
 from ...presets import RECIPES
 from ...records.index import open_index
 from ...records.manifest import Records, open_records
 from ...settings import CHANGEABLE, TrainSettings, choose_training
-from ...system.files import write_json, write_text
+from ...system.files import read_json, write_json, write_text
+from ...system.kaggle import find_hours
 from ...system.locks import clear, hold
 from ..failures import explained
 from ..network.precision import choose_precision, describe_precision
@@ -108,7 +107,7 @@ def _compare(out: Path, config: dict) -> None:
     """KitError where a training began in `out` with other settings."""
     if not (out / "config.json").is_file():
         return
-    former = conventions.read_json(out / "config.json", "the settings of a training")
+    former = read_json(out / "config.json", "the settings of a training")
     config, recipe = json.loads(json.dumps([config, RECIPES.get(config["preset"] or "", {})]))
     for name, value in config.items():
         if name in (*CHANGEABLE, "records", "preset") or former.get(name) == value:

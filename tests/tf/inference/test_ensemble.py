@@ -6,7 +6,7 @@ from kit.objects import map_files
 from kit.objects.components import to_uint8
 from kit.tf.inference.ensemble import average_presence, collect, forward, make_mapper, quantize
 from kit.tf.inference.views import VIEWS, turn, turn_back
-from kit.tf.training.steps import find_map
+from kit.tf.network.outputs import find_map
 from tests.tf.detectors import make_detector
 
 RNG = np.random.default_rng(0)

@@ -100,13 +100,12 @@ def test_what_is_not_ours_is_not_removed(copy, tmp_path):
 
 
 def test_maps_without_what_the_network_says_of_images_are_made_anew(copy, monkeypatch):
-    from kit.tf.inference import load
 
     left = bytes_of(copy / "maps")
     (copy / "maps" / "presence.csv").unlink()
     assert "presence.csv" not in bytes_of(compute_maps(copy, network=make_detector())[0])  # of an own network nobody knows
     monkeypatch.setattr(
-        "kit.tf.inference.holdout_maps.read_config", lambda folder: load.read_config(folder) | {"own": {}, "presence": True}
+        "kit.tf.inference.holdout_maps.read_config", lambda folder: folder.read_config(folder) | {"own": {}, "presence": True}
     )
     assert bytes_of(compute_maps(copy, network=make_detector())[0]) == left
 

@@ -11,14 +11,15 @@ from PIL import Image
 
 from kit.competition import csv_masks, sources
 from kit.competition.conventions import find_competition, to_json
+from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import dense, table
 from kit.objects import map_files
-from kit.objects.extraction import Cuts, find_objects
+from kit.objects.extraction import find_objects
 from kit.records.index import open_index
-from kit.records.manifest import digest_file
 from kit.submission import csv_file
 from kit.submission.prediction import SHARD
+from kit.system.seals import digest_file
 from kit.tf.data.batches import scan
 from kit.tf.inference.ensemble import average_presence, collect, make_mapper
 from kit.tf.inference.inference import predict, tune

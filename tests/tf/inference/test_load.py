@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
-from kit.records.manifest import digest_file
-from kit.tf.inference.load import describe_model, load_model, pair_models, read_config
+from kit.models.folder import describe_model, read_config
+from kit.system.seals import digest_file
+from kit.tf.inference.load import load_model, pair_models
 from tests.tf.detectors import make_detector
 
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit.tf.network import unet
 from kit.tf.network.norm import BatchNormalization
+from kit.tf.network.unet import unet
 
 
 def pass_through(cls, values, training, **options):

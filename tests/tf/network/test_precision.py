@@ -7,8 +7,9 @@ import pytest
 import tensorflow as tf
 
 from kit.settings import PRECISIONS
-from kit.tf.network import precision, unet
+from kit.tf.network import precision
 from kit.tf.network.precision import choose_precision, describe_precision, starts_onednn
+from kit.tf.network.unet import unet
 from kit.tf.training.steps import make_optimizer
 
 

@@ -1,6 +1,5 @@
 import math
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -9,12 +8,7 @@ import tensorflow as tf
 from kit.errors import KitError
 from kit.tf.network.unet import ENCODERS, Prepare, Probability, unet
 from kit.tf.network.weights import load_weights
-
-NARROW = (16, 8, 8, 8, 4)
-
-
-def noise(*shape) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+from tests.tf.network.conftest import NARROW, layers, noise
 
 
 def step(network: keras.Model, images: np.ndarray, truth: np.ndarray) -> float:
@@ -28,10 +22,6 @@ def step(network: keras.Model, images: np.ndarray, truth: np.ndarray) -> float:
         loss = tf.reduce_mean((maps - tf.nn.avg_pool2d(truth[..., None], cell, cell, "VALID")[..., 0]) ** 2)
     optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
     return float(loss)
-
-
-def layers(network: keras.Model, kind: type = keras.layers.Layer) -> list:
-    return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
 
 
 QUICK = ("resnet18", "mobilenet", "plain", "slim")
@@ -221,32 +211,6 @@ def test_mixed_and_full_precision_share_weights(shallow, tmp_path):
     assert np.allclose(other(image, training=False), network(image, training=False), atol=0.01)
 
 
-def test_plain_is_the_known_network():
-    network = unet("plain")
-    assert network.count_params() == 1_941_105  # of the U-Net that Kaggle's public notebooks share, at five levels from 16 filters
-    convolutions = [layer for layer in layers(network, keras.layers.Conv2D) if layer.name != "logits"]
-    assert {(layer.name, layer.filters) for layer in convolutions if layer.name.startswith("down")} == {
-        (f"down{level}{part}_conv", 16 * 2**level) for level in range(5) for part in "ab"
-    }
-    assert all(isinstance(layer.kernel_initializer, keras.initializers.HeNormal) for layer in convolutions)
-    dropouts = layers(network, keras.layers.Dropout)
-    assert len(dropouts) == 9 and {dropout.rate for dropout in dropouts} == {0.2}
-    assert not layers(network, keras.layers.BatchNormalization)
-
-
-def test_slim_is_small_and_sees_a_whole_ship():
-    network = unet("slim", decoder=(96, 48, 32, 16, 8), output=2)
-    assert network.count_params() < unet("resnet18", decoder=(96, 48, 32, 16, 8), output=2).count_params() / 3
-    side = 448
-    image = noise(1, side, side)
-    other = image.copy()
-    other[0, side // 2, side // 2] ^= 255
-    change = np.abs(network(other, training=False).numpy() - network(image, training=False).numpy())[0] > 0
-    rows, columns = np.nonzero(change)
-    for places in (rows, columns):  # ships are up to some 400 px long
-        assert places.min() < side // 2 - 200 and places.max() > side // 2 + 200
-
-
 @pytest.mark.parametrize("encoder", [encoder for encoder in ENCODERS if encoder not in ("plain", "slim")])
 def test_values_are_what_the_encoders_weights_expect(encoder):
     import segmentation_models as sm
@@ -254,67 +218,6 @@ def test_values_are_what_the_encoders_weights_expect(encoder):
     image = noise(1, 32, 32)
     expected = sm.get_preprocessing(encoder)(image.astype(np.float32))
     assert np.allclose(Prepare(*ENCODERS[encoder])(image), expected, atol=1e-5)
-
-
-def test_weights_of_another_encoder_are_refused(tmp_path):
-    network = unet("resnet18", decoder=NARROW)
-    network.save_weights(tmp_path / "a.weights.h5")
-    with pytest.raises(KitError, match="not the weights of a U-Net with encoder resnet34"):
-        load_weights(unet("resnet34", decoder=NARROW), tmp_path / "a.weights.h5", "resnet34")
-    (tmp_path / "a.weights.h5").write_bytes(b"no HDF5")
-    with pytest.raises(KitError, match="not the weights"):
-        load_weights(network, tmp_path / "a.weights.h5", "resnet18")
-
-
-@pytest.fixture(scope="module")
-def backbone() -> keras.Model:
-    from segmentation_models.backbones.backbones_factory import Backbones
-
-    modules = {"backend": keras.backend, "layers": keras.layers, "models": keras.models, "utils": keras.utils}
-    return Backbones.get_backbone("resnet18", input_shape=(None, None, 3), weights=None, include_top=False, **modules)
-
-
-def write_as_keras_2(model: keras.Model, path) -> None:
-    """An .h5 file as published encoder weights are."""
-    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
-
-    with h5py.File(path, "w") as file:
-        save_weights_to_hdf5_group(file, model)
-
-
-def test_encoder_weights_are_loaded(backbone, tmp_path):
-    write_as_keras_2(backbone, tmp_path / "encoder.h5")
-    network = unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
-    kernels = {layer.name: layer.kernel.numpy() for layer in layers(network, keras.layers.Conv2D)}
-    for layer in layers(backbone, keras.layers.Conv2D):
-        assert np.array_equal(kernels[layer.name], layer.kernel.numpy()), layer.name
-
-
-def write_hdf5(path) -> None:
-    with h5py.File(path, "w") as file:
-        file["something"] = np.zeros(3)
-
-
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.write_bytes(b"no HDF5"), write_hdf5])
-def test_missing_or_damaged_encoder_weights_are_refused(tmp_path, make):
-    make(tmp_path / "encoder.h5")
-    with pytest.raises(KitError, match=r"encoder\.h5"):
-        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
-
-
-@pytest.mark.parametrize("encoder", ["resnet34", "mobilenet"])
-def test_weights_that_do_not_fit_the_encoder_are_refused(backbone, encoder, tmp_path):
-    write_as_keras_2(backbone, tmp_path / "encoder.h5")
-    with pytest.raises(KitError, match=rf"encoder\.h5: cannot be loaded as weights of {encoder}"):
-        unet(encoder, decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
-
-
-def test_weights_that_lack_a_layer_are_refused(backbone, tmp_path):
-    write_as_keras_2(backbone, tmp_path / "encoder.h5")
-    with h5py.File(tmp_path / "encoder.h5", "a") as file:
-        del file["conv0"]
-    with pytest.raises(KitError, match=r"encoder\.h5: cannot be loaded as weights of resnet18"):
-        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
 
 
 def test_what_is_no_choice_is_refused(tmp_path):

@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from kit.errors import KitError
-from kit.tf.network import unet
 from kit.tf.network.losses import make_loss
+from kit.tf.network.unet import unet
 from kit.tf.training.steps import Averages, choose_strategy, make_optimizer, make_step
 from tests.forks import finish
 from tests.tf import replicas

@@ -3,44 +3,36 @@ import dataclasses
 import json
 import os
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit import settings
+from kit import encoders, settings
 from kit.errors import KitError
-from kit.models.history import COLUMNS, SCORES, name_weights
+from kit.models.history import COLUMNS, name_weights
 from kit.presets import RECIPES
 from kit.records.index import open_index
 from kit.tf.data import augmentation
-from kit.tf.data.batches import batches, scan
-from kit.tf.inference.ensemble import forward
+from kit.tf.data.batches import batches
 from kit.tf.inference.load import load_model
 from kit.tf.network import precision
-from kit.tf.network.losses import LOSSES, make_loss
+from kit.tf.network.losses import LOSSES
 from kit.tf.network.unet import ENCODERS
 from kit.tf.training import training
-from kit.tf.training.holdout import ObjectF2, score_holdout
 from kit.tf.training.schedule import SCHEDULES
 from kit.tf.training.steps import OPTIMIZERS
 from kit.tf.training.training import train
 from tests.conftest import SLIM, arrays_of
 from tests.forks import finish
+from tests.tf.training.conftest import small_network
 
 TINY = {"epochs": 1, "steps": 1, "batch": 2, "crop": 32, "encoder": "plain"}
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
 
-@pytest.fixture
-def packed(small):
-    """Those of images of 48 px, so that the holdout is scored in no time."""
-    return small / "records"
-
-
 def test_the_settings_offer_what_there_is():
-    assert tuple(ENCODERS) == settings.ENCODERS and tuple(LOSSES) == settings.LOSSES
+    assert tuple(ENCODERS) == encoders.ENCODERS and tuple(LOSSES) == settings.LOSSES
     assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZERS) == settings.OPTIMIZERS
     (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
     assert schedule.metadata["choices"] == tuple(SCHEDULES)
@@ -220,12 +212,6 @@ def test_weights_of_the_best_and_the_last_two_epochs_are_kept(packed, tmp_path):
     assert (tmp_path / "model" / "last.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(history[-1])).read_bytes()
 
 
-def small_network():
-    inputs = keras.Input((None, None, 3), dtype="uint8")
-    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
-    return keras.Model(inputs, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))  # a channel of one, as many networks have
-
-
 def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_path):
     seen = []
 
@@ -250,41 +236,6 @@ def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_pa
         load_model(tmp_path / "model")
     network, _ = load_model(tmp_path / "model", small_network())
     assert network(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 64, 64, 1)
-
-
-def test_keras_own_fit_gets_the_score_and_the_history(packed, tmp_path):
-    network = small_network()
-    network.compile("adam", loss=make_loss(["dice", "bce"]))
-    score = ObjectF2(packed, [0], csv_path=tmp_path / "history.csv")
-    data = batches(packed, [1], batch=2, crop=32)
-    fitted = network.fit(data, epochs=2, steps_per_epoch=2, callbacks=[score], verbose=0)
-    assert set(SCORES) <= set(fitted.history) and len(fitted.history["val_object_f2"]) == 2
-    with open(tmp_path / "history.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert [float(row["val_object_f2"]) for row in rows] == fitted.history["val_object_f2"]
-    index = open_index(packed, [0])
-    expected = score_holdout(forward(network), index, make_loss(["dice", "bce"]))
-    assert float(rows[-1]["val_loss"]) == pytest.approx(expected["val_loss"], rel=1e-5)
-    assert float(rows[0]["val_object_f2_blank"]) == (np.diff(index.truth.objects) == 0).mean()
-
-
-def test_the_holdouts_score_is_that_of_its_masks(packed):
-    """A network that paints the truth scores 1, one that paints nothing the blank submission's."""
-    index = open_index(packed, [0])
-    truth = {}
-    for _, images, masks in scan(index, 1):
-        truth[images[0, ::8, ::8].numpy().tobytes()] = masks[0]
-
-    def painted(images):
-        return tf.cast(tf.stack([truth[image[::8, ::8].numpy().tobytes()] for image in images]), tf.float32)
-
-    loss = make_loss("dice")
-    found = score_holdout(painted, index, loss)
-    assert found["val_pixel_iou"] == found["val_pixel_f2"] == 1 and found["val_loss"] == pytest.approx(0, abs=1e-6)
-    assert found["val_object_f2_empty"] == 1 and found["val_object_f2"] > 0.8  # touching ships are one component
-    blank = score_holdout(lambda images: tf.zeros(images.shape[:3]), index, loss)
-    assert blank["val_object_f2"] == blank["val_object_f2_blank"] == found["val_object_f2_blank"] and blank["val_object_f2_ships"] == 0
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step(packed, tmp_path):

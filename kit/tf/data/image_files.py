@@ -1,4 +1,4 @@
-"""Test images, read and decoded by threads ahead of the network, each once."""
+"""Test images, read and decoded ahead of the network (tests: tf/inference/test_inference.py)."""
 
 from __future__ import annotations
 
