@@ -63,7 +63,7 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     else:
         wanted = tuple(name for name in options.options.split(",") if name != "none")
         chosen = TuneSettings(empty_share=options.tuned_for, options=wanted, tta=options.tta)
-        found = tuning.tune_maps(read, truth, scenes, presence, chosen).prediction
+        found = tuning.choose_cuts(read, truth, scenes, presence, chosen).prediction
     counts, empty = count(truth, found), table.count_objects(truth) == 0
     values = scores.f2(counts)
     rungs = [scores.f2(part) for part in ladder.climb_ladder(truth, found).values()]

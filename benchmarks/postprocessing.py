@@ -48,7 +48,7 @@ def main(arguments: list[str]) -> None:
             plain = scores.f2(count(truth, table.concatenate([find_objects([truth.ids[k]], [read(k)]) for k in range(len(truth))])))
         known = [name for name in OPTIONS if name != "gate" or presence is not None]
         for chosen in tqdm([some for size in range(len(known) + 1) for some in combinations(known, size)], desc="tuning", ascii=True):
-            tuned = tuning.tune_maps(read, truth, scenes, presence, TuneSettings(empty_share=options.empty_share, options=chosen))
+            tuned = tuning.choose_cuts(read, truth, scenes, presence, TuneSettings(empty_share=options.empty_share, options=chosen))
             taken = frozenset(chosen) | ({TTA} if views == 8 else set())
             found[taken] = scores.f2(count(truth, tuned.prediction))
             best = from_json(tuned.fields)

@@ -26,7 +26,7 @@ from kit.masks import dense, table
 from kit.objects.map_files import read_map, write_map
 from kit.records.index import open_index
 from kit.settings import TuneSettings
-from kit.submission.parts import SHARD
+from kit.submission.parts import PART_SIZE
 from kit.system.processes import count_cores
 from kit.tuning import tuning
 
@@ -147,7 +147,7 @@ def bench_free(folder: Path, place: Path, records: Path) -> None:
     """The same road by a network of no cost: what is left is reading, decoding, objects and the CSV."""
     import tensorflow as tf
 
-    model, few = train_cheap(folder, records), SHARD
+    model, few = train_cheap(folder, records), PART_SIZE
     files = [path.read_bytes() for path in list_files(folder)]
     todo = [files[number % len(files)] for number in range(2 * few)]
     with ThreadPoolExecutor(count_cores()) as workers:
@@ -193,7 +193,7 @@ def bench_tuning(folder: Path, place: Path, records: Path) -> None:
 
     with ThreadPoolExecutor(count_cores()) as workers:
         works = {
-            "tuning": lambda: spend(lambda: tuning.tune_maps(read, truth, index.scenes, presence, TuneSettings()), number),
+            "tuning": lambda: spend(lambda: tuning.choose_cuts(read, truth, index.scenes, presence, TuneSettings()), number),
             "reading": lambda: spend(lambda: deque(workers.map(read, range(number)), 0), number),
             "forward": lambda: spend(lambda: pass_forward(find, pixels, passed), passed),
         }

@@ -96,7 +96,7 @@ class Passes:
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
         tasks = packing._plan_shards(self.plan, range(len(self.plan.shards)), self.truth, self.request, out, {})
-        with processes.run(write_shard, tasks) as results:
+        with processes.run_tasks(write_shard, tasks) as results:
             for _ in results:
                 pass
 

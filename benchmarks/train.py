@@ -217,7 +217,7 @@ def bench_steps(folder: Path, place: Path, records: Path) -> None:
 def bench_score(folder: Path, place: Path, records: Path) -> None:
     """What the score adds to the holdout's forward passes; the maps are those of a network after 30 steps on small crops."""
     from kit.tf.data.batches import batches, scan
-    from kit.tf.network.outputs import find_map
+    from kit.tf.network.outputs import take_map
     from kit.tf.training.holdout import count_batch, forward
 
     network, step = make_training()
@@ -232,7 +232,7 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
     times, found = [], []
     for places, images, _ in whole:
         names, marks = holdout.truth.ids[places.numpy()], [time.perf_counter()]
-        probabilities = find_map(run(images)).numpy()
+        probabilities = take_map(run(images)).numpy()
         marks.append(time.perf_counter())
         maps = to_uint8(probabilities)
         found.append(extraction.find_objects(names, maps))

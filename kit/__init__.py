@@ -6,6 +6,7 @@ What a notebook needs is reachable from here and loaded on first use: `kit.score
 from __future__ import annotations
 
 import importlib
+import warnings
 
 __version__ = "0.1.0"
 
@@ -14,7 +15,8 @@ _NAMES = {
     "KitError": "kit.errors",
     "Competition": "kit.competition.conventions",
     "Masks": "kit.masks.table",
-    "PRESETS": "kit.competition.conventions",
+    "COMPETITIONS": "kit.competition.conventions",
+    "PRESETS": "kit.presets",
     "read_csv": "kit.competition.csv_masks",
     "format_csv": "kit.competition.csv_masks",
     "Cuts": "kit.cuts",
@@ -37,7 +39,7 @@ _NAMES = {
     "run_demo": "kit.demo",
     "pack": "kit.packing.packing",
     "repair": "kit.packing.packing",
-    "find_damage": "kit.records.manifest",
+    "check_records": "kit.records.manifest",
     "open_records": "kit.records.manifest",
     "find_scenes": "kit.packing.scenes",
     "open_index": "kit.records.index",
@@ -48,19 +50,25 @@ _NAMES = {
     "train": "kit.tf.training.training",
     "tune": "kit.tf.inference.inference",
     "predict": "kit.tf.inference.inference",
-    "tune_folder": "kit.tuning.tuning",
+    "tune_maps": "kit.tuning.tuning",
     "predict_maps": "kit.submission.prediction",
     "find_mistakes": "kit.scoring.mistakes",
     "report": "kit.pages.report",
     "open_session": "kit.machine.session",
     "check_settings": "kit.tf.training.training",
-    "inspect_machine": "kit.machine.checks",
+    "check_machine": "kit.machine.checks",
 }
+
+# former names, which still work in this version
+_RENAMED = {"find_damage": "check_records", "inspect_machine": "check_machine", "tune_folder": "tune_maps"}
 
 __all__ = ["__version__", *_NAMES]
 
 
 def __getattr__(name: str):
+    if name in _RENAMED:
+        warnings.warn(f"kit.{name} is now kit.{_RENAMED[name]}; the old name goes in the next version", DeprecationWarning, stacklevel=2)
+        name = _RENAMED[name]
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)
     raise AttributeError(f"module 'kit' has no attribute {name!r}")

@@ -13,7 +13,7 @@ import typing
 from pathlib import Path
 
 from . import __version__
-from .competition.conventions import AIRBUS, PRESETS, find_competition
+from .competition.conventions import AIRBUS, COMPETITIONS, find_competition
 from .errors import KitError, printable
 from .fields import write_value
 from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
@@ -57,19 +57,19 @@ def _converter(annotation):
 
 
 def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
-    """One option a field of the settings `cls`, with its meaning and default; --no-X undoes what a recipe may switch on."""
-    hints, recipes = typing.get_type_hints(cls), "preset" in cls.__dataclass_fields__
+    """One option a field of the settings `cls`, with its meaning and default; --no-X undoes what a preset may switch on."""
+    hints, presets = typing.get_type_hints(cls), "preset" in cls.__dataclass_fields__
     for field in dataclasses.fields(cls):
         choices = field.metadata["choices"]
         if hints[field.name] is bool:
-            form: dict = {"action": argparse.BooleanOptionalAction if recipes else "store_true", "help": field.metadata["help"]}
+            form: dict = {"action": argparse.BooleanOptionalAction if presets else "store_true", "help": field.metadata["help"]}
             parser.add_argument(f"--{field.name.replace('_', '-')}", default=argparse.SUPPRESS, **form)
             continue
         text = field.metadata["help"] + (f": {', '.join(map(str, choices))}" if choices else "")
         parser.add_argument(
             f"--{field.name.replace('_', '-')}",
             type=_converter(hints[field.name]),
-            default=argparse.SUPPRESS,  # left out where it is not given: the function knows its default, or its recipe another
+            default=argparse.SUPPRESS,  # left out where it is not given: the function knows its default, or its preset another
             metavar="X",
             help=f"{text} (default {write_value(field.default)})".replace("%", "%%"),
         )
@@ -94,8 +94,8 @@ def make_parser() -> argparse.ArgumentParser:
         return verb
 
     def add_competition(verb, default=AIRBUS.name, words=AIRBUS.name):
-        text = f"conventions of the CSVs and the folder: {', '.join(PRESETS)}, or a .json file of fields (default {words})"
-        verb.add_argument("--competition", dest="preset", default=default, metavar="NAME|FILE.json", help=text)
+        text = f"conventions of the CSVs and the folder: {', '.join(COMPETITIONS)}, or a .json file of fields (default {words})"
+        verb.add_argument("--competition", dest="competition_name", default=default, metavar="NAME|FILE.json", help=text)
 
     verb = add("demo", "a practice competition and the whole road on it, in minutes", _demo)
     verb.add_argument("--out", default="demo", help="folder to make (default demo; one that an earlier demo made is replaced)")
@@ -130,11 +130,11 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("--per-image", metavar="OUT.csv", help="also write counts and F2 of every image")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
     add_competition(verb)
-    verb = add("check", "would Kaggle take this submission; is every part of these records whole; alone: is this machine ready", _check)
+    verb = add("check", "would Kaggle take this submission; is every file of these records whole; alone: is this machine ready", _check)
     verb.add_argument("what", metavar="PREDICTION.csv|RECORDS", nargs="?", help="a submission, or a folder made by kit pack")
     verb.add_argument("sample", metavar="SAMPLE.csv", nargs="?", help="the sample submission, whose ids count")
     verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
-    verb.add_argument("--repair", action="store_true", help="make damaged parts of the records again from their source")
+    verb.add_argument("--repair", action="store_true", help="make damaged files of the records again from their source")
     verb.add_argument("--source", metavar="COMPETITION", help="where that source is now, if it moved since the packing")
     add_competition(verb)
     verb = add("report", "one HTML page on a model, on several compared, or on the data", _report)
@@ -174,9 +174,9 @@ def _practice(options):
 def _pack(options):
     from .packing.packing import pack
 
-    competition = find_competition(options.preset)
+    competition = find_competition(options.competition_name)
     manifest = _interruptible(pack, options.competition, options.records, competition=competition, **pick_settings(options, PackSettings))
-    print(manifest["table"])
+    print(manifest["overview"])
     for item in manifest["skipped"]:
         line = f"left out: {item['image']}: {item['reason']}"
         print(printable(line))
@@ -192,25 +192,25 @@ def _only_with_maps(options, **others) -> None:
     """KitError for an option that is not what it is by default, and would be passed over; others: options and their defaults."""
     for name, default in others.items():
         if getattr(options, name) != default:
-            raise KitError(f"--{'competition' if name == 'preset' else name} goes with --maps only")
+            raise KitError(f"--{name.removesuffix('_name')} goes with --maps only")
 
 
 def _tune(options):
-    from .tuning.tuning import tune_folder
-    from .tuning.tuning_file import describe
+    from .tuning.tuning import tune_maps
+    from .tuning.tuning_file import describe_tuning
 
     settings = pick_settings(options, TuneSettings)
     if options.maps is None:
-        _only_with_maps(options, scenes=None, shape=None, preset=AIRBUS.name)
+        _only_with_maps(options, scenes=None, shape=None, competition_name=AIRBUS.name)
         from .tf.inference.inference import tune
 
-        print(describe(_interruptible(tune, options.places, records=options.records, **settings).fields))
+        print(describe_tuning(_interruptible(tune, options.places, records=options.records, **settings).fields))
         return
     if len(options.places) != 2 or options.records:
         raise KitError("with --maps: kit tune --maps DIR TRUTH.csv OUT.json")
-    competition = find_competition(options.preset).with_shape(options.shape)
-    tuned = tune_folder(options.maps, *options.places, scenes=options.scenes, competition=competition, **settings)
-    print(describe(tuned.fields))
+    competition = find_competition(options.competition_name).with_shape(options.shape)
+    tuned = tune_maps(options.maps, *options.places, scenes=options.scenes, competition=competition, **settings)
+    print(describe_tuning(tuned.fields))
 
 
 def _predict(options):
@@ -222,14 +222,14 @@ def _predict(options):
         _only_with_maps(options, tuning=None, shape=None)
         from .tf.inference.inference import predict
 
-        competition = None if options.preset is None else find_competition(options.preset)
+        competition = None if options.competition_name is None else find_competition(options.competition_name)
         found = _interruptible(predict, models, place, out, competition=competition, **settings)
     else:
         if len(options.places) != 2 or settings.get("tta") or settings.get("scale"):
             raise KitError("with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale")
         from .submission.prediction import predict_maps
 
-        competition = find_competition(options.preset or AIRBUS.name).with_shape(options.shape)
+        competition = find_competition(options.competition_name or AIRBUS.name).with_shape(options.shape)
         given = {"tuning": options.tuning, "competition": competition, "allow_missing": settings.get("allow_missing", False)}
         found = _interruptible(predict_maps, options.maps, place, out, **given)
     print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")
@@ -246,7 +246,7 @@ def _report(options):
 def _score(options):
     from .scoring.scores import format_summary, score_csv, to_json
 
-    competition = find_competition(options.preset)
+    competition = find_competition(options.competition_name)
     summary = score_csv(options.truth, options.prediction, shape=options.shape, per_image=options.per_image, competition=competition)
     print(to_json(summary) if options.json else format_summary(summary))
 
@@ -257,11 +257,11 @@ def _check(options):
             raise KitError(
                 "--shape goes with PREDICTION.csv SAMPLE.csv, --repair and --source with RECORDS; kit check alone looks at the machine"
             )
-        from .machine.checks import inspect_machine
+        from .machine.checks import check_machine
         from .system.finding import WRONG
 
         wrong = 0
-        for finding in inspect_machine(competition=find_competition(options.preset)):
+        for finding in check_machine(competition=find_competition(options.competition_name)):
             print(finding, flush=True)
             wrong += finding.verdict == WRONG
         return int(wrong > 0)
@@ -271,13 +271,13 @@ def _check(options):
         raise KitError("--repair and --source are for records: kit check RECORDS --repair")
     from .submission.csv_file import check_csv
 
-    problems, report = check_csv(options.what, options.sample, shape=options.shape, competition=find_competition(options.preset))
+    problems, report = check_csv(options.what, options.sample, shape=options.shape, competition=find_competition(options.competition_name))
     print(report)
     return 1 if problems else 0
 
 
 def _check_records(options):
-    from .records.manifest import find_damage, open_records
+    from .records.manifest import check_records, open_records
 
     if Path(options.what).is_file():
         raise KitError(f"{options.what}: is a file; a submission is checked against its sample: kit check PREDICTION.csv SAMPLE.csv")
@@ -287,11 +287,11 @@ def _check_records(options):
         _interruptible(repair, options.what, options.source)
     elif options.source:
         raise KitError("--source says where --repair finds the images; give both")
-    damage = find_damage(options.what)
+    damage = check_records(options.what)
     for name, reason in damage.items():
         print(f"{name}: {reason}")
     if damage:
-        print(f"{options.what}: {len(damage)} parts are damaged; kit check {options.what} --repair makes them again")
+        print(f"{options.what}: {len(damage)} files are damaged; kit check {options.what} --repair makes them again")
         return 1
     found = open_records(options.what)
     print(f"{options.what}: {found.count(found.folds)} images in {len(found.manifest['shards'])} shards, all whole")

@@ -39,7 +39,7 @@ TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 160, "learning_rate": 3e-3, "be
 def run_demo(out="demo", *, seed: int = 0) -> dict:
     """Runs the whole road in the folder `out` and returns summary.json's fields.
 
-    Each part of the holdout is scored with cuts that were tuned on its other scenes; the submission's are tuned on all of it. A folder
+    Each split of the holdout is scored with cuts that were tuned on its other scenes; the submission's are tuned on all of it. A folder
     that an earlier demo made is replaced, any other that is not empty raises KitError.
     """
     begun = time.monotonic()
@@ -61,14 +61,14 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     say(1, f"an easy practice competition: {PRACTICE['images']} training tiles of synthetic scenes, {easy}")
     write_practice(competition, seed=seed, **PRACTICE)
     say(2, "records, in folds of whole scenes")
-    print(packing.pack(competition, packed, seed=seed, **PACK)["table"])
+    print(packing.pack(competition, packed, seed=seed, **PACK)["overview"])
     say(3, "a U-Net, trained on all folds but fold 0")
     if len(training.train(packed, model, seed=seed, **TRAIN)) < TRAIN["epochs"]:
         raise KitError("stopped in its training; run the same command again")
     say(4, "threshold and cuts, tuned on the maps of fold 0")
     tuned = inference.tune(model, empty_share=PRACTICE["empty_share"], seed=seed)
-    print(tuning_file.describe(tuned.fields))
-    say(5, "the submission, and the score on the holdout, each part by cuts that the tuner chose without it")
+    print(tuning_file.describe_tuning(tuned.fields))
+    say(5, "the submission, and the score on the holdout, each split by cuts that the tuner chose without it")
     inference.predict(model, competition, out / "submission.csv")
     problems, report = csv_file.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
     print(report)
@@ -85,7 +85,7 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     reporting.report(model, model / "report.html")
     result["minutes"] = round((time.monotonic() - begun) / 60, 2)
     write_json(out / "summary.json", result)
-    print("\n" + describe(result, out))
+    print("\n" + describe_result(result, out))
     if problems:
         raise KitError(f"{out / 'submission.csv'}: does not pass its own check; please report this")
     return result
@@ -128,7 +128,7 @@ def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path)
     contact_sheet.draw_road(image, table.select(truth, best), table.select(prediction, best), out / "road.png")
 
 
-def describe(result: dict, out: Path) -> str:
+def describe_result(result: dict, out: Path) -> str:
     """The closing table."""
     return "\n".join(
         [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .encoders import ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
-from .presets import RECIPES
+from .presets import PRESETS
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class TrainSettings(Settings):
     """`kit train`: a U-Net on all folds but one."""
 
     preset: str | None = setting(
-        None, "settings that go well together, which config.json then shows; an option given beside it wins", choices=tuple(RECIPES)
+        None, "settings that go well together, which config.json then shows; an option given beside it wins", choices=tuple(PRESETS)
     )
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
     encoder: str = setting(
@@ -118,8 +118,8 @@ class TrainSettings(Settings):
 
 
 def choose_training(preset: str | None = None, **settings) -> TrainSettings:
-    """TrainSettings of the recipe `preset`, the others of their own defaults; what is given beside it wins."""
-    return TrainSettings(**{**RECIPES.get(preset or "", {}), **settings, "preset": preset})
+    """TrainSettings of a preset, the others of their own defaults; what is given beside it wins."""
+    return TrainSettings(**{**PRESETS.get(preset or "", {}), **settings, "preset": preset})
 
 
 # What a training that goes on may be told anew: how long it goes, and what it leaves.
@@ -143,7 +143,7 @@ class TuneSettings(Settings):
     )
     tta: int = setting(1, "views of each image that are averaged: as it is, its flips, its quarter turns too", choices=VIEWS)
     scale: int = setting(1, "images are shrunk by this factor first, maps enlarged: for networks trained on smaller images", low=1, high=8)
-    seed: int = setting(0, "seed of the parts of scenes and of the bootstrap", low=0, high=LARGEST_SEED)
+    seed: int = setting(0, "seed of the splits of scenes and of the bootstrap", low=0, high=LARGEST_SEED)
 
 
 @dataclass(frozen=True)

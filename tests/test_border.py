@@ -127,3 +127,15 @@ def test_every_public_name_is_there():
     for name in kit.__all__:
         first = getattr(kit, name)
         assert first is getattr(kit, name) and not isinstance(first, types.ModuleType)  # a module of that name would hide it
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("find_damage", "check_records"), ("inspect_machine", "check_machine"), ("tune_folder", "tune_maps")]
+)
+def test_former_names_still_work_and_warn(former, name):
+    import kit
+
+    with pytest.warns(DeprecationWarning, match=f"kit.{former} is now kit.{name}"):
+        assert getattr(kit, former) is getattr(kit, name)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        getattr(kit, "nothing")  # noqa: B009

@@ -266,14 +266,14 @@ def test_lists_of_names_are_given_with_commas_and_none_is_none():
 
 def test_an_option_beside_a_preset_wins_and_a_switch_can_be_turned_off():
     from kit.cli import make_parser, pick_settings
-    from kit.presets import RECIPES
+    from kit.presets import PRESETS
     from kit.settings import TrainSettings, choose_training
 
-    assert RECIPES["cpu-hour"]["presence"]
+    assert PRESETS["cpu-hour"]["presence"]
     options = make_parser().parse_args(["train", "r", "m", "--preset", "cpu-hour", "--no-presence", "--crop", "none", "--epochs", "20"])
     found = choose_training(**pick_settings(options, TrainSettings))
     given = {"preset": "cpu-hour", "presence": False, "crop": None, "epochs": 20}  # 20 is the default where no recipe says otherwise
-    assert found == TrainSettings(**{**RECIPES["cpu-hour"], **given})
+    assert found == TrainSettings(**{**PRESETS["cpu-hour"], **given})
 
 
 def test_what_a_terminal_would_obey_is_shown_not_sent(tmp_path, capsys):

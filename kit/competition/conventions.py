@@ -105,20 +105,20 @@ def _is_inside(path: str, must_hold: str) -> bool:
     return must_hold in path and not pure.is_absolute() and ".." not in pure.parts and "\\" not in path and "\0" not in path
 
 
-def _preset(name: str, **fields) -> Competition:
+def _publish(name: str, **fields) -> Competition:
     """What is not publicly fixed, or not known here, stays open: "" or None."""
     files = ("train_images", "test_images", "truth_csv", "sample_csv", "kaggle", "score", "scenes")
     return Competition(**{"name": name, "height": None, "width": None, **dict.fromkeys(files, ""), **fields})
 
 
 AIRBUS = Competition()
-PRESETS = {
+COMPETITIONS = {
     competition.name: competition
     for competition in (
         AIRBUS,
-        _preset("tgs-salt", id_column="id", runs_column="rle_mask", row="image", height=101, width=101, score="object-jaccard"),
-        _preset("dsb2018", train_images="stage1_train/{id}/images/{id}.png"),
-        _preset(
+        _publish("tgs-salt", id_column="id", runs_column="rle_mask", row="image", height=101, width=101, score="object-jaccard"),
+        _publish("dsb2018", train_images="stage1_train/{id}/images/{id}.png"),
+        _publish(
             "severstal",
             label_column="ClassId",
             label_separator="_",
@@ -129,7 +129,7 @@ PRESETS = {
             width=1600,
             score="dice",
         ),
-        _preset(
+        _publish(
             "clouds",
             id_column="Image_Label",
             label_separator="_",
@@ -139,8 +139,8 @@ PRESETS = {
             sample_height=350,
             sample_width=525,
         ),
-        _preset("siim-pneumothorax", order="", relative=True, empty="-1"),
-        _preset("contrails", id_column="record_id", runs_column="encoded_pixels", row="image", empty="-", height=256, width=256),
+        _publish("siim-pneumothorax", order="", relative=True, empty="-1"),
+        _publish("contrails", id_column="record_id", runs_column="encoded_pixels", row="image", empty="-", height=256, width=256),
     )
 }
 
@@ -160,11 +160,11 @@ def from_json(fields: dict) -> Competition:
 
 
 def find_competition(name: str) -> Competition:
-    """A preset by its name, or the competition in a JSON file; KitError where it is neither."""
-    if name in PRESETS:
-        return PRESETS[name]
+    """The competition of a name, or the one in a JSON file; KitError where it is neither."""
+    if name in COMPETITIONS:
+        return COMPETITIONS[name]
     if not name.endswith(".json"):
-        raise KitError(f"competition {name!r}: not one of {', '.join(PRESETS)}, and not a .json file")
+        raise KitError(f"competition {name!r}: not one of {', '.join(COMPETITIONS)}, and not a .json file")
     return from_json(read_json(Path(name), "the fields of a competition"))
 
 

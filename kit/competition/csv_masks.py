@@ -71,7 +71,7 @@ def read_csv(source, competition: Competition = AIRBUS, *, submission: bool = Fa
     >>> masks.ids.tolist(), masks.start.tolist(), masks.length.tolist()
     (['a.jpg', 'b.jpg'], [0, 9], [3, 2])
     """
-    name, data = csv_scan.load(source)
+    name, data = csv_scan.load_text(source)
     masks, problems = _inspect(name, data, competition, submission, shapes)
     if not strict:
         return masks, tabulate(problems)
@@ -83,7 +83,7 @@ def read_csv(source, competition: Competition = AIRBUS, *, submission: bool = Fa
 
 def inspect_submission(source, competition: Competition = AIRBUS, *, shapes: Shapes | None = None) -> tuple[Masks, list[Problem]]:
     """Masks of the legal rows of a submission, and every `Problem`; only what is no CSV with the submission's columns raises KitError."""
-    return _inspect(*csv_scan.load(source), competition, True, shapes, exact=True)
+    return _inspect(*csv_scan.load_text(source), competition, True, shapes, exact=True)
 
 
 def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False, strict: bool = True) -> list[str]:
@@ -91,7 +91,7 @@ def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False,
 
     labels: the id cells as they stand, with a label where the competition writes one there. strict: a damaged or empty one raises KitError.
     """
-    name, data = csv_scan.load(source)
+    name, data = csv_scan.load_text(source)
     found, layout = _open(name, data, competition, True)
     ids, _, _, problems = _identify(found, layout, competition)
     for problem in problems[:1] if strict else ():

@@ -45,7 +45,7 @@ class Cells:
         return cell.replace('""', '"') if self.doubled[row] else cell
 
 
-def load(source) -> tuple[str, np.ndarray]:
+def load_text(source) -> tuple[str, np.ndarray]:
     """What errors call a source of CSV text (a path, bytes, (name, bytes), or a pandas DataFrame), and its bytes (uint8); KitError where
     it is no text."""
     if isinstance(source, tuple):

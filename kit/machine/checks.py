@@ -41,7 +41,7 @@ TRAIN = {
 ROOM, LEAST, MEMORY = 5e9, 2e8, 4e9  # bytes: below the first and the last a training may fail, below LEAST nothing can be made
 
 
-def inspect_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> Iterator[Finding]:
+def check_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> Iterator[Finding]:
     """What a user should know before the first command; GPUs, precision and weights only where TensorFlow is."""
     yield check_python(sys.version_info[:2])
     yield from (check_package(name, *span, wanted=WRONG) for name, span in CORE.items())

@@ -10,10 +10,10 @@ import numpy as np
 from ..errors import KitError
 from ..system.npz import UNREADABLE, read_arrays, write_arrays
 
-NAME = re.compile(r"step-(\d{9})-(\d{5})\.npz")
+STATE_NAME = re.compile(r"step-(\d{9})-(\d{5})\.npz")
 
 
-def save(folder: Path, arrays: list[np.ndarray], words: dict) -> Path:
+def save_state(folder: Path, arrays: list[np.ndarray], words: dict) -> Path:
     """Saves arrays, by position, and JSON; words holds `step` and `history`, by which states follow one another. The two last are kept.
 
     Raises KitError on a full disk; what was saved before is left as it was.
@@ -28,10 +28,10 @@ def save(folder: Path, arrays: list[np.ndarray], words: dict) -> Path:
 
 def list_states(folder: Path) -> list[Path]:
     """The states in a folder, oldest first."""
-    return sorted(path for path in folder.glob("step-*.npz") if NAME.fullmatch(path.name))
+    return sorted(path for path in folder.glob("step-*.npz") if STATE_NAME.fullmatch(path.name))
 
 
-def load(folder: Path) -> tuple[list[np.ndarray], dict] | None:
+def load_state(folder: Path) -> tuple[list[np.ndarray], dict] | None:
     """The newest whole state, None where none was ever saved; a damaged one is passed over, and that is said.
 
     Raises KitError where all are damaged.

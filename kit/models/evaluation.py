@@ -30,7 +30,7 @@ class Evaluation:
     environment: str  # of environment.txt
     history: list[dict]  # rows of history.csv
     index: Index  # of the holdout
-    prediction: Masks  # each image by cuts chosen without its part of the scenes; untuned: threshold 128
+    prediction: Masks  # each image by cuts chosen without its split of the scenes; untuned: threshold 128
     ungated: Masks  # the same without a gate, for the ladder
     cuts: Cuts | None  # those for other images; None: not tuned
     tuning: Tuning | None  # how they were found; None: not tuned, or together with other models

@@ -32,7 +32,7 @@ def read_config(folder: Path) -> dict:
         raise KitError(f"{path}: not the settings of a training ({error!r})") from None
 
 
-def find_weights(folder: Path) -> Path:
+def find_best_weights(folder: Path) -> Path:
     """The best weights in a model folder; KitError where they are missing."""
     weights = folder / "best.weights.h5"
     if not weights.is_file():
@@ -40,12 +40,12 @@ def find_weights(folder: Path) -> Path:
     return weights
 
 
-def describe_model(folder: Path) -> dict:
+def identify_model(folder: Path) -> dict:
     """What tells a model from others, as JSON: name, SHA-256 of the best weights, fold held out, encoder, scale, crop and steps trained."""
     config = read_config(folder)
     return {
         "name": folder.resolve().name,
-        "weights": digest_file(find_weights(folder)),
+        "weights": digest_file(find_best_weights(folder)),
         "fold": config["fold"],
         "encoder": config["own"].get("model", config["encoder"]),
         **{name: config[name] for name in ("scale", "crop")},

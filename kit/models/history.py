@@ -9,7 +9,7 @@ from pathlib import Path
 from ..system.csv_rows import read_rows
 
 # What the holdout's score adds to a row.
-SCORES = (
+HOLDOUT_COLUMNS = (
     "val_loss",
     "val_pixel_iou",
     "val_pixel_f2",
@@ -18,7 +18,7 @@ SCORES = (
     "val_object_f2_empty",
     "val_object_f2_blank",
 )
-COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", *SCORES)
+COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", *HOLDOUT_COLUMNS)
 
 
 def tabulate(history: list[dict]) -> str:
@@ -30,7 +30,7 @@ def tabulate(history: list[dict]) -> str:
     return text.getvalue()
 
 
-def describe(row: dict, epochs: int) -> str:
+def describe_epoch(row: dict, epochs: int) -> str:
     """One line on an epoch."""
     line = f"epoch {row['epoch']}/{epochs}  {row['seconds']:.0f} s  loss {row['loss']:.3f}"
     if row["val_object_f2"] is None:
@@ -42,7 +42,7 @@ def describe(row: dict, epochs: int) -> str:
     return f"{line} (blank {row['val_object_f2_blank']:.3f}, ship images {'-' if ships is None else format(ships, '.3f')})"
 
 
-def rank(history: list[dict], column: str) -> list[int]:
+def rank_epochs(history: list[dict], column: str) -> list[int]:
     """Epochs, best first, by a column; without such a figure a later epoch is the better one."""
     sign = 1 if column.endswith("loss") else -1
     return [

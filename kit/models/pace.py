@@ -6,11 +6,11 @@ import datetime
 
 import numpy as np
 
-STEPS = 50  # after so many it is said
+PACE_STEPS = 50  # after so many it is said
 
 
 def describe_pace(marks: list[float], steps: int, scorings: int, left: float | None, now: datetime.datetime) -> str:
-    """A line on the steps that are left, from the times (seconds) at which the first STEPS began and ended.
+    """A line on the steps that are left, from the times (seconds) at which the first PACE_STEPS began and ended.
 
     scorings: of the holdout that are to come, of which nothing is known yet; left: seconds until --max-hours ends the training, None:
     nothing does.

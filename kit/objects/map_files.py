@@ -16,7 +16,7 @@ from ..system.csv_rows import read_rows
 from ..system.npz import UNREADABLE
 from .components import to_uint8
 
-PRESENCE = "presence.csv"  # ImageId,presence: the probability that the image holds any object
+PRESENCE_CSV = "presence.csv"  # ImageId,presence: the probability that the image holds any object
 HEADER = "ImageId,presence"
 
 
@@ -30,7 +30,7 @@ def write_map(folder: Path, name: str, image: np.ndarray) -> None:
     os.replace(temporary, path)
 
 
-def find_map(folder: Path, name: str) -> Path | None:
+def find_map_file(folder: Path, name: str) -> Path | None:
     """The file of an image's map, None where there is none; KitError where there are two."""
     found = [path for path in (image_path(folder, "{id}" + ending, name) for ending in (".png", ".npy")) if path.is_file()]
     if len(found) > 1:
@@ -43,7 +43,7 @@ def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
 
     KitError where it is missing, damaged, of another size than `shape`, or holds a float that is no probability.
     """
-    path = find_map(folder, name)
+    path = find_map_file(folder, name)
     if path is None:
         raise KitError(f"{folder / name}.png: the map is missing, and there is no .npy either")
     found = _read_png(path, shape) if path.suffix == ".png" else _read_array(path)
@@ -91,7 +91,7 @@ def read_presence(folder: Path) -> dict[str, float]:
     Raises:
         KitError: if a row has no probability, or an image is there twice.
     """
-    path = folder / PRESENCE
+    path = folder / PRESENCE_CSV
     if not path.is_file():
         return {}
     rows = read_rows(path, {"ImageId": str, "presence": _read_probability}, key="ImageId")

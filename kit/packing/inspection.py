@@ -20,7 +20,7 @@ from ..system import processes, progress
 CHUNK = 128  # images a task
 
 
-class Finding(NamedTuple):
+class Inspected(NamedTuple):
     """What is known of one image file; place: of its thumbnail in the cache, -1 where there is none; seal: CRC-32 of that thumbnail."""
 
     reason: str | None  # why it cannot be used
@@ -56,8 +56,8 @@ class Thumbnails:
 
 def inspect_images(
     source: Source, wanted: dict[str, File], folder: Path, shape: tuple[int, int] | None, workers: int | None = None
-) -> tuple[dict[str, Finding], Thumbnails]:
-    """Finding of each wanted image (by id, in their order), and the thumbnails of those that are whole and of `shape` (height, width).
+) -> tuple[dict[str, Inspected], Thumbnails]:
+    """What was found of each wanted image (by id, in their order), and thumbnails of those that are whole and of `shape` (height, width).
 
     folder: where what is found is kept; a second call inspects only files that are new there, or have changed. shape: the size for which
     thumbnails are made, None for none. KitError: a full disk, an entry of a zip that was made to do harm.
@@ -80,7 +80,7 @@ def inspect_images(
         bar.update(len(known))
         size = _count_pixels(shape)
         thumbnails.truncate(place * size)
-        with processes.run(inspect_files, tasks, workers) as results:
+        with processes.run_tasks(inspect_files, tasks, workers) as results:
             for number, (findings, pixels) in results:
                 thumbnails.write(pixels)
                 thumbnails.flush()  # before the lines that speak of them
@@ -106,7 +106,7 @@ def _count_pixels(shape: tuple[int, int] | None) -> int:
     return height * width
 
 
-def inspect_files(task: tuple[Path, list[File], tuple[int, int] | None]) -> tuple[list[Finding], bytes]:
+def inspect_files(task: tuple[Path, list[File], tuple[int, int] | None]) -> tuple[list[Inspected], bytes]:
     """Findings of some files, place 0 where there is a thumbnail, and the thumbnails' bytes one after the other."""
     root, files, shape = task
     findings, pixels = [], []
@@ -119,9 +119,9 @@ def inspect_files(task: tuple[Path, list[File], tuple[int, int] | None]) -> tupl
             except Refused:
                 raise
             except KitError as error:
-                findings.append(Finding(str(error)))
+                findings.append(Inspected(str(error)))
                 continue
-            finding = Finding(None, height, width, len(data), crc)
+            finding = Inspected(None, height, width, len(data), crc)
             if (height, width) == shape:
                 pixels.append(gray.tobytes())
                 finding = finding._replace(place=0, seal=zlib.crc32(pixels[-1]))
@@ -129,9 +129,9 @@ def inspect_files(task: tuple[Path, list[File], tuple[int, int] | None]) -> tupl
     return findings, b"".join(pixels)
 
 
-def _read_findings(folder: Path, shape: tuple[int, int] | None, wanted: dict[str, File]) -> dict[str, Finding]:
+def _read_findings(folder: Path, shape: tuple[int, int] | None, wanted: dict[str, File]) -> dict[str, Inspected]:
     """What an earlier run found of files that are still the same; lines and thumbnails that did not reach the disk whole do not count."""
-    found: dict[str, Finding] = {}
+    found: dict[str, Inspected] = {}
     size = _count_pixels(shape)
     try:
         with open(folder / "findings.jsonl", "rb") as lines, open(folder / "thumbnails", "rb") as thumbnails:
@@ -140,7 +140,7 @@ def _read_findings(folder: Path, shape: tuple[int, int] | None, wanted: dict[str
                     name, count, stamp, reason, *numbers = json.loads(line)
                     if (count, stamp) != wanted[name][1:3] or reason is not None or len(numbers) != 6:
                         continue  # a bad image is looked at again: it may have been mended
-                    finding = Finding(None, *map(int, numbers))
+                    finding = Inspected(None, *map(int, numbers))
                     if finding.place >= 0:
                         thumbnails.seek(finding.place * size)
                         pixels = thumbnails.read(size)

@@ -34,7 +34,7 @@ SPARE = 0.05  # share of the free space that --fit leaves free
 def pack(competition_folder, records_folder, *, competition: Competition = AIRBUS, **settings) -> dict:
     """Packs the training images of a competition, with their masks, into the folder `records_folder`; returns its manifest.
 
-    competition_folder: a folder, a zip, or `kaggle`; keyword arguments are the fields of PackSettings. The manifest has besides `table`,
+    competition_folder: a folder, a zip, or `kaggle`; keyword arguments are the fields of PackSettings. The manifest has besides `overview`,
     the summary by fold. The same call again keeps what is whole and makes what is missing; the bytes of shards, metadata and folds.csv
     depend neither on interruptions nor on the number of workers. KitError: an unusable source, too many bad images, too little space, a
     folder that holds something else, another call than the one that began.
@@ -63,7 +63,7 @@ def _pack(request: Request, out: Path) -> dict:
     plan, truth = None, None
     if (out / "plan.json").exists():
         try:
-            plan = plans.load(out / "plan.json")
+            plan = plans.read_plan(out / "plan.json")
         except KitError as error:
             if former is None:
                 raise KitError(f"{error}; remove {out} and pack again") from None
@@ -85,7 +85,7 @@ def _pack(request: Request, out: Path) -> dict:
         )
     truth = masks.select_ids(truth, plan.ids)
     manifest = _carry_out(plan, truth, request, out, former)
-    return manifest | {"table": plans.tabulate(plan, truth)}
+    return manifest | {"overview": plans.tabulate(plan, truth)}
 
 
 def _read_former(out: Path) -> dict | None:
@@ -105,10 +105,10 @@ def _compare(head: dict, wanted: dict, out: Path) -> None:
     """KitError where an earlier run was asked for something else."""
     if head["truth_sha256"] != wanted["truth_sha256"]:
         raise KitError(f"{out}: was packed from another truth CSV; remove it or choose another folder for the records")
-    for part in ("settings", "competition"):
-        for name, value in json.loads(json.dumps(wanted[part])).items():  # tuples are lists there
-            if head[part].get(name) != value:
-                was = f"{name.replace('_', '-')} {head[part].get(name)}"
+    for kind in ("settings", "competition"):
+        for name, value in json.loads(json.dumps(wanted[kind])).items():  # tuples are lists there
+            if head[kind].get(name) != value:
+                was = f"{name.replace('_', '-')} {head[kind].get(name)}"
                 raise KitError(f"{out}: was begun with {was}, now it is {value}; give the same, remove it or choose another folder")
 
 
@@ -140,12 +140,12 @@ def _read_truth(plan: Plan, request: Request) -> Masks:
 def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: dict | None) -> dict:
     """Makes the shards that are not whole, then folds.csv and the metadata; returns the manifest."""
     entries = {shard["file"]: shard for shard in former["shards"]} if former else {}
-    damage = records.compare(out, list(entries.values()))
+    damage = records.compare_shards(out, list(entries.values()))
     for name, reason in damage.items():
         _say(f"{name}: {reason}; made again")
     done = {name: entry for name, entry in entries.items() if name not in damage}
     missing = [place for place, shard in enumerate(plan.shards) if shard["file"] not in done]
-    table = folds.to_csv(plan.ids, plan.scenes, plan.folds).encode()
+    by_image = folds.to_csv(plan.ids, plan.scenes, plan.folds).encode()
     manifest = {
         "format": records.FORMAT,
         "source": str(request.source.path.absolute()),
@@ -162,7 +162,7 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
         return whole
 
     for path in records.list_extra(out, {shard["file"] for shard in plan.shards}):
-        if records.SHARD.fullmatch(path.name) and not path.is_dir():
+        if records.SHARD_NAME.fullmatch(path.name) and not path.is_dir():
             _say(f"{path.name}: a shard that the plan does not know; removed")
             path.unlink()
     files = former["files"] if former else {}
@@ -174,17 +174,17 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
             (out / name).unlink(missing_ok=True)
         flush_folder(out)
         note({})
-        write_bytes(out / "folds.csv", table)
+        write_bytes(out / "folds.csv", by_image)
         tasks = _plan_shards(plan, missing, truth, request, out, entries)
         total = sum(plan.shards[place]["count"] for place in missing)
-        with progress.bar(total, "pack") as bar, processes.run(write_shard, tasks, request.settings.workers) as results:
+        with progress.bar(total, "pack") as bar, processes.run_tasks(write_shard, tasks, request.settings.workers) as results:
             for number, found in results:
                 shard = plan.shards[missing[number]]
                 done[shard["file"]] = {"file": shard["file"], "split": shard["split"], **found}
                 note({})
                 bar.update(shard["count"])
     made = _make_metadata(out, [done[shard["file"]] for shard in plan.shards])
-    last = {"folds.csv": table, **made}
+    last = {"folds.csv": by_image, **made}
     final = note({name: seals.digest(data) for name, data in last.items()})
     for name, data in last.items():
         if not (out / name).is_file() or (out / name).read_bytes() != data:
@@ -225,17 +225,17 @@ def _plan_shards(plan: Plan, wanted: list[int], truth: Masks, request: Request, 
     files = sources.locate_images(request.source, request.competition.need("train_images"), plan.ids)
     run, starts, found = uuid.uuid4().hex[:12], plan.starts, []
     for place in wanted:
-        part = slice(starts[place], starts[place + 1])
+        held = slice(starts[place], starts[place + 1])
         name = plan.shards[place]["file"]
         found.append(
             Shard(
                 out / name,
                 out / f".{name}.{run}.tmp",
                 request.source.path,
-                files[part],
-                plan.crc[part],
-                masks.select(truth, range(part.start, part.stop)),
-                plan.scenes[part],
+                files[held],
+                plan.crc[held],
+                masks.select(truth, range(held.start, held.stop)),
+                plan.scenes[held],
                 entries[name]["sha256"] if name in entries else None,
             )
         )
@@ -256,7 +256,7 @@ def _make_metadata(out: Path, shards: list[dict]) -> dict[str, bytes]:
 
 
 def repair(folder, source=None) -> dict:
-    """Makes the damaged parts of records again from the source that the manifest names, or from `source`; returns the manifest.
+    """Makes the damaged files of records again from the source that the manifest names, or from `source`; returns the manifest.
 
     KitError where the manifest and the plan are both of no use, or the source is not what it was.
     """
@@ -269,7 +269,7 @@ def repair(folder, source=None) -> dict:
         head = records.read_manifest(folder)
     except KitError as error:
         try:
-            head = plans.load(folder / "plan.json").head
+            head = plans.read_plan(folder / "plan.json").head
         except KitError:
             raise error from None
         if source is None:

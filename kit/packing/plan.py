@@ -20,7 +20,7 @@ from ..records import folds, manifest, tfrecord
 from ..settings import PackSettings
 from ..system import seals
 from . import inspection, selection
-from .inspection import Finding
+from .inspection import Inspected
 from .scenes import SceneSettings, find_scenes
 
 LINES = 200  # bytes that an image takes in plan.json and folds.csv
@@ -87,7 +87,7 @@ class Plan:
     @property
     def folds(self) -> np.ndarray:
         """Fold of each image."""
-        return np.repeat([manifest.number(shard) for shard in self.shards], [shard["count"] for shard in self.shards])
+        return np.repeat([manifest.fold_of(shard) for shard in self.shards], [shard["count"] for shard in self.shards])
 
 
 def to_json(plan: Plan) -> bytes:
@@ -99,7 +99,7 @@ def to_json(plan: Plan) -> bytes:
     return seals.seal(fields)
 
 
-def load(path: Path) -> Plan:
+def read_plan(path: Path) -> Plan:
     """The plan in plan.json; KitError where it is missing or damaged."""
     fields = seals.unseal(path, "written by kit pack")
     try:
@@ -149,7 +149,7 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
     if truth is None:
         shapes = {name: (found.height, found.width) for name, found in findings.items() if found.reason is None}
         read, misfits = request.read_misfits(shapes)
-        findings.update({name: Finding(reason) for name, reason in misfits.items() if name in findings and findings[name].reason is None})
+        findings.update({name: Inspected(reason) for name, reason in misfits.items() if name in findings and findings[name].reason is None})
         truth = complete(read, listing, competition, shapes)
         truth, wanted, unpaired = _match(truth, listing, settings)
     bad = _judge({name: findings[name] for name in wanted}, shape)
@@ -173,11 +173,11 @@ def _match(truth: Masks, listing: dict[str, File], settings: PackSettings) -> tu
     ]
     skipped += [{"image": name, "reason": "the truth names it, the source lacks it"} for name in sorted(known - set(listing))]
     truth = table.select_ids(truth, [name for name in listing if name in known])
-    truth = table.select(truth, selection.choose(table.count_objects(truth), settings))
+    truth = table.select(truth, selection.choose_images(table.count_objects(truth), settings))
     return truth, {name: listing[name] for name in truth.ids}, skipped
 
 
-def _judge(findings: dict[str, Finding], shape: tuple[int, int] | None) -> list[dict]:
+def _judge(findings: dict[str, Inspected], shape: tuple[int, int] | None) -> list[dict]:
     """The images that cannot be packed, with the reason."""
     bad = []
     for name, found in findings.items():
@@ -198,7 +198,7 @@ def _limit_bad(skipped: list[dict], all_bad: bool, share: float, settings: PackS
         raise KitError(f"{len(skipped)} images are bad ({share:.1%}), {first}; mend the source, or allow more with --max-bad")
 
 
-def _lay_out(head: dict, truth: Masks, found: list[Finding], scenes: np.ndarray, room: int, settings: PackSettings, sized: bool) -> Plan:
+def _lay_out(head: dict, truth: Masks, found: list[Inspected], scenes: np.ndarray, room: int, settings: PackSettings, sized: bool) -> Plan:
     """Folds, and the images of each fold in random order in shards, so that a reader who streams sees them mixed."""
     sizes = np.array([finding.bytes for finding in found], np.int64)
     bounds, objects = tfrecord.bound_size(truth, sizes) + LINES, table.count_objects(truth)
@@ -208,18 +208,18 @@ def _lay_out(head: dict, truth: Masks, found: list[Finding], scenes: np.ndarray,
     fold = np.full(len(truth), -1, np.int64)
     fold[kept] = folds.assign(scenes[kept], objects[kept], settings.folds, settings.seed)
     order = np.random.default_rng(settings.seed).permutation(len(truth))
-    shards, parts = [], []
+    shards, members_of = [], []
     for number in range(settings.folds):
         members = order[fold[order] == number]
         if not len(members):
             continue
         pieces = np.array_split(members, min(len(members), max(1, math.ceil(sizes[members].sum() / (settings.shard_mb * 2**20)))))
         for place, piece in enumerate(pieces):
-            name = f"{manifest.NAME}-fold{number}.tfrecord-{place:05d}-of-{len(pieces):05d}"
+            name = f"{manifest.DATASET}-fold{number}.tfrecord-{place:05d}-of-{len(pieces):05d}"
             shards.append({"file": name, "split": f"fold{number}", "count": len(piece)})
-            parts.append(piece)
-    at = np.concatenate(parts)
-    needed = np.array([bounds[piece].sum() for piece in parts], np.int64)
+            members_of.append(piece)
+    at = np.concatenate(members_of)
+    needed = np.array([bounds[piece].sum() for piece in members_of], np.int64)
     crc = np.array([found[place].crc for place in at], np.uint32)
     shapes = None if sized else truth.shapes[at].astype(np.int64)
     return Plan(head, truth.ids[at].tolist(), scenes[at], sizes[at], crc, shapes, shards, needed)

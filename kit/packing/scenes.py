@@ -14,8 +14,8 @@ from ..errors import KitError
 from ..fields import Settings, setting
 from ..system.jit import compiled
 
-TILE, BLOCK, SIDE = 96, 32, 3  # px of a tile and of a block at 1/8 scale, blocks along a tile
-TABLES, BITS, NEIGHBORS = 8, 18, 8  # hash tables, bits of a key, entries after a block's own that are looked at
+THUMBNAIL, BLOCK, SIDE = 96, 32, 3  # px of a tile and of a block at 1/8 scale, blocks along a tile
+HASHES, BITS, NEIGHBORS = 8, 18, 8  # hashes of a block, bits of a key, entries after a block's own that are looked at
 CHUNK = 512  # tiles, or pairs of them, at a time, for flat memory
 
 
@@ -40,14 +40,16 @@ def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.nda
     if len(thumbnails) == 0:
         return np.zeros(0, np.int64)
     first = thumbnails[:1]
-    if first.shape[1:] != (TILE, TILE) or first.dtype != np.uint8:
-        raise KitError(f"thumbnails are uint8 of shape (tiles, {TILE}, {TILE}), got {first.dtype} of shape (tiles, *{first.shape[1:]})")
+    if first.shape[1:] != (THUMBNAIL, THUMBNAIL) or first.dtype != np.uint8:
+        raise KitError(
+            f"thumbnails are uint8 of shape (tiles, {THUMBNAIL}, {THUMBNAIL}), got {first.dtype} of shape (tiles, *{first.shape[1:]})"
+        )
     block, mean, std, keys = _describe(thumbnails, settings.faint_std)
     wanted = np.where(std < settings.min_std, settings.faint_correlation, settings.min_correlation)
     parent = np.arange(len(thumbnails))
-    for table in range(TABLES):
-        order = np.lexsort((mean, keys[:, table]))
-        pairs, least = _pair(block[order], keys[order, table], mean[order], wanted[order], parent, settings.max_difference)
+    for place in range(HASHES):
+        order = np.lexsort((mean, keys[:, place]))
+        pairs, least = _pair(block[order], keys[order, place], mean[order], wanted[order], parent, settings.max_difference)
         for start in range(0, len(pairs), CHUNK):
             part = pairs[start : start + CHUNK]
             apart = _apart(part, parent)  # what is joined by now needs no second look
@@ -63,7 +65,7 @@ def find_offset(one: np.ndarray, other: np.ndarray, settings: SceneSettings = Sc
     """
     places = [(down, right) for down in range(1 - SIDE, SIDE) for right in range(1 - SIDE, SIDE)]
     for down, right in sorted(places, key=lambda place: abs(place[0]) + abs(place[1])):
-        shared = one[max(down, 0) * BLOCK :, max(right, 0) * BLOCK :][: TILE - abs(down) * BLOCK, : TILE - abs(right) * BLOCK]
+        shared = one[max(down, 0) * BLOCK :, max(right, 0) * BLOCK :][: THUMBNAIL - abs(down) * BLOCK, : THUMBNAIL - abs(right) * BLOCK]
         std = shared.std()
         wanted = settings.faint_correlation if std < settings.min_std else settings.min_correlation
         if std >= settings.faint_std and _agree(one, other, down, right, wanted):
@@ -72,12 +74,12 @@ def find_offset(one: np.ndarray, other: np.ndarray, settings: SceneSettings = Sc
 
 
 def _describe(thumbnails, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The structured blocks: number (tile * 9 + place), mean and standard deviation of the gray values, and a key for each table, uint32
-    (blocks, TABLES)."""
+    """The structured blocks: number (tile * 9 + place), mean and standard deviation of the gray values, and a key for each hash, uint32
+    (blocks, HASHES)."""
     place = np.arange(BLOCK)
     cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(np.float32)  # the lowest frequencies of the DCT
     rng = np.random.default_rng(0)  # which signs make a key: any fixed choice will do
-    choice = np.array([rng.permutation(np.arange(1, 36))[:BITS] for _ in range(TABLES)])
+    choice = np.array([rng.permutation(np.arange(1, 36))[:BITS] for _ in range(HASHES)])
     low = np.argsort([u * u + v * v for u in range(8) for v in range(8)], kind="stable")
     blocks, means, stds, keys = [], [], [], []
     for start in range(0, len(thumbnails), CHUNK):
@@ -113,7 +115,7 @@ def _roots(parent):
 @compiled
 def _agree(one, other, down, right, min_correlation):
     """Whether two tiles show the same ground where they would overlap, `other` lying some blocks below and to the right of `one`."""
-    height, width = TILE - abs(down) * BLOCK, TILE - abs(right) * BLOCK
+    height, width = THUMBNAIL - abs(down) * BLOCK, THUMBNAIL - abs(right) * BLOCK
     row_a, row_b, column_a, column_b = max(down, 0) * BLOCK, max(-down, 0) * BLOCK, max(right, 0) * BLOCK, max(-right, 0) * BLOCK
     a, b, aa, bb, ab = 0, 0, 0, 0, 0
     for row in range(height):

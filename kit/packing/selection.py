@@ -1,4 +1,4 @@
-"""Which images are packed: all, or a part that is drawn from the whole list."""
+"""Which images are packed: all, or some that are drawn from the whole list."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from ..settings import PackSettings
 
 
-def choose(objects: np.ndarray, settings: PackSettings) -> np.ndarray:
+def choose_images(objects: np.ndarray, settings: PackSettings) -> np.ndarray:
     """Positions, ascending, of the images that --per-count, --empty-share and --limit leave, in this order; drawn at random.
 
     objects: int (images,), objects of each. An empty share that is out of reach by leaving out empty images is reached by leaving out

@@ -28,7 +28,7 @@ class Shard:
     source: Path  # folder or zip of the images
     files: list[File]
     crc: np.ndarray  # CRC-32 of each image when it was inspected, uint32 (images,)
-    table: Masks  # of the same images
+    masks: Masks  # of the same images
     scenes: np.ndarray  # int64 (images,)
     sha256: str | None  # that it had before it was lost or damaged
 
@@ -47,7 +47,7 @@ def write_shard(shard: Shard) -> dict:
                 data = read(file)
                 if zlib.crc32(data) != shard.crc[place]:
                     raise KitError(f"{file.name}: has changed since it was inspected; remove the records and pack again")
-                record = memoryview(encode(shard.table, place, data, int(shard.scenes[place])))
+                record = memoryview(encode(shard.masks, place, data, int(shard.scenes[place])))
                 digest.update(record)
                 while record:  # a full disk may take a part
                     record = record[out.write(record) :]

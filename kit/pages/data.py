@@ -9,7 +9,7 @@ from PIL import Image
 
 from ..competition.images import decode
 from ..masks import table
-from ..packing.scenes import TILE, lay
+from ..packing.scenes import THUMBNAIL, lay
 from ..plots import charts, webp
 from ..records.index import Index, open_index
 from ..records.manifest import Records
@@ -35,7 +35,7 @@ class Tile:
 
 
 @dataclass(frozen=True)
-class Scene:
+class SceneTiles:
     """The tiles of one scene, laid side by side."""
 
     number: int
@@ -46,7 +46,7 @@ class Scene:
     tiles: list[Tile]
 
 
-def describe_data(records: Records, seed: int = 0) -> Page:
+def make_data_page(records: Records, seed: int = 0) -> Page:
     """The page on a folder of records; seed: of the examples that are drawn."""
     index = open_index(records)
     objects, areas = table.count_objects(index.truth), table.areas(index.truth)
@@ -112,17 +112,17 @@ def draw_examples(objects: np.ndarray, seed: int) -> np.ndarray:
     return np.concatenate([np.sort(rng.permutation(places)[:EXAMPLES]) for places in found])
 
 
-def lay_scenes(index: Index) -> list[Scene]:
+def lay_scenes(index: Index) -> list[SceneTiles]:
     """The largest scenes with their tiles at their places; those of one tile are left out."""
     numbers, counts = count_scenes(index)
     order = np.argsort(-counts, kind="stable")[:SCENES]
-    budget, found = SCENE_PICTURES, list[Scene]()
+    budget, found = SCENE_PICTURES, list[SceneTiles]()
     for number, count in zip(numbers[order].tolist(), counts[order].tolist()):
         if count < 2:
             break
         places = np.flatnonzero(index.scenes == number)[:TILES]
         files = [decode(str(index.truth.ids[place]), index.read_bytes(place)) for place in places]
-        gray = [np.asarray(image.convert("L").resize((TILE, TILE), Image.Resampling.BOX)) for image in files]
+        gray = [np.asarray(image.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)) for image in files]
         tiles = []
         for place, image, (y, x) in zip(places.tolist(), files, (BLOCK * lay(np.stack(gray))).tolist()):
             height, width = (int(side) for side in index.truth.shapes[place])
@@ -132,11 +132,11 @@ def lay_scenes(index: Index) -> list[Scene]:
         if budget < 0:
             break
         right, bottom = max(tile.x + tile.width for tile in tiles), max(tile.y + tile.height for tile in tiles)
-        found.append(Scene(number, int(index.folds[places[0]]), count, right, bottom, tiles))
+        found.append(SceneTiles(number, int(index.folds[places[0]]), count, right, bottom, tiles))
     return found
 
 
-def _note_scenes(index: Index, scenes: list[Scene]) -> str:
+def _note_scenes(index: Index, scenes: list[SceneTiles]) -> str:
     numbers, counts = count_scenes(index)
     if not len(numbers):
         return "Scenes were not searched in these records."

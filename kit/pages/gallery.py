@@ -76,7 +76,7 @@ class Card:
         return 550 + 4 * len(self.name) + paths
 
 
-def rank(evaluation: Evaluation) -> np.ndarray:
+def rank_images(evaluation: Evaluation) -> np.ndarray:
     """Places of the images, the worst first: by F2, of equal ones those with more objects lost or invented."""
     mistakes = evaluation.mistakes
     number = mistakes.alarms + mistakes.missed + mistakes.merged + mistakes.split

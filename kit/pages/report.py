@@ -16,7 +16,7 @@ from ..fields import write_value
 from ..masks import table
 from ..models.evaluation import Evaluation
 from ..plots import charts
-from ..presets import RECIPES
+from ..presets import PRESETS
 from ..records.manifest import is_records, open_records
 from ..scoring import groups, scores
 from ..scoring.ladder import RUNGS
@@ -24,7 +24,7 @@ from ..settings import TrainSettings, choose_training
 from ..system.files import check_target
 from ..tuning.surface_plot import SIZE, paint_surface
 from . import comparison, gallery, html
-from .data import describe_data
+from .data import make_data_page
 from .html import Page, show, span
 
 PICTURES = 14_000_000  # characters of the pictures and outlines of a page, which then stays below 15 MB
@@ -32,7 +32,7 @@ MOST = len(charts.COLORS)  # models on one page
 RUNG_NAMES = ("as it is", "with a perfect gate", "and perfect outlines", "and perfect splitting", "and no false alarms")
 
 
-def describe_model(evaluation: Evaluation) -> Page:
+def make_model_page(evaluation: Evaluation) -> Page:
     """The page on one model."""
     e = evaluation
     share = f"at {e.empty_share:.1%} empty images" if e.weighted else "over the holdout"
@@ -52,7 +52,10 @@ def describe_model(evaluation: Evaluation) -> Page:
         cuts=None if e.cuts is None else describe_cuts(e.cuts),
         blank=e.cuts is not None and e.cuts.blank,
         note=e.note,
-        cards=[card for (card,) in gallery.fill(e.index, gallery.rank(e), PICTURES, lambda place: [gallery.make_card(e.index, place, e)])],
+        cards=[
+            card
+            for (card,) in gallery.fill(e.index, gallery.rank_images(e), PICTURES, lambda place: [gallery.make_card(e.index, place, e)])
+        ],
         total=len(e.index),
         command=describe_command(e.config, e.name),
         own=e.config["own"],
@@ -64,7 +67,7 @@ def describe_model(evaluation: Evaluation) -> Page:
     )
 
 
-def describe_models(evaluations: Sequence[Evaluation]) -> Page:
+def make_comparison_page(evaluations: Sequence[Evaluation]) -> Page:
     """The page that compares models on the images that all of them held out; the first is what the others are compared with."""
     found = comparison.compare(evaluations)
     names = found.names
@@ -180,7 +183,7 @@ def list_settings(config: dict) -> list[tuple[str, str, bool]]:
 
 def describe_command(config: dict, name: str) -> str:
     """The command that begins this training anew."""
-    preset = config["preset"] if config["preset"] in RECIPES else None
+    preset = config["preset"] if config["preset"] in PRESETS else None
     base, words = choose_training(preset), ["kit", "train", config["records"], name]
     if preset:
         words += ["--preset", preset]
@@ -206,7 +209,7 @@ def report(places, out=None, *, records=None, networks=None) -> Page:
         if records is not None:
             raise KitError(f"--records {records}: goes with models; {folders[0]} are records themselves")
         _check(out)
-        made = describe_data(open_records(folders[0]))
+        made = make_data_page(open_records(folders[0]))
     else:
         from ..models.folder import read_config
         from ..tf.inference.evaluation import evaluate
@@ -217,7 +220,7 @@ def report(places, out=None, *, records=None, networks=None) -> Page:
             read_config(folder)
         _check(out)
         evaluations = [evaluate(folder, records=records, network=network) for folder, network in pairs]
-        made = describe_model(evaluations[0]) if len(evaluations) == 1 else describe_models(evaluations)
+        made = make_model_page(evaluations[0]) if len(evaluations) == 1 else make_comparison_page(evaluations)
     if out is not None:
         made.save(out)
     return made

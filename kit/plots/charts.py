@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ..scoring.counts import LEVELS
+from ..scoring.counts import IOU_TWENTIETHS
 
 INK = "#010203"  # becomes the page's own color
 # Okabe and Ito's colors, told apart with any color vision, on white and on black.
@@ -80,12 +80,12 @@ def thresholds(figure: Figure, curves: dict[str, np.ndarray], baseline: float | 
     """F2 at each IoU threshold, one line a name; values float (10,)."""
     axes = figure.subplots()
     for (name, values), color in zip(curves.items(), COLORS):
-        axes.plot(LEVELS / 20, values, "o-", color=color, label=name, markersize=4)
+        axes.plot(IOU_TWENTIETHS / 20, values, "o-", color=color, label=name, markersize=4)
     _baseline(axes.axhline, baseline)
     axes.set_xlabel("IoU that a hit must exceed")
     axes.set_ylabel("object F2")
     axes.set_ylim(0, 1.02)
-    axes.set_xticks(LEVELS / 20)
+    axes.set_xticks(IOU_TWENTIETHS / 20)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=9)
 

@@ -54,10 +54,10 @@ def scene(seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
     """
     textures = Textures(seed)
     planned = plan(seed, index, textures)
-    return draw(planned, textures), planned.labels()
+    return draw_scene(planned, textures), planned.labels()
 
 
-def draw(scene: Scene, textures: Textures) -> np.ndarray:
+def draw_scene(scene: Scene, textures: Textures) -> np.ndarray:
     """The picture of a planned scene, RGB uint8 (height, width, 3)."""
     rng = scene.stream(4)
     picture = _sea(scene, textures, rng)

@@ -135,7 +135,7 @@ def _in_order(work: Callable, jobs: list) -> Iterator:
 
 def write_scene(folder: Path, cut: Cut, names: list[str], textures: Textures, settings: PracticeSettings) -> list:
     """Draws a scene and writes its tiles; returns (name, Masks of the tile) of each."""
-    picture, labels = drawing.draw(cut.scene, textures), cut.scene.labels()
+    picture, labels = drawing.draw_scene(cut.scene, textures), cut.scene.labels()
     rng = cut.scene.stream(6)
     found = []
     for name, (x, y) in zip(names, cut.offsets):

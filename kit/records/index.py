@@ -18,7 +18,7 @@ from ..masks.table import Masks
 from ..system import progress
 from ..system.csv_rows import read_rows
 from . import tfrecord
-from .manifest import UNFIT, Records, is_records, number, open_records
+from .manifest import UNFIT, Records, fold_of, is_records, open_records
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Index:
             raise KitError(f"{path}: {self.truth.ids[place]} cannot be read: {error}") from None
 
 
-def open_index(source, folds: Iterable[int] | None = None, *, table=None, competition: Competition = AIRBUS) -> Index:
+def open_index(source, folds: Iterable[int] | None = None, *, folds_csv=None, competition: Competition = AIRBUS) -> Index:
     """The index of some folds, all by default, of records or of a competition folder.
 
-    source: an Index, Records, the path of records or of a competition folder, or `kaggle`. table: for a competition folder the path of a
-    folds.csv (`ImageId,scene,fold`, as kit pack writes it); images that it lacks are left out. So is, and that is said, an image of a
+    source: an Index, Records, the path of records or of a competition folder, or `kaggle`. folds_csv: for a competition folder the path of
+    a folds.csv (`ImageId,scene,fold`, as kit pack writes it); images that it lacks are left out. So is, and that is said, an image of a
     folder whose header and end show that it is not whole. Raises KitError where no image is left, and for a damaged source.
     """
     folds = None if folds is None else list(folds)
@@ -66,13 +66,13 @@ def open_index(source, folds: Iterable[int] | None = None, *, table=None, compet
     elif isinstance(source, Records) or (str(source) != "kaggle" and is_records(Path(source))):
         found = index_records(source if isinstance(source, Records) else open_records(source), folds)
     else:
-        found = index_folder(source, competition, table)
+        found = index_folder(source, competition, folds_csv)
     if folds is None:
         return found
     wanted = np.flatnonzero(np.isin(found.folds, list(folds)))
     if not len(wanted):
         known = sorted(set(found.folds[found.folds >= 0].tolist()))
-        way = f"it has folds {known}" if known else "give the path of a folds.csv as table"
+        way = f"it has folds {known}" if known else "give the path of a folds.csv as folds_csv"
         raise KitError(f"{found.name}: folds {list(folds)} hold no image; {way}")
     return select(found, wanted)
 
@@ -88,7 +88,7 @@ def index_records(records: Records, folds: Iterable[int] | None = None) -> Index
     wanted = set(records.folds if folds is None else folds) & set(records.folds)
     if not wanted:
         raise KitError(f"{records.folder}: folds {list(folds or [])} hold no image; it has folds {records.folds}")
-    shards = [shard for shard in records.manifest["shards"] if number(shard) in wanted]
+    shards = [shard for shard in records.manifest["shards"] if fold_of(shard) in wanted]
     parts: list[Masks] = []
     scenes: list[int] = []
     paths: list[str] = []
@@ -105,7 +105,7 @@ def index_records(records: Records, folds: Iterable[int] | None = None) -> Index
             offsets += places
             paths += [str(path)] * shard["count"]
             bar.update(shard["count"])
-    place = np.repeat([number(shard) for shard in shards], [shard["count"] for shard in shards])
+    place = np.repeat([fold_of(shard) for shard in shards], [shard["count"] for shard in shards])
     arrays = (np.array(scenes, np.int64), place, np.array(paths, object), np.array(offsets, np.int64))
     return Index(str(records.folder), masks.concatenate(parts), *arrays)
 
@@ -146,7 +146,7 @@ def _tabulate(found: Sequence[dict]) -> Masks:
     return Masks(ids, shapes, objects, labels, runs, start, length)
 
 
-def index_folder(place, competition: Competition, table=None) -> Index:
+def index_folder(place, competition: Competition, folds_csv=None) -> Index:
     """The index of a competition folder, by id; nothing is decoded."""
     source = sources.find_source(place, competition)
     if source.directory is not None:
@@ -157,7 +157,7 @@ def index_folder(place, competition: Competition, table=None) -> Index:
     name = competition.need("truth_csv")
     truth = csv_masks.read_csv(source.path / sources.find_file(source, name, "the truth").name, competition)
     truth = complete(truth, listing, competition)
-    known = _read_table(table) if table is not None else dict.fromkeys(truth.ids, (-1, -1))
+    known = _read_folds(folds_csv) if folds_csv is not None else dict.fromkeys(truth.ids, (-1, -1))
     chosen, reasons = [], []
     with progress.bar(len(truth), "look", leave=False) as bar:
         for image, name in enumerate(truth.ids):
@@ -177,14 +177,14 @@ def index_folder(place, competition: Competition, table=None) -> Index:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         print(f"left out: {ascii(reasons[0])[1:-1]}{more}")
     if not chosen:
-        raise KitError(f"{source.path}: no image is left" + (f"; {reasons[0]}" if reasons else f" of those in {table}"))
+        raise KitError(f"{source.path}: no image is left" + (f"; {reasons[0]}" if reasons else f" of those in {folds_csv}"))
     truth = masks.select(truth, chosen)
     scenes, folds = np.array([known[name] for name in truth.ids], np.int64).T
     paths = np.array([str(source.path / listing[name].name) for name in truth.ids], object)
     return Index(str(source.path), truth, scenes, folds, paths, np.full(len(paths), -1, np.int64))
 
 
-def _read_table(path) -> dict[str, tuple[int, int]]:
+def _read_folds(path) -> dict[str, tuple[int, int]]:
     """Scene and fold of each image in a folds.csv."""
     rows = read_rows(path, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId")
     return {row["ImageId"]: (row["scene"], row["fold"]) for row in rows}

@@ -19,10 +19,10 @@ from ..system.processes import count_cores
 from ..system.seals import digest, digest_file, unseal
 
 FORMAT = 2
-NAME = "runlength"  # of the data set inside; no byte depends on the folder's name
+DATASET = "runlength"  # of the data set inside; no byte depends on the folder's name
 METADATA = ("features.json", "dataset_info.json")  # tensorflow-datasets' own, which appear last, in this order
 CACHE = "runlength-inspection"  # folder in which the inspection keeps what it found, until the plan is saved
-SHARD = re.compile(r"runlength-fold(\d{1,9})\.tfrecord-\d{5}-of-\d{5}")
+SHARD_NAME = re.compile(r"runlength-fold(\d{1,9})\.tfrecord-\d{5}-of-\d{5}")
 AGAIN = "run the same kit pack again, it goes on"
 
 
@@ -47,18 +47,18 @@ class Records:
     @property
     def folds(self) -> list[int]:
         """Numbers of the folds that hold an image."""
-        return sorted({number(shard) for shard in self.manifest["shards"]})
+        return sorted({fold_of(shard) for shard in self.manifest["shards"]})
 
     def shards(self, wanted: list[int]) -> list[str]:
         """Paths of the shards of some folds."""
-        return [str(self.folder / shard["file"]) for shard in self.manifest["shards"] if number(shard) in wanted]
+        return [str(self.folder / shard["file"]) for shard in self.manifest["shards"] if fold_of(shard) in wanted]
 
     def count(self, wanted: list[int]) -> int:
         """Images in some folds."""
-        return sum(shard["count"] for shard in self.manifest["shards"] if number(shard) in wanted)
+        return sum(shard["count"] for shard in self.manifest["shards"] if fold_of(shard) in wanted)
 
 
-def number(shard: dict) -> int:
+def fold_of(shard: dict) -> int:
     """The fold that a shard of the manifest belongs to."""
     return int(shard["split"].removeprefix("fold"))
 
@@ -107,7 +107,7 @@ def check_head(fields: dict) -> None:
 
 def check_shard(shard: dict) -> None:
     """Raises for a shard that is not named and counted as kit pack does."""
-    match = SHARD.fullmatch(shard["file"])
+    match = SHARD_NAME.fullmatch(shard["file"])
     if not match or shard["split"] != f"fold{int(match[1])}" or type(shard["count"]) is not int or shard["count"] < 1:
         raise ValueError(f"shard {shard!r}")
 
@@ -139,7 +139,7 @@ def read_manifest(folder: Path) -> dict:
     return fields
 
 
-def find_damage(folder) -> dict[str, str]:
+def check_records(folder) -> dict[str, str]:
     """What is wrong with the records in `folder`, by file, empty where all is well: every file is read and its SHA-256 compared.
 
     Found are a missing, cut, changed, exchanged or extra shard, and a missing or changed manifest, plan, folds.csv or metadata. KitError
@@ -155,7 +155,7 @@ def find_damage(folder) -> dict[str, str]:
     except KitError as error:
         return {"manifest.json": str(error)}
     shards = {shard["file"]: shard for shard in manifest["shards"]}
-    found = compare(folder, list(shards.values()))
+    found = compare_shards(folder, list(shards.values()))
     if len(shards) < manifest["planned"] or not manifest["files"]:
         found["manifest.json"] = f"packing was not finished: {len(shards)} of {manifest['planned']} shards; {AGAIN}"
     for name, expected in {manifest["plan"]["file"]: manifest["plan"]["sha256"], **manifest["files"]}.items():
@@ -163,7 +163,7 @@ def find_damage(folder) -> dict[str, str]:
         if actual != expected:
             found[name] = "missing" if actual is None else "changed: its SHA-256 is not the manifest's"
     for path in list_extra(folder, set(shards)):
-        ours = SHARD.fullmatch(path.name) and not path.is_dir()
+        ours = SHARD_NAME.fullmatch(path.name) and not path.is_dir()
         found[path.name] = "extra: a shard that the manifest does not know" + (
             "" if ours else "; not made by kit pack, move it away yourself"
         )
@@ -175,7 +175,7 @@ def list_extra(folder: Path, known: set[str]) -> list[Path]:
     return [path for path in sorted(folder.glob("*tfrecord*")) if path.name not in known and not path.name.startswith(".")]
 
 
-def compare(folder: Path, shards: list[dict]) -> dict[str, str]:
+def compare_shards(folder: Path, shards: list[dict]) -> dict[str, str]:
     """What is wrong with each shard of a manifest, by file; the whole ones are left out."""
     by_digest = {shard["sha256"]: shard["file"] for shard in shards}
 

@@ -16,38 +16,38 @@ from ..masks.table import Masks
 from ..system.jit import compiled
 
 
-def encode(table: Masks, image: int, data: bytes, scene: int) -> bytes:
-    """The framed record of the image at position `image` of `table`, with its original bytes `data`."""
-    first, last = table.objects[image], table.objects[image + 1]
-    runs = slice(table.runs[first], table.runs[last])
-    owners = np.repeat(np.arange(last - first), np.diff(table.runs[first : last + 1]))
+def encode(masks: Masks, image: int, data: bytes, scene: int) -> bytes:
+    """The framed record of the image at position `image` of `masks`, with its original bytes `data`."""
+    first, last = masks.objects[image], masks.objects[image + 1]
+    runs = slice(masks.runs[first], masks.runs[last])
+    owners = np.repeat(np.arange(last - first), np.diff(masks.runs[first : last + 1]))
     size = len(data)
     name = _field(1, b"image")
     value = _tag(1, size)  # what stands before the image's bytes, from the inside out: BytesList, Feature, entry of the map
     for number in (1, 2):
         value = _tag(number, len(value) + size) + value
-    head = _integers(b"height", table.shapes[image, :1]) + _tag(1, len(name) + len(value) + size) + name + value
+    head = _integers(b"height", masks.shapes[image, :1]) + _tag(1, len(name) + len(value) + size) + name + value
     tail = b"".join(
         [
-            _entry(b"image_id", _field(1, _field(1, str(table.ids[image]).encode()))),
-            _integers(b"labels", table.labels[first:last]),
+            _entry(b"image_id", _field(1, _field(1, str(masks.ids[image]).encode()))),
+            _integers(b"labels", masks.labels[first:last]),
             _integers(b"objects", np.array([last - first])),
-            _integers(b"runs/length", table.length[runs]),
+            _integers(b"runs/length", masks.length[runs]),
             _integers(b"runs/object", owners),
-            _integers(b"runs/start", table.start[runs]),
+            _integers(b"runs/start", masks.start[runs]),
             _integers(b"scene", np.array([scene])),
-            _integers(b"width", table.shapes[image, 1:]),
+            _integers(b"width", masks.shapes[image, 1:]),
         ]
     )
     head = _tag(1, len(head) + size + len(tail)) + head
     return frame(b"".join((head, data, tail)))
 
 
-def bound_size(table: Masks, sizes: np.ndarray) -> np.ndarray:
+def bound_size(masks: Masks, sizes: np.ndarray) -> np.ndarray:
     """Bytes that the framed record of each image takes at most, int64 (images,); sizes: bytes of the image files."""
-    objects = np.diff(table.objects)
-    runs = table.runs[table.objects[1:]] - table.runs[table.objects[:-1]]
-    names = np.array([len(str(name).encode()) for name in table.ids], np.int64)
+    objects = np.diff(masks.objects)
+    runs = masks.runs[masks.objects[1:]] - masks.runs[masks.objects[:-1]]
+    names = np.array([len(str(name).encode()) for name in masks.ids], np.int64)
     return 400 + sizes + names + 5 * objects + 15 * runs  # a number below 2^31 takes five bytes at most
 
 
@@ -202,16 +202,16 @@ def _unpack(data):
 
 @functools.cache
 def _tables() -> np.ndarray:
-    """Sixteen tables of CRC-32C (Castagnoli), reflected: table k advances a byte over k further ones."""
-    tables = np.zeros((16, 256), np.uint32)
+    """Sixteen lists of CRC-32C (Castagnoli), reflected: list k advances a byte over k further ones."""
+    lists = np.zeros((16, 256), np.uint32)
     for value in range(256):
         crc = value
         for _ in range(8):
             crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-        tables[0, value] = crc
+        lists[0, value] = crc
     for k in range(1, 16):
-        tables[k] = tables[k - 1] >> 8 ^ tables[0, tables[k - 1] & 255]
-    return tables
+        lists[k] = lists[k - 1] >> 8 ^ lists[0, lists[k - 1] & 255]
+    return lists
 
 
 @compiled

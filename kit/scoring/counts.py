@@ -11,7 +11,7 @@ from ..masks import table
 from ..masks.runs import count_hits
 from ..masks.table import Masks
 
-LEVELS = np.arange(10, 20)  # IoU thresholds in twentieths: 0.50, 0.55, ... 0.95; integers, so that no float decides a hit
+IOU_TWENTIETHS = np.arange(10, 20)  # IoU thresholds in twentieths: 0.50, 0.55, ... 0.95; integers, so that no float decides a hit
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""Scores of parts: images by their number of objects, objects by their area."""
+"""Scores of groups: images by their number of objects, objects by their area."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def group_counts(objects) -> np.ndarray:
 
 def split_by_count(counts: Counts) -> list[dict]:
     """Mean object F2 of the images with 0, 1, 2, 3-5, 6 and more objects in the truth: objects, images, f2 (None over nothing)."""
-    values, part = f2(counts), group_counts(counts.ships)
-    return [{"objects": name, "images": int((part == k).sum()), "f2": mean(values[part == k])} for k, name in enumerate(COUNTS)]
+    values, group = f2(counts), group_counts(counts.ships)
+    return [{"objects": name, "images": int((group == k).sum()), "f2": mean(values[group == k])} for k, name in enumerate(COUNTS)]
 
 
 def split_by_area(counts: Counts) -> list[dict]:
     """Object F2 of objects below 100, 500, 5,000 px and above, all images together, the mean over the thresholds (None over nothing).
 
-    A truth object counts in the part of its own area, hit or missed; a predicted one that hits nothing in the part of its own. Each dict:
+    A truth object counts in the group of its own area, hit or missed; a predicted one that hits nothing in the group of its own. Each dict:
     area, objects (in the truth), predicted, f2.
     """
     edges, levels = [100, 500, 5000], np.arange(10)[:, None]

@@ -16,7 +16,7 @@ from ..errors import KitError
 from ..masks import dense, table
 from ..masks.table import Masks
 from ..system.files import write_text
-from .counts import LEVELS, Counts, align, count
+from .counts import IOU_TWENTIETHS, Counts, align, count
 
 
 def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
@@ -175,7 +175,7 @@ def format_per_image(counts: Counts, score: str = "object-f2") -> str:
     name, function = SCORES[score]
     values = function(counts).reshape(len(counts.ids), -1).mean(axis=1) if len(counts.ids) else np.zeros(0)
     columns = {"ImageId": counts.ids, "ships": counts.ships, "predicted": counts.predicted, name: values}
-    for place, level in enumerate(LEVELS):
+    for place, level in enumerate(IOU_TWENTIETHS):
         columns |= {f"{kind}_{5 * level}": getattr(counts, kind)[:, place] for kind in ("tp", "fp", "fn")}
     return pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")
 

@@ -20,8 +20,8 @@ from ..masks.table import Masks
 from ..system.locks import clear, hold
 from ..system.npz import UNREADABLE, read_arrays, write_arrays
 
-SHARD = 256  # images of one part file
-NAME = re.compile(r"part-(\d{5,})\.npz")
+PART_SIZE = 256  # images of one part file
+PART_NAME = re.compile(r"part-(\d{5,})\.npz")
 LEFT = re.compile(r"\.part-\d{5,}\.npz\.\d+\.tmp\.npz")
 TYPES = (np.int32, np.int64, np.int32, np.int64, np.int32, np.int32)  # of shapes, objects, labels, runs, start, length
 
@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 def split_shards(places: np.ndarray) -> list[np.ndarray]:
     """Ascending places of images as those of one shard after the other; shards without any are left out."""
-    return np.split(places, np.flatnonzero(np.diff(places // SHARD)) + 1) if len(places) else []
+    return np.split(places, np.flatnonzero(np.diff(places // PART_SIZE)) + 1) if len(places) else []
 
 
 def split_batches(places: np.ndarray, batch: int) -> list[np.ndarray]:
@@ -51,14 +51,14 @@ def hold_parts(folder: Path):
     with hold(folder, "kit predict"):
         clear(folder, LEFT)
         for path in folder.iterdir():
-            if not NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
+            if not PART_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
                 raise KitError(f"{folder}: holds {path.name!a}, which is no part of a prediction; remove it or choose another name")
         yield
 
 
 def identify(plan: dict) -> str:
     """A prediction's key, by which its parts are known: SHA-256 of the JSON words `plan`, all that its masks follow from."""
-    return hashlib.sha256(json.dumps([__version__, SHARD, plan], sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([__version__, PART_SIZE, plan], sort_keys=True).encode()).hexdigest()
 
 
 def write_part(folder: Path, number: int, part: Part, key: str) -> None:
@@ -75,7 +75,7 @@ def read_parts(folder: Path, ids: Sequence[str], key: str) -> dict[int, Part]:
         try:
             arrays, words = read_arrays(path)
             if words["key"] == key:
-                found[number] = _check(ids[number * SHARD : (number + 1) * SHARD], arrays, words["bad"])
+                found[number] = _check(ids[number * PART_SIZE : (number + 1) * PART_SIZE], arrays, words["bad"])
                 continue
             others += 1
         except UNREADABLE as error:
@@ -110,7 +110,7 @@ def _check(names: Sequence[str], arrays: list[np.ndarray], bad) -> Part:
 def remove_parts(folder: Path) -> None:
     """Removes the folder of part files, and nothing else that lies there."""
     for path in folder.iterdir():
-        if NAME.fullmatch(path.name):
+        if PART_NAME.fullmatch(path.name):
             path.unlink()
     with contextlib.suppress(OSError):
         folder.rmdir()  # not where somebody put something there meanwhile

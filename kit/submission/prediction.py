@@ -26,13 +26,13 @@ from ..errors import KitError, printable
 from ..masks import table
 from ..masks.table import Masks
 from ..objects import extraction
-from ..objects.map_files import PRESENCE, find_map, read_map, read_presence
+from ..objects.map_files import PRESENCE_CSV, find_map_file, read_map, read_presence
 from ..system import processes, progress
 from ..system.files import check_target, read_json, write_json
 from ..system.locks import clear
 from ..tuning.tuning_file import read_tuning
 from . import csv_file
-from .parts import SHARD, Part, hold_parts, identify, read_parts, remove_parts, split_batches, split_shards, write_part
+from .parts import PART_SIZE, Part, hold_parts, identify, read_parts, remove_parts, split_batches, split_shards, write_part
 
 READ = 8  # maps from files that one worker turns into masks at a time
 HOPELESS = 5  # from so many images on it is an error that all of the first shard are bad: then the source is wrong
@@ -65,7 +65,7 @@ def predict_batches(
     """Masks of all images, written as the checked CSV `out` with a JSON beside it; the same call goes on after a kill, to the same bytes.
 
     sample: the sample submission (a path, or name and bytes), ids: its images; missing: those to predict blank. make_batches: a generator
-    function from int64 places to the batches of exactly these, ascending, none over a multiple of SHARD. plan: JSON, all that the maps
+    function from int64 places to the batches of exactly these, ascending, none over a multiple of PART_SIZE. plan: JSON, all that the maps
     follow from; words: JSON, what the one beside the CSV says of them. Raises KitError where another run is at work, on a full disk, and
     where all images of the first shard are bad; what make_batches and load raise comes through. Finished shards stay in OUT.csv.parts.
     """
@@ -137,7 +137,7 @@ def predict_shards(
     present = np.array([place for place, name in enumerate(ids) if name not in absent], np.int64)
     key = identify({"ids": list(ids), "missing": sorted(absent), "shape": shape, "cuts": dataclasses.asdict(cuts), "plan": plan})
     parts = read_parts(work, ids, key)
-    todo = present[~np.isin(present // SHARD, list(parts))]
+    todo = present[~np.isin(present // PART_SIZE, list(parts))]
     if parts:
         print(f"kit predict: going on: {len(present) - len(todo)} of {len(present)} images are done")
     with (
@@ -146,7 +146,7 @@ def predict_shards(
         progress.bar(len(todo), "predict") as bar,
     ):
         for places in split_shards(todo):
-            number, given, pieces, bad = int(places[0]) // SHARD, list[int](), list[Masks](), dict[str, str]()
+            number, given, pieces, bad = int(places[0]) // PART_SIZE, list[int](), list[Masks](), dict[str, str]()
             while len(given) < len(places) and (result := next(results, None)) is not None:
                 batch, reasons, masks = result
                 given += [*batch, *reasons]
@@ -158,10 +158,10 @@ def predict_shards(
             if len(bad) == len(places) >= HOPELESS and places[0] == present[0]:
                 name, reason = next(iter(bad.items()))
                 raise KitError(f"{name}: {reason}; so it is with all of the first {len(bad)} images: is it the right source?")
-            parts[number] = Part(_complete(pieces, ids[number * SHARD : (number + 1) * SHARD], shape), bad)
+            parts[number] = Part(_complete(pieces, ids[number * PART_SIZE : (number + 1) * PART_SIZE], shape), bad)
             write_part(work, number, parts[number], key)
-    for number in set(range(len(ids[::SHARD]))) - set(parts):  # all of their images are missing
-        parts[number] = Part(_complete([], ids[number * SHARD : (number + 1) * SHARD], shape), {})
+    for number in set(range(len(ids[::PART_SIZE]))) - set(parts):  # all of their images are missing
+        parts[number] = Part(_complete([], ids[number * PART_SIZE : (number + 1) * PART_SIZE], shape), {})
     ordered = [parts[number] for number in sorted(parts)]
     return table.concatenate([part.masks for part in ordered]), {name: why for part in ordered for name, why in part.bad.items()}
 
@@ -243,7 +243,7 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
         print(f"kit predict: {path}: {describe_cuts(cuts)}")
     else:
         print(f"kit predict: no {path}, so threshold 128 and no cuts; kit tune --maps {folder} TRUTH.csv {path} chooses better ones")
-    files = [find_map(folder, name) for name in ids]
+    files = [find_map_file(folder, name) for name in ids]
     missing = {name for name, file in zip(ids, files) if file is None}
     check_missing(missing, ids, folder, allow_missing)
     presence = _find_presence(folder, ids, missing) if cuts.min_presence else None
@@ -277,5 +277,5 @@ def _find_presence(folder: Path, ids: Sequence[str], missing: Collection[str]) -
     lacking = [name for name in ids if name not in known and name not in missing]
     if lacking:
         way = "add them, or tune on maps without presence.csv"
-        raise KitError(f"{folder / PRESENCE}: lacks {len(lacking)} images, which the cuts need, the first is {lacking[0]}; {way}")
+        raise KitError(f"{folder / PRESENCE_CSV}: lacks {len(lacking)} images, which the cuts need, the first is {lacking[0]}; {way}")
     return np.array([known.get(name, 0) for name in ids], float)

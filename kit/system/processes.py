@@ -25,7 +25,7 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def run(work: Callable, tasks: Sequence, workers: int | None = None) -> contextlib.AbstractContextManager[Iterator[tuple[int, Any]]]:
+def run_tasks(work: Callable, tasks: Sequence, workers: int | None = None) -> contextlib.AbstractContextManager[Iterator[tuple[int, Any]]]:
     """For a `with` block: an iterator of (number of the task, work(task)) as they are done, in no order; after the block no worker is left.
 
     work: a function of a module, which reads nothing but its task, so that it may run anywhere. workers: processes, None: one a core. An

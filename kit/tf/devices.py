@@ -10,7 +10,7 @@ import tensorflow_datasets.core  # noqa: F401  # fails where its parts do not go
 
 from ..encoders import ENCODERS
 from ..errors import KitError
-from ..presets import RECIPES
+from ..presets import PRESETS
 from ..system.finding import FINE, NOTE, Finding
 from .network.precision import choose_precision
 from .network.pretrained import find_attached, find_published
@@ -29,7 +29,7 @@ def check_devices(mounts: Path) -> list[Finding]:
     half = "the GPU has tensor cores" if gpus and precision else "the CPU has AVX512_BF16 or AMX" if precision else ""
     why = half or ("a GPU without tensor cores" if gpus else "a CPU without AVX512_BF16")
     found.append(Finding(FINE, f"half precision: {f'yes, {precision}' if precision else 'no'}, {why} (--mixed auto)"))
-    for encoder in dict.fromkeys(str(recipe["encoder"]) for recipe in RECIPES.values()):
+    for encoder in dict.fromkeys(str(preset["encoder"]) for preset in PRESETS.values()):
         if encoder in ENCODERS and encoder not in ("plain", "slim"):
             found.append(check_weights(encoder, mounts))
     return found

@@ -21,16 +21,16 @@ from ..objects.rectangles import fit_rectangles
 from ..scoring.counts import count
 from ..system.processes import count_cores
 
-LEVELS = (51, 77, 102, 128, 153, 179, 204, 230)  # thresholds on uint8 maps: 0.2 to 0.9
+THRESHOLDS = (51, 77, 102, 128, 153, 179, 204, 230)  # thresholds on uint8 maps: 0.2 to 0.9
 TOUCHING = 0.2  # share of a component on the truth below which no rectangle of it is likely to hit
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Components of all images at all LEVELS, in the order of images."""
+    """Components of all images at all THRESHOLDS, in the order of images."""
 
     image: np.ndarray  # int64 (candidates,): position in the truth
-    level: np.ndarray  # int64 (candidates,): position in LEVELS
+    level: np.ndarray  # int64 (candidates,): position in THRESHOLDS
     area: np.ndarray  # int64 (candidates,), px
     mean: np.ndarray  # float64 (candidates,), 0 to 255
     peak: np.ndarray  # int64 (candidates,), 0 to 255
@@ -53,9 +53,9 @@ def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidat
 
 def _describe(image: int, real: Masks, values: np.ndarray) -> dict[str, np.ndarray]:
     """The columns of one image's candidates."""
-    found = [find_components(real.ids, [values], level) for level in LEVELS]
+    found = [find_components(real.ids, [values], level) for level in THRESHOLDS]
     sizes = [table.areas(part) for part in found]
-    holders = [np.zeros((len(part.labels), len(LEVELS)), np.int64) for part in found]
+    holders = [np.zeros((len(part.labels), len(THRESHOLDS)), np.int64) for part in found]
     for level, (part, size) in enumerate(zip(found, sizes)):
         holders[level][:, level] = size
         if level and len(size):
@@ -65,7 +65,7 @@ def _describe(image: int, real: Masks, values: np.ndarray) -> dict[str, np.ndarr
     number = [len(size) for size in sizes]
     return {
         "image": np.full(sum(number), image),
-        "level": np.repeat(np.arange(len(LEVELS)), number),
+        "level": np.repeat(np.arange(len(THRESHOLDS)), number),
         "area": np.concatenate(sizes),
         "mean": np.concatenate([mean for mean, _ in measured]),
         "peak": np.concatenate([peak for _, peak in measured]),

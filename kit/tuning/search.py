@@ -13,11 +13,11 @@ from ..cuts import Cuts
 from ..system.jit import compiled
 from ..system.processes import count_cores
 from .calibration import EDGE
-from .candidates import LEVELS, Candidates
+from .candidates import THRESHOLDS, Candidates
 
 # (threshold, small_threshold, small_area): one threshold, or a lower one for small components
-SIZES = [(level, level, 0) for level in LEVELS]
-SIZES += [(large, small, area) for small, large in itertools.combinations(LEVELS, 2) for area in (100, 300)]
+SIZES = [(level, level, 0) for level in THRESHOLDS]
+SIZES += [(large, small, area) for small, large in itertools.combinations(THRESHOLDS, 2) for area in (100, 300)]
 AREAS = (0, 15, 30, 60, 120)  # px
 CONFIDENCES = (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
 PEAKS = (0, 153, 179, 204, 230, 250)
@@ -85,7 +85,7 @@ def _search(image, area, mean, peak, hits, rectangle_hits, fit, objects, axes, w
 
 def pick(candidates: Candidates, size: tuple[int, int, int]) -> np.ndarray:
     """Positions of the candidates that thresholds by size leave, int64; size: as in SIZES."""
-    large, small, area = LEVELS.index(size[0]), LEVELS.index(size[1]), size[2]
+    large, small, area = THRESHOLDS.index(size[0]), THRESHOLDS.index(size[1]), size[2]
     if area == 0:
         return np.flatnonzero(candidates.level == large)
     low = candidates.held_by[:, small]
@@ -126,7 +126,7 @@ def weigh(empty: np.ndarray, chosen: np.ndarray, empty_share: float) -> np.ndarr
 
 
 def score_point(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, cuts: Cuts) -> np.ndarray:
-    """F2 of every image with some cuts, float64 (images,); thresholds must be LEVELS. A rectangle counts as if it stood alone."""
+    """F2 of every image with some cuts, float64 (images,); thresholds must be THRESHOLDS. A rectangle counts as if it stood alone."""
     rows = pick(candidates, (cuts.threshold, cuts.small_threshold if cuts.small_area else cuts.threshold, cuts.small_area))
     keep = candidates.area[rows] >= cuts.min_area
     keep &= (candidates.mean[rows] >= 255 * cuts.min_confidence) & (candidates.peak[rows] >= cuts.min_peak)

@@ -9,10 +9,11 @@ from matplotlib.patches import Rectangle
 
 from ..plots.style import PREDICTION, TRUTH
 from ..system.files import replacing
-from .search import AREAS, CONFIDENCES, LEVELS, SIZES
+from .candidates import THRESHOLDS
+from .search import AREAS, CONFIDENCES, SIZES
 
 SIZE = (16, 4.8)  # inches
-LARGE, SMALL = (np.array([LEVELS.index(size[place]) for size in SIZES]) for place in (0, 1))
+LARGE, SMALL = (np.array([THRESHOLDS.index(size[place]) for size in SIZES]) for place in (0, 1))
 
 
 def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path) -> None:
@@ -29,14 +30,14 @@ def paint_surface(figure: Figure, surface: np.ndarray, point: tuple[int, ...], f
     surface, point: of kit.tuning.tuning.Tuning; fields: of tuning.json.
     """
     first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
-    levels = np.stack([surface[level == LARGE].max(axis=(0, 1, 3, 4, 5)) for level in range(len(LEVELS))])
+    levels = np.stack([surface[level == LARGE].max(axis=(0, 1, 3, 4, 5)) for level in range(len(THRESHOLDS))])
     confidences = [f"{value:g}" for value in CONFIDENCES]
     high = float(surface.max())
     low = min(fields["f2_blank"], high - 0.01)  # what blank beats is all of one color
     columns = ("least mean probability", confidences)
-    _draw_table(first, levels, low, high, (LARGE[point[0]], point[2]), ("threshold (of large components)", LEVELS), columns)
-    areas = np.stack([surface[level == SMALL].max(axis=(0, 2, 3, 4, 5)) for level in range(len(LEVELS))])
-    rows = ("threshold (of small components)", LEVELS)
+    _draw_table(first, levels, low, high, (LARGE[point[0]], point[2]), ("threshold (of large components)", THRESHOLDS), columns)
+    areas = np.stack([surface[level == SMALL].max(axis=(0, 2, 3, 4, 5)) for level in range(len(THRESHOLDS))])
+    rows = ("threshold (of small components)", THRESHOLDS)
     _draw_table(second, areas, low, high, (SMALL[point[0]], point[1]), rows, ("least area, px", AREAS))
     _draw_options(third, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"

@@ -17,7 +17,7 @@ from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
 from ..objects.extraction import find_objects
-from ..objects.map_files import PRESENCE, find_map, read_map, read_presence
+from ..objects.map_files import PRESENCE_CSV, find_map_file, read_map, read_presence
 from ..records import folds
 from ..scoring.bootstrap import interval
 from ..scoring.counts import count
@@ -30,7 +30,7 @@ from .calibration import calibrate
 from .candidates import Candidates, find_candidates
 from .search import GATES, PLAIN, SIZES, place_gate, read_point, score_point, search, weigh
 
-PARTS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
+SPLITS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
 # Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
 NEAR, NOTHING = 0.5, 0.001
 # The coordinates of a point along which a median makes sense: a size is three numbers, and each axis ascends.
@@ -40,7 +40,7 @@ WITHOUT = {"size": (0, sum(area == 0 for _, _, area in SIZES)), "hysteresis": (3
 
 
 @dataclass(frozen=True, eq=False)
-class Holdout:
+class Evidence:
     """What is tuned on: a table of candidates, and the images that they come from."""
 
     candidates: Candidates
@@ -85,16 +85,16 @@ class Tuning:
     """What tuning finds."""
 
     fields: dict  # of tuning.json
-    prediction: Masks  # every image by cuts that were chosen without its part of the scenes, also where blank scores more
+    prediction: Masks  # every image by cuts that were chosen without its split of the scenes, also where blank scores more
     surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at every point
     point: tuple[int, ...]  # the chosen one
-    cuts: list[Cuts]  # of every image, chosen without its part of the scenes
+    cuts: list[Cuts]  # of every image, chosen without its split of the scenes
 
 
-def tune_maps(
+def choose_cuts(
     read: Callable[[int], np.ndarray], truth: Masks, scenes: np.ndarray, presence: np.ndarray | None, settings: TuneSettings
 ) -> Tuning:
-    """Cuts chosen on all images, and a figure of cuts chosen on four parts of the scenes and scored on the fifth, in turn.
+    """Cuts chosen on all images, and a figure of cuts chosen on four splits of the scenes and scored on the fifth, in turn.
 
     read: the uint8 map (height, width) of the image at a position of `truth`; scenes: int64 (images,), -1 unknown; presence: float
     (images,), the probability that each image holds an object, None where the network does not say. The search looks at the components of
@@ -112,36 +112,36 @@ def tune_maps(
         way = "give some, or choose for images with objects alone: --empty-share 0"
         raise KitError(f"no image of the holdout is empty, so F2 at {settings.empty_share:.1%} empty images cannot be known; {way}")
     presence = None if presence is None else np.asarray(presence, float)
-    holdout = Holdout(find_candidates(read, truth), objects, presence, settings.empty_share)
-    part = split_scenes(scenes, holdout.objects, settings.seed)
+    evidence = Evidence(find_candidates(read, truth), objects, presence, settings.empty_share)
+    split = split_scenes(scenes, evidence.objects, settings.seed)
     everything = np.ones(len(truth), bool)
-    chosen = [everything, *(part != number for number in range(part.max() + 1))]
+    chosen = [everything, *(split != number for number in range(split.max() + 1))]
     grid = search(
-        holdout.candidates,
-        holdout.objects,
+        evidence.candidates,
+        evidence.objects,
         presence,
-        np.array([holdout.weights(images) for images in chosen]),
-        np.array([holdout.line(images) for images in chosen]),
+        np.array([evidence.weights(images) for images in chosen]),
+        np.array([evidence.line(images) for images in chosen]),
     )
     limit_options(grid, settings.options)
-    points = [choose(holdout, grid[..., place], images) for place, images in enumerate(chosen)]
-    cuts = [holdout.read(point, images) for point, images in zip(points, chosen)]
-    each = [cuts[1 + number] for number in part]
+    points = [choose_point(evidence, grid[..., place], images) for place, images in enumerate(chosen)]
+    cuts = [evidence.read(point, images) for point, images in zip(points, chosen)]
+    each = [cuts[1 + number] for number in split]
     prediction = find_each(read, truth, presence, each)
-    values, weights = f2(count(truth, prediction)), holdout.weights(everything)
+    values, weights = f2(count(truth, prediction)), evidence.weights(everything)
     low, high = interval(
         values,
         folds.group(scenes),
-        empty=holdout.empty,
-        empty_share=settings.empty_share if holdout.empty.any() else None,
+        empty=evidence.empty,
+        empty_share=settings.empty_share if evidence.empty.any() else None,
         seed=settings.seed,
     )
-    blank = float(weights @ holdout.empty)
+    blank = float(weights @ evidence.empty)
     found = {
         "f2": float(weights @ values),
         "f2_low": low,
         "f2_high": high,
-        "f2_plain": float(weights @ holdout.score(Cuts())),
+        "f2_plain": float(weights @ evidence.score(Cuts())),
         "f2_blank": blank,
     }
     best = cuts[0]
@@ -153,7 +153,7 @@ def tune_maps(
     return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0], each)
 
 
-def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings) -> Tuning:
+def tune_maps(maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings) -> Tuning:
     """Tunes on maps made elsewhere and writes `out` (tuning.json's fields) and, beside it, a picture of the surface as PNG.
 
     maps: a folder with {ImageId}.png or {ImageId}.npy (see map_files.read_map), and presence.csv where an image's probability to hold an
@@ -174,7 +174,7 @@ def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIR
     listed = csv_masks.read_ids(truth, competition)
     there = {path.stem for path in maps.iterdir() if path.suffix in (".png", ".npy")} if competition.absent_is_empty else set()
     absent = sorted(there - set(listed))
-    ids = [name for name in (*listed, *absent) if find_map(maps, name)]
+    ids = [name for name in (*listed, *absent) if find_map_file(maps, name)]
     if not ids:
         raise KitError(f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png")
     if competition.height is None:
@@ -183,15 +183,15 @@ def tune_folder(maps, truth, out, *, scenes=None, competition: Competition = AIR
     real = table.select_ids(real, ids)
     given = read_presence(maps)
     lacking = next((name for name in ids if name not in given), None)
-    if (maps / PRESENCE).exists() and lacking is not None:
-        raise KitError(f"{maps / PRESENCE}: says nothing of {lacking}; give all images or none")
+    if (maps / PRESENCE_CSV).exists() and lacking is not None:
+        raise KitError(f"{maps / PRESENCE_CSV}: says nothing of {lacking}; give all images or none")
     scene = {} if scenes is None else _read_scenes(scenes)
     lacking = next((name for name in ids if name not in scene), None)
     if scenes is not None and lacking is not None:
         raise KitError(f"{scenes}: has no row for {lacking}, which has a map")
     of = "every image is taken for a scene of its own" if scenes is None else f"scenes of {Path(scenes).name}"
     print(f"kit tune: {len(ids)} images with a map; {of}")
-    tuned = tune_maps(
+    tuned = choose_cuts(
         lambda image: read_map(maps, ids[image], real.shapes[image]),
         real,
         np.array([scene.get(name, -1) for name in ids], np.int64),
@@ -222,18 +222,18 @@ def limit_options(surface: np.ndarray, options) -> None:
         surface[(slice(None),) * axis + (slice(without, None),)] = -np.inf
 
 
-def choose(holdout: Holdout, surface: np.ndarray, chosen: np.ndarray) -> tuple[int, ...]:
+def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) -> tuple[int, ...]:
     """The point in the middle of the plateau: of all points that are as good as the best the one closest to their median.
 
     surface: float32 search.SHAPE, from the images of `chosen` (bool (images,)). As good: below the best by less than NEAR standard errors
     of the difference between the best and the one without cuts, so the less data the broader; or by less than NOTHING.
     """
     best = np.unravel_index(int(np.argmax(surface)), surface.shape)
-    weights = holdout.weights(chosen)
-    difference = holdout.score(holdout.read(best, chosen)) - holdout.score(Cuts())
+    weights = evidence.weights(chosen)
+    difference = evidence.score(evidence.read(best, chosen)) - evidence.score(Cuts())
     error = sum(
         float((weights[kind] ** 2 * (difference[kind] - difference[kind].mean()) ** 2).sum())
-        for kind in (chosen & holdout.empty, chosen & ~holdout.empty)
+        for kind in (chosen & evidence.empty, chosen & ~evidence.empty)
         if kind.any()
     )
     near = np.argwhere(surface >= surface[best] - max(NEAR * np.sqrt(error), NOTHING))
@@ -245,23 +245,23 @@ def choose(holdout: Holdout, surface: np.ndarray, chosen: np.ndarray) -> tuple[i
     return tuple(int(place) for place in closest)
 
 
-def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, parts: int = PARTS) -> np.ndarray:
-    """The part of the scenes that each image lies in, int64 (images,); parts are alike in images with objects.
+def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, splits: int = SPLITS) -> np.ndarray:
+    """The split of the scenes that each image lies in, int64 (images,); splits are alike in images with objects.
 
-    counts: objects of each image. Scenes of like content are drawn together, one for each part; there are fewer parts where there are
+    counts: objects of each image. Scenes of like content are drawn together, one for each split; there are fewer splits where there are
     fewer scenes. Raises KitError where there is only one scene.
     """
     groups = folds.group(scenes)
     number = groups.max(initial=-1) + 1
     if number < 2:
         raise KitError("the holdout has a single scene; tuning needs two, to choose on one and score on the other")
-    rng, parts = np.random.default_rng(seed), min(parts, number)
+    rng, splits = np.random.default_rng(seed), min(splits, number)
     held, size = np.bincount(groups, np.asarray(counts) > 0), np.bincount(groups)
     order = np.lexsort((rng.random(number), size, held))
-    part = np.concatenate([rng.permutation(parts) for _ in range(-(-number // parts))])[:number]
-    scene_part = np.empty(number, np.int64)
-    scene_part[order] = part
-    return np.unique(scene_part, return_inverse=True)[1][groups]
+    split = np.concatenate([rng.permutation(splits) for _ in range(-(-number // splits))])[:number]
+    scene_split = np.empty(number, np.int64)
+    scene_split[order] = split
+    return np.unique(scene_split, return_inverse=True)[1][groups]
 
 
 def write_tuning(tuned: Tuning, path: Path) -> None:

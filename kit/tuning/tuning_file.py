@@ -47,7 +47,7 @@ def read_tuning(path: Path) -> SavedTuning:
     return SavedTuning(cuts, settings, figures, models)
 
 
-def describe(fields: dict) -> str:
+def describe_tuning(fields: dict) -> str:
     """The fields of tuning.json in three lines for people."""
     cuts = cutting.from_json(fields)
     lines = [describe_cuts(cuts)]

@@ -3,14 +3,14 @@ import json
 import pytest
 
 from kit.competition import conventions
-from kit.competition.conventions import PRESETS, Competition
+from kit.competition.conventions import COMPETITIONS, Competition
 from kit.errors import KitError
 from kit.system import files
 
 
-@pytest.mark.parametrize("name", PRESETS)
+@pytest.mark.parametrize("name", COMPETITIONS)
 def test_fields_survive_json(name):
-    assert conventions.from_json(json.loads(json.dumps(conventions.to_json(PRESETS[name])))) == PRESETS[name]
+    assert conventions.from_json(json.loads(json.dumps(conventions.to_json(COMPETITIONS[name])))) == COMPETITIONS[name]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_illegal_fields_are_refused(fields):
 
 
 def test_a_competition_is_found_by_name_or_in_a_file(tmp_path):
-    assert conventions.find_competition("tgs-salt") is PRESETS["tgs-salt"]
+    assert conventions.find_competition("tgs-salt") is COMPETITIONS["tgs-salt"]
     (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "height": 9, "labels": ["a", "b"]}))
     assert conventions.find_competition(str(tmp_path / "mine.json")) == Competition(name="mine", height=9, labels=("a", "b"))
     with pytest.raises(KitError, match="competition 'coco': not one of airbus, tgs-salt, .*, and not a .json file"):
@@ -59,10 +59,10 @@ def test_a_competition_is_found_by_name_or_in_a_file(tmp_path):
 
 def test_what_is_open_is_said_with_the_way_out():
     with pytest.raises(KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"):
-        _ = PRESETS["dsb2018"].shape
+        _ = COMPETITIONS["dsb2018"].shape
     with pytest.raises(KitError, match='its order is open, and needed here; give it in a JSON file: {"order": ...} with --competition'):
-        PRESETS["siim-pneumothorax"].need("order")
-    assert PRESETS["dsb2018"].with_shape((3, 4)).shape == (3, 4)
+        COMPETITIONS["siim-pneumothorax"].need("order")
+    assert COMPETITIONS["dsb2018"].with_shape((3, 4)).shape == (3, 4)
 
 
 @pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "a/b.jpg", "", "..", "a\\b.jpg", "a\0.jpg"])

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.competition import csv_masks
-from kit.competition.conventions import PRESETS, Competition
+from kit.competition.conventions import COMPETITIONS, Competition
 from kit.errors import KitError
 from kit.masks import dense
 from kit.masks import table as masks
@@ -180,35 +180,35 @@ def test_one_id_written_two_ways_is_one_image():
 
 def test_sizes_may_differ_from_image_to_image():
     data = b"ImageId,EncodedPixels\na,4 1\nb,5 1\n"
-    table = csv_masks.read_csv(data, PRESETS["dsb2018"], shapes={"a": (2, 2), "b": (2, 3)})
+    table = csv_masks.read_csv(data, COMPETITIONS["dsb2018"], shapes={"a": (2, 2), "b": (2, 3)})
     assert table.shapes.tolist() == [[2, 2], [2, 3]]
     with pytest.raises(KitError, match=r"row 3 \(b\): run past the last pixel"):
-        csv_masks.read_csv(data, PRESETS["dsb2018"], shapes={"a": (2, 2), "b": (2, 2)})
+        csv_masks.read_csv(data, COMPETITIONS["dsb2018"], shapes={"a": (2, 2), "b": (2, 2)})
     with pytest.raises(KitError, match="image b: its size is not among those given"):
-        csv_masks.read_csv(data, PRESETS["dsb2018"], shapes={"a": (2, 2)})
+        csv_masks.read_csv(data, COMPETITIONS["dsb2018"], shapes={"a": (2, 2)})
     with pytest.raises(KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"):
-        csv_masks.read_csv(data, PRESETS["dsb2018"])
+        csv_masks.read_csv(data, COMPETITIONS["dsb2018"])
 
 
 # Six rows by hand, as each competition's files have them. What the presets leave open is filled in here with arbitrary values.
-CLOUDS = dataclasses.replace(PRESETS["clouds"], labels=("Fish", "Flower", "Sugar"))
+CLOUDS = dataclasses.replace(COMPETITIONS["clouds"], labels=("Fish", "Flower", "Sugar"))
 SIX = {
     "airbus": (
-        PRESETS["airbus"],
+        COMPETITIONS["airbus"],
         False,
         "ImageId,EncodedPixels",
         "a.jpg,1 3\na.jpg,769 2\nb.jpg,\nc.jpg,589824 1\nd.jpg,\ne.jpg,10 2 13 1",
     ),
-    "tgs-salt": (PRESETS["tgs-salt"], False, "id,rle_mask", "a,1 101\nb,\nc,102 5 10201 1\nd,\ne,1 10201\nf,7 1"),
-    "dsb2018": (PRESETS["dsb2018"], False, "ImageId,EncodedPixels", "a,1 3\na,5 2\na,9 1\nb,1 1\nb,8 2\nc,4 4 9 1"),
+    "tgs-salt": (COMPETITIONS["tgs-salt"], False, "id,rle_mask", "a,1 101\nb,\nc,102 5 10201 1\nd,\ne,1 10201\nf,7 1"),
+    "dsb2018": (COMPETITIONS["dsb2018"], False, "ImageId,EncodedPixels", "a,1 3\na,5 2\na,9 1\nb,1 1\nb,8 2\nc,4 4 9 1"),
     "severstal": (
-        PRESETS["severstal"],
+        COMPETITIONS["severstal"],
         False,
         "ImageId,ClassId,EncodedPixels",
         "a.jpg,1,1 3\na.jpg,4,2 9\nb.jpg,3,257 2\nc.jpg,2,409600 1\nc.jpg,3,5 5\nd.jpg,1,7 7",
     ),
     "severstal submission": (
-        dataclasses.replace(PRESETS["severstal"], labels=("1", "2", "3")),
+        dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2", "3")),
         True,
         "ImageId_ClassId,EncodedPixels",
         "a.jpg_1,1 3\na.jpg_2,\na.jpg_3,\nb_c.jpg_1,\nb_c.jpg_2,257 2 300 4\nb_c.jpg_3,2 3",
@@ -226,12 +226,12 @@ SIX = {
         "a.jpg_Fish,1 3\na.jpg_Flower,\na.jpg_Sugar,2 350\nb.jpg_Fish,\nb.jpg_Flower,183750 1\nb.jpg_Sugar,",
     ),
     "siim-pneumothorax": (
-        dataclasses.replace(PRESETS["siim-pneumothorax"], order="down", height=16, width=20),
+        dataclasses.replace(COMPETITIONS["siim-pneumothorax"], order="down", height=16, width=20),
         False,
         "ImageId,EncodedPixels",
         "a,0 3 5 2\na,3 5\nb,-1\nc,319 1\nd,-1\ne,100 10 6 4 10 1",
     ),
-    "contrails": (PRESETS["contrails"], False, "record_id,encoded_pixels", "1,1 3\n2,-\n3,65536 1\n4,-\n5,-\n6,9 1 300 20"),
+    "contrails": (COMPETITIONS["contrails"], False, "record_id,encoded_pixels", "1,1 3\n2,-\n3,65536 1\n4,-\n5,-\n6,9 1 300 20"),
     "across": (
         Competition(name="across", id_column="Id", runs_column="Predicted", row="image", order="across", height=3, width=4),
         False,
@@ -253,7 +253,7 @@ def test_six_rows_of_a_competition_go_in_and_out_unchanged(name):
 
 
 def test_every_preset_is_tested():
-    assert set(PRESETS) <= {name.split(" ")[0] for name in SIX}
+    assert set(COMPETITIONS) <= {name.split(" ")[0] for name in SIX}
 
 
 def test_what_the_six_rows_mean():
@@ -302,10 +302,10 @@ def test_what_other_competitions_do_not_allow_is_named(name, lines, words):
 def test_masks_of_one_row_are_joined_when_written():
     two = np.zeros((2, 101, 101), bool)
     two[0, :5, :5] = two[1, 4:9, 4:9] = two[1, 60, 60] = True
-    salt = PRESETS["tgs-salt"]
+    salt = COMPETITIONS["tgs-salt"]
     back = csv_masks.read_csv(csv_masks.format_csv(dense.from_masks(["a", "b"], [two, two[:0]]), salt), salt)
     assert np.array_equal(dense.to_masks(back, 0), two.any(0)[None]) and masks.count_objects(back).tolist() == [1, 0]
-    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"), height=101, width=101)
+    steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"), height=101, width=101)
     text = csv_masks.format_csv(dense.from_masks(["a"], [two], [[1, 0]]), steel, submission=True).decode()
     assert text.splitlines()[1].startswith("a_1,409 5 510 5 ") and text.splitlines()[2].startswith("a_2,1 5 102 5 ")  # by label
 
@@ -315,11 +315,11 @@ def test_an_unknown_label_is_not_written(label):
     table = dense.from_masks(["a"], [np.ones((1, 350, 525), bool)], [[label]])
     for submission in (False, True):
         with pytest.raises(KitError, match=f"label {label} is not one of the competition's: 1, 2"):
-            csv_masks.format_csv(table, dataclasses.replace(PRESETS["severstal"], labels=("1", "2")), submission=submission)
+            csv_masks.format_csv(table, dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2")), submission=submission)
 
 
 def test_a_damaged_sample_with_labels_is_refused():
-    steel = PRESETS["severstal"]
+    steel = COMPETITIONS["severstal"]
     for data in (b"ImageId_ClassId,EncodedPixels\n", b"ImageId_ClassId,EncodedPixels\na_1,\nb_"):
         with pytest.raises(KitError, match="holds no row|fewer cells"):
             csv_masks.read_ids(data, steel, labels=True)
@@ -333,10 +333,10 @@ def test_classes_of_one_image_may_overlap():
 
 def test_what_a_preset_leaves_open_is_said_and_not_guessed():
     with pytest.raises(KitError, match="competition siim-pneumothorax: its order is open"):
-        csv_masks.read_csv(b"ImageId,EncodedPixels\na,0 3\n", PRESETS["siim-pneumothorax"], shapes={"a": (9, 9)})
-    table = csv_masks.read_csv(b"Image_Label,EncodedPixels\na_1,1 3\n", PRESETS["clouds"])
+        csv_masks.read_csv(b"ImageId,EncodedPixels\na,0 3\n", COMPETITIONS["siim-pneumothorax"], shapes={"a": (9, 9)})
+    table = csv_masks.read_csv(b"Image_Label,EncodedPixels\na_1,1 3\n", COMPETITIONS["clouds"])
     with pytest.raises(KitError, match="competition clouds: its labels is open"):
-        csv_masks.format_csv(table, PRESETS["clouds"])
+        csv_masks.format_csv(table, COMPETITIONS["clouds"])
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 4)), max_size=5), st.booleans())

@@ -22,23 +22,23 @@ def same(found, step):
 
 
 def test_what_was_saved_comes_back_and_two_are_kept(tmp_path):
-    assert checkpoint.load(tmp_path / "state") is None
+    assert checkpoint.load_state(tmp_path / "state") is None
     for step in range(5):
-        checkpoint.save(tmp_path / "state", ARRAYS, words(step))
-    assert same(checkpoint.load(tmp_path / "state"), 4)
+        checkpoint.save_state(tmp_path / "state", ARRAYS, words(step))
+    assert same(checkpoint.load_state(tmp_path / "state"), 4)
     assert [path.name for path in checkpoint.list_states(tmp_path / "state")] == ["step-000000003-00000.npz", "step-000000004-00000.npz"]
 
 
 def test_the_state_after_an_epoch_follows_the_one_before_its_scoring(tmp_path):
-    checkpoint.save(tmp_path, ARRAYS, words(8, 0))
-    checkpoint.save(tmp_path, ARRAYS, words(8, 1))
-    assert len(checkpoint.load(tmp_path)[1]["history"]) == 1
+    checkpoint.save_state(tmp_path, ARRAYS, words(8, 0))
+    checkpoint.save_state(tmp_path, ARRAYS, words(8, 1))
+    assert len(checkpoint.load_state(tmp_path)[1]["history"]) == 1
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "flip", "text", "member"])
 def test_a_damaged_state_is_passed_over_and_said(tmp_path, capsys, damage):
-    checkpoint.save(tmp_path, ARRAYS, words(1))
-    path = checkpoint.save(tmp_path, ARRAYS, words(2))
+    checkpoint.save_state(tmp_path, ARRAYS, words(1))
+    path = checkpoint.save_state(tmp_path, ARRAYS, words(2))
     data = bytearray(path.read_bytes())
     if damage == "cut":
         data = data[: len(data) // 2]
@@ -52,36 +52,36 @@ def test_a_damaged_state_is_passed_over_and_said(tmp_path, capsys, damage):
     if damage == "member":
         with zipfile.ZipFile(path, "w") as file:
             file.writestr("words.npy", b"")
-    assert same(checkpoint.load(tmp_path), 1)
+    assert same(checkpoint.load_state(tmp_path), 1)
     assert f"{path}: is damaged" in capsys.readouterr().out
     assert checkpoint.list_states(tmp_path) == [tmp_path / "step-000000001-00000.npz"]
 
 
 def test_any_flipped_bit_is_found_or_harmless(tmp_path):
-    path = checkpoint.save(tmp_path, ARRAYS, words(2))
+    path = checkpoint.save_state(tmp_path, ARRAYS, words(2))
     whole = path.read_bytes()
     for at in range(0, len(whole), 7):
         data = bytearray(whole)
         data[at] ^= 1 << at % 8
         path.write_bytes(data)
         try:
-            assert same(checkpoint.load(tmp_path), 2)
+            assert same(checkpoint.load_state(tmp_path), 2)
         except KitError as error:
             assert "every state is damaged" in str(error)
         path.write_bytes(whole)
 
 
 def test_nothing_is_unpickled(tmp_path):
-    path = checkpoint.save(tmp_path, ARRAYS, words(2))
+    path = checkpoint.save_state(tmp_path, ARRAYS, words(2))
     text = np.frombuffer(json.dumps(words(2)).encode(), np.uint8)
     np.savez(path, words=text, **{"00000": np.array([print], object)})
     with pytest.raises(KitError, match="every state is damaged"):
-        checkpoint.load(tmp_path)
+        checkpoint.load_state(tmp_path)
 
 
 def test_other_files_are_no_states(tmp_path):
     (tmp_path / "step-1.npz").write_bytes(b"")
     (tmp_path / "notes.txt").write_text("mine")
-    assert checkpoint.load(tmp_path) is None
-    checkpoint.save(tmp_path, ARRAYS, words(1))
+    assert checkpoint.load_state(tmp_path) is None
+    checkpoint.save_state(tmp_path, ARRAYS, words(1))
     assert (tmp_path / "step-1.npz").exists() and (tmp_path / "notes.txt").exists()

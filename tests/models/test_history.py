@@ -4,7 +4,7 @@ import io
 import pytest
 
 from kit.errors import KitError
-from kit.models.history import COLUMNS, describe, name_weights, rank, read_history, tabulate
+from kit.models.history import COLUMNS, describe_epoch, name_weights, rank_epochs, read_history, tabulate
 
 
 def row(epoch, **values):
@@ -13,15 +13,15 @@ def row(epoch, **values):
 
 def test_the_best_epoch_has_the_largest_score_or_the_smallest_loss():
     history = [row(1, val_loss=0.3, val_object_f2=0.2), row(2, val_loss=0.1, val_object_f2=0.1), row(3, val_loss=0.2, val_object_f2=0.2)]
-    assert rank(history, "val_object_f2") == [1, 3, 2]  # of equals the earlier
-    assert rank(history, "val_loss") == [2, 3, 1]
-    assert rank(history, "epoch") == [3, 2, 1]
+    assert rank_epochs(history, "val_object_f2") == [1, 3, 2]  # of equals the earlier
+    assert rank_epochs(history, "val_loss") == [2, 3, 1]
+    assert rank_epochs(history, "epoch") == [3, 2, 1]
 
 
 def test_without_a_figure_the_last_epoch_is_the_best():
     history = [row(1), row(2), row(3)]
-    assert rank(history, "val_object_f2") == [3, 2, 1]
-    assert rank([row(1), row(2, val_object_f2=0.1)], "val_object_f2")[0] == 2
+    assert rank_epochs(history, "val_object_f2") == [3, 2, 1]
+    assert rank_epochs([row(1), row(2, val_object_f2=0.1)], "val_object_f2")[0] == 2
 
 
 def test_the_table_has_a_row_an_epoch_and_blanks_for_what_is_missing():
@@ -35,9 +35,9 @@ def test_weights_are_named_by_epoch_and_loss():
 
 
 def test_a_line_on_an_epoch_names_the_blank_score():
-    line = describe(row(1, val_loss=0.3, val_pixel_iou=None, val_pixel_f2=0.25, val_object_f2=0.5, val_object_f2_blank=0.222), 3)
+    line = describe_epoch(row(1, val_loss=0.3, val_pixel_iou=None, val_pixel_f2=0.25, val_object_f2=0.5, val_object_f2_blank=0.222), 3)
     assert "epoch 1/3" in line and "pixel IoU -" in line and "object F2 0.500 (blank 0.222, ship images -)" in line
-    assert describe(row(2), 3).endswith("loss 0.500")
+    assert describe_epoch(row(2), 3).endswith("loss 0.500")
 
 
 def test_a_table_is_read_as_it_was_written(tmp_path):

@@ -2,14 +2,14 @@ import datetime
 
 import pytest
 
-from kit.models.pace import STEPS, describe_epochs, describe_pace
+from kit.models.pace import PACE_STEPS, describe_epochs, describe_pace
 
 NIGHT = datetime.datetime(2026, 1, 31, 23, 30)
 
 
 def test_steps_that_compile_or_wait_do_not_count():
     marks = [0.0]
-    for step in range(STEPS):
+    for step in range(PACE_STEPS):
         marks.append(marks[-1] + (30.0 if step < 3 or step == 40 else 2.0))
     text = describe_pace(marks, 1800, 1, None, NIGHT)
     wanted = "2.000 s a step: the 1,800 steps left take 60 minutes, till 00:30 on 01 February, and 1 scoring of the holdout comes on top"
@@ -20,7 +20,7 @@ def test_steps_that_compile_or_wait_do_not_count():
     ("left", "words"), [(3000.0, "ends it after some 1,500 of them"), (3700.0, None), (None, None), (-5.0, "some 0 of")]
 )
 def test_a_limit_that_comes_first_is_named(left, words):
-    text = describe_pace([2.0 * k for k in range(STEPS + 1)], 1800, 0, left, NIGHT)
+    text = describe_pace([2.0 * k for k in range(PACE_STEPS + 1)], 1800, 0, left, NIGHT)
     assert ("--max-hours" in text) == (words is not None) and (words or "") in text and "scoring" not in text
 
 

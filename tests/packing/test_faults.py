@@ -14,7 +14,7 @@ import pytest
 from kit.errors import KitError
 from kit.practice.folder import write_practice
 from kit.records import manifest as rules
-from kit.records.manifest import METADATA, find_damage
+from kit.records.manifest import METADATA, check_records
 from tests.deaths import Death, plan_death
 from tests.forks import Child, finish, run_kit, run_kit_within
 
@@ -100,7 +100,7 @@ def claims(folder: Path) -> None:
     """Whatever is there is true: a shard in the manifest has its SHA-256, and the metadata are there only when every shard is."""
     if (folder / "manifest.json").exists():
         manifest = rules.read_manifest(folder)
-        assert rules.compare(folder, manifest["shards"]) == {}
+        assert rules.compare_shards(folder, manifest["shards"]) == {}
         if (folder / "dataset_info.json").exists():
             assert len(manifest["shards"]) == manifest["planned"]
     else:
@@ -193,11 +193,11 @@ def test_twenty_kills_at_planned_points_and_random_moments(competition, undistur
             if not (out / "dataset_info.json").exists():
                 with pytest.raises(KitError):
                     rules.open_records(out)
-                assert not rules.is_records(out) or find_damage(out)
+                assert not rules.is_records(out) or check_records(out)
             stages.add(tuple(name for name in (rules.CACHE, "plan.json", "manifest.json") if (out / name).exists()))
     process = start(competition, out)
     assert process.wait() == 0, process.communicate()
-    assert contents(out) == contents(undisturbed) and find_damage(out) == {} and not list(out.glob(".*"))
+    assert contents(out) == contents(undisturbed) and check_records(out) == {} and not list(out.glob(".*"))
     assert len(stages) >= 3, stages  # kills came while it inspected, planned and packed
 
 

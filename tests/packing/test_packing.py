@@ -17,7 +17,7 @@ from kit.masks import dense
 from kit.packing import inspection, packing
 from kit.packing.packing import claim, pack, repair
 from kit.packing.scenes import SceneSettings
-from kit.records.manifest import CACHE, find_damage, open_records
+from kit.records.manifest import CACHE, check_records, open_records
 from tests.packing.conftest import contents
 
 pytestmark = pytest.mark.tensorflow
@@ -39,7 +39,7 @@ def test_scenes_come_from_pixels_not_from_the_truth(competition, records, tmp_pa
     manifest = pack(competition, tmp_path / "records", folds=2)
     assert contents(tmp_path / "records") == contents(records)
     assert manifest["scenes"].pop("by") == "shared blocks" and SceneSettings(**manifest["scenes"]) == SceneSettings()
-    assert "scenes on two folds: 0" in manifest["table"]
+    assert "scenes on two folds: 0" in manifest["overview"]
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -156,7 +156,7 @@ def test_a_script_without_a_guard_can_pack(practice, tmp_path):
     import sys
 
     script = tmp_path / "script.py"
-    script.write_text(f"import kit\nprint(kit.pack({str(practice)!r}, 'records', folds=2)['table'])\n")
+    script.write_text(f"import kit\nprint(kit.pack({str(practice)!r}, 'records', folds=2)['overview'])\n")
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 0 and done.stdout.count("scenes on two folds: 0") == 1, done.stderr
 
@@ -209,7 +209,7 @@ def test_what_lies_beside_the_records_stays(practice, records, tmp_path):
     pack(practice, copy, folds=2)
     left = {path.name for path in copy.iterdir()} - {path.name for path in records.iterdir()}
     assert left == {".draft.tmp", "my.tfrecord", "notes.txt", "old-tfrecords"}
-    damage = find_damage(copy)
+    damage = check_records(copy)
     assert set(damage) == {"my.tfrecord", "old-tfrecords"} and all("move it away yourself" in text for text in damage.values())
 
 
@@ -251,7 +251,7 @@ def test_two_packings_do_not_meet(practice, records, tmp_path):
 def test_unknown_scenes_are_said_and_stored_as_minus_one(practice, tmp_path, capsys):
     (tmp_path / "mine.json").write_text('{"name": "mine", "scenes": ""}')
     manifest = pack(practice, tmp_path / "records", folds=2, competition=find_competition(str(tmp_path / "mine.json")))
-    assert "no scenes are known" in capsys.readouterr().out and "scenes on two folds: unknown" in manifest["table"]
+    assert "no scenes are known" in capsys.readouterr().out and "scenes on two folds: unknown" in manifest["overview"]
     assert set(pd.read_csv(tmp_path / "records" / "folds.csv").scene) == {-1}
 
 
@@ -297,11 +297,11 @@ def test_everything_can_be_repaired_from_where_the_source_is_now(competition, re
     for name in before:
         (tmp_path / "records" / name).write_bytes(before[name][:-1])
     (tmp_path / "records" / "runlength-fold7.tfrecord-00000-of-00001").write_bytes(b"x")
-    assert len(find_damage(tmp_path / "records")) == len(before) + 1
+    assert len(check_records(tmp_path / "records")) == len(before) + 1
     with pytest.raises(KitError, match="no such folder or zip"):
         repair(tmp_path / "records")
     assert main(["check", str(tmp_path / "records"), "--repair", "--source", str(moved)]) == 0
-    assert contents(tmp_path / "records") == before == contents(records) and find_damage(tmp_path / "records") == {}
+    assert contents(tmp_path / "records") == before == contents(records) and check_records(tmp_path / "records") == {}
     assert capsys.readouterr().out.count("made again") == 2
 
 

@@ -7,7 +7,7 @@ import pytest
 from kit.errors import KitError
 from kit.packing.packing import pack, repair
 from kit.plots.style import TRUTH
-from kit.records.manifest import find_damage
+from kit.records.manifest import check_records
 from kit.system.seals import seal
 from tests.packing.conftest import contents
 
@@ -42,7 +42,7 @@ def test_plan_and_manifest_make_each_other_again(competition, tmp_path, name):
     path = tmp_path / "records" / name
     path.write_bytes(path.read_bytes().replace(b"0", b"1", 3))
     repair(tmp_path / "records", competition)
-    assert contents(tmp_path / "records") == before and find_damage(tmp_path / "records") == {}
+    assert contents(tmp_path / "records") == before and check_records(tmp_path / "records") == {}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ OBJECTS = np.random.default_rng(0).choice([0, 0, 0, 0, 0, 0, 1, 1, 2, 5], 5000)
 
 
 def choose(**settings):
-    found = selection.choose(OBJECTS, PackSettings(**settings))
+    found = selection.choose_images(OBJECTS, PackSettings(**settings))
     assert (np.diff(found) > 0).all()
     return found
 

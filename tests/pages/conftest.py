@@ -33,7 +33,7 @@ def make_evaluation(folder, name="first", **changes) -> Evaluation:
     real, found = dense.from_labels(names, truth), dense.from_labels(names, prediction)
     scenes, count = np.arange(len(names)) % 8, len(names)
     index = Index("records", real, scenes, np.zeros(count, int), np.array(paths, object), np.full(count, -1))
-    tuned = tuning.tune_maps(lambda k: ((prediction[k] > 0) * 200).astype(np.uint8), real, scenes, None, TuneSettings(empty_share=0.25))
+    tuned = tuning.choose_cuts(lambda k: ((prediction[k] > 0) * 200).astype(np.uint8), real, scenes, None, TuneSettings(empty_share=0.25))
     config = {**vars(TrainSettings(fold=0)), "records": "/data/records", "records_sha256": "0" * 64, "own": {}}
     history = [
         {"epoch": k, "step": k, "seconds": 1, "learning_rate": 0.1 / k, "loss": 1 / k, "val_loss": 2 / k, "val_pixel_iou": 0.1 * k}
@@ -58,7 +58,7 @@ def evaluation(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def page(evaluation, tmp_path_factory):
-    return report.describe_model(evaluation).save(tmp_path_factory.mktemp("page") / "report.html")
+    return report.make_model_page(evaluation).save(tmp_path_factory.mktemp("page") / "report.html")
 
 
 def names_shown(browser) -> list[str]:

@@ -27,10 +27,10 @@ def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
     assert rows == [("steps", [None, 7]), ("own", [{}, {"model": "mine"}])] and last == "cuts" and cuts[1] == "threshold 128"
     words = ["better", "not told apart", "worse", "not told apart"]
     assert [judge(bounds) for bounds in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1), None)] == words
-    text = report.describe_models([evaluation, other]).text
+    text = report.make_comparison_page([evaluation, other]).text
     gain, bounds = found.mean(found.f2[1] - found.f2[0])
     assert bounds[0] < gain < bounds[1] and show(gain, bounds, "+") in text and span(bounds, "+") in text
-    path = report.describe_models([evaluation, other]).save(tmp_path / "both.html")
+    path = report.make_comparison_page([evaluation, other]).save(tmp_path / "both.html")
     with open_page(path) as browser:
         assert len(browser.find_elements("css selector", ".side")) == 2 * len(changed)
         assert find_faults(browser, path) == []

@@ -12,7 +12,7 @@ from tests.pages.conftest import SIDE, make_evaluation
 
 def test_a_page_of_more_images_than_fit_says_so(evaluation, monkeypatch):
     monkeypatch.setattr(report, "PICTURES", 8_000)
-    text = report.describe_model(evaluation).text
+    text = report.make_model_page(evaluation).text
     cards = text.count('class="card"')
     assert 0 < cards < 16 and f"{cards} of 16 images, the worst first" in text
     assert text.count("data:image/webp") == cards and len(gallery_of(text)) < 8_000
@@ -30,11 +30,11 @@ def test_of_thousands_of_specks_the_largest_are_drawn_and_the_page_stays_small(t
     noisy = dense.from_labels(["a"], [specks])
     e = make_evaluation(tmp_path)
     prediction = table.concatenate([dataclasses.replace(noisy, ids=e.index.truth.ids[[k]]) for k in range(len(e.index))])
-    text = report.describe_model(dataclasses.replace(e, prediction=prediction, tuning=None)).text
+    text = report.make_model_page(dataclasses.replace(e, prediction=prediction, tuning=None)).text
     assert text.count("9,997 predicted, the 100 largest drawn") == len(e.index)
     assert text.count('class="prediction"') == 100 * len(e.index)
     monkeypatch.setattr(report, "PICTURES", len(gallery_of(text)) // 4)
-    fewer = gallery_of(report.describe_model(dataclasses.replace(e, prediction=prediction, tuning=None)).text)
+    fewer = gallery_of(report.make_model_page(dataclasses.replace(e, prediction=prediction, tuning=None)).text)
     assert 3 < fewer.count('class="card"') < len(e.index) and len(fewer) < report.PICTURES
 
 
@@ -53,4 +53,4 @@ def test_a_damaged_image_is_named(evaluation, tmp_path):
     index.paths[0] = tmp_path / "damaged.jpg"
     (tmp_path / "damaged.jpg").write_bytes(b"no image")
     with pytest.raises(KitError, match=f"{index.truth.ids[0]}: is no JPEG or PNG of a sensible size"):
-        report.describe_model(dataclasses.replace(evaluation, index=index))
+        report.make_model_page(dataclasses.replace(evaluation, index=index))

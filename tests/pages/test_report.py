@@ -130,7 +130,7 @@ def test_the_page_of_a_model_that_was_trained_on_practice_images(model, tmp_path
 
 @pytest.mark.dear
 def test_a_page_shows_itself_in_a_notebook(evaluation, tmp_path):
-    shown = report.describe_model(evaluation)._repr_html_()
+    shown = report.make_model_page(evaluation)._repr_html_()
     assert shown.startswith("<iframe") and "<script>" not in shown and shown.count(">") == 2
     path = tmp_path / "notebook.html"
     path.write_text(f"<!doctype html><meta charset=utf-8><link rel=icon href=data:,><body>{shown}", encoding="utf-8")
@@ -141,17 +141,17 @@ def test_a_page_shows_itself_in_a_notebook(evaluation, tmp_path):
 
 def test_names_that_matplotlib_would_typeset_or_drop(evaluation, tmp_path):
     others = [make_evaluation(tmp_path, name) for name in ("a$^$", "_under", "<b>")]
-    text = report.describe_models([evaluation, *others]).text
+    text = report.make_comparison_page([evaluation, *others]).text
     assert all(text.count(word) > 3 for word in ("a$^$", "_under", "&lt;b&gt;")) and "<b>, training" not in text
 
 
 def test_what_a_reader_should_know_of_the_cuts_is_said(evaluation):
     own = {**evaluation.config, "own": {"model": "<mine>"}, "start_from": "other"}
-    text = report.describe_model(dataclasses.replace(evaluation, config=own, note="tuned together")).text
+    text = report.make_model_page(dataclasses.replace(evaluation, config=own, note="tuned together")).text
     assert "tuned together." in text and "your own model" in text and "&lt;mine&gt;" in text and "began with other" in text
     blank = dataclasses.replace(evaluation, cuts=Cuts(blank=True))
-    assert "those of the blank submission" in report.describe_model(blank).text
-    assert "cuts that were chosen on the others" in report.describe_model(evaluation).text
+    assert "those of the blank submission" in report.make_model_page(blank).text
+    assert "cuts that were chosen on the others" in report.make_model_page(evaluation).text
 
 
 def test_more_models_than_colors_and_a_page_that_cannot_be_written(records, tmp_path):
@@ -167,6 +167,6 @@ def test_one_scene_says_nothing_of_others(evaluation):
     assert alone.bound(alone.f2) is None and alone.bound(alone.f2, ~alone.empty) is None
     halves = dataclasses.replace(index, scenes=np.where(evaluation.empty, 0, evaluation.index.scenes))  # the empty ones are of one scene
     assert (half := dataclasses.replace(evaluation, index=halves)).bound(half.f2) is None and half.bound(half.f2, ~half.empty)
-    text = report.describe_model(alone).text
+    text = report.make_model_page(alone).text
     assert "Not told apart from the blank submission" in text and "one scene, which says nothing of others" in text
-    assert report.describe_models([alone, alone]).text.count("not told apart") == 4
+    assert report.make_comparison_page([alone, alone]).text.count("not told apart") == 4

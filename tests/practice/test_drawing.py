@@ -94,7 +94,7 @@ def test_hull_fills_its_rectangle_to_a_pixel(ship, textures, scenes):
 def test_most_ships_stand_out(scenes, textures):
     contrasts = []
     for scene in scenes[:24:2]:
-        picture, labels = drawing.draw(scene, textures), scene.labels()
+        picture, labels = drawing.draw_scene(scene, textures), scene.labels()
         for number in range(1, labels.max() + 1):
             ship = labels == number
             if ship.sum() > 30:

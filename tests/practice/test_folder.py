@@ -180,7 +180,7 @@ def test_existing_folder_is_refused_unless_empty(tmp_path):
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, OSError("disk")])
 def test_an_error_leaves_nothing(tmp_path, monkeypatch, error):
-    draw, calls = drawing.draw, []
+    draw, calls = drawing.draw_scene, []
 
     def fail(*arguments):
         calls.append(1)
@@ -188,7 +188,7 @@ def test_an_error_leaves_nothing(tmp_path, monkeypatch, error):
             raise error
         return draw(*arguments)
 
-    monkeypatch.setattr(drawing, "draw", fail)
+    monkeypatch.setattr(drawing, "draw_scene", fail)
     with pytest.raises((KitError, KeyboardInterrupt, MemoryError)):
         practice.write_practice(tmp_path / "out", images=12, test_images=2)
     assert len(calls) > 2 and os.listdir(tmp_path) == []
@@ -196,9 +196,9 @@ def test_an_error_leaves_nothing(tmp_path, monkeypatch, error):
 
 def test_a_kill_leaves_no_folder(tmp_path):
     code = (
-        "import os, sys\nfrom kit.practice import drawing, folder\ndraw, calls = drawing.draw, []\n"
+        "import os, sys\nfrom kit.practice import drawing, folder\ndraw, calls = drawing.draw_scene, []\n"
         "def die(*arguments):\n    calls.append(1)\n    return draw(*arguments) if len(calls) < 3 else os.kill(os.getpid(), 9)\n"
-        "drawing.draw = die\nfolder.write_practice(sys.argv[1], images=12, test_images=2)\n"
+        "drawing.draw_scene = die\nfolder.write_practice(sys.argv[1], images=12, test_images=2)\n"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], capture_output=True)
     assert done.returncode == -9 and not (tmp_path / "out").exists()

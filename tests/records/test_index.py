@@ -195,14 +195,14 @@ def test_a_shard_with_records_left_over_is_damaged(records, tmp_path):
 
 
 def test_a_folder_with_the_records_table_is_the_same_as_the_records(practice, records, indexed, capsys):
-    found = open_index(practice, table=records / "folds.csv")
+    found = open_index(practice, folds_csv=records / "folds.csv")
     assert found.truth.ids.tolist() == sorted(indexed.truth.ids)
     assert same(found, select(indexed, np.argsort(indexed.truth.ids)))
     assert [path.rpartition("/")[2] for path in found.paths] == found.truth.ids.tolist()
     assert {path.rpartition("/")[0] for path in found.paths} == {str(practice / "train_v2")} and (found.offsets == -1).all()
     assert "left out" not in capsys.readouterr().out  # the truncated image is not in the table
     for fold in (0, 1):
-        one = open_index(practice, [fold], table=records / "folds.csv")
+        one = open_index(practice, [fold], folds_csv=records / "folds.csv")
         assert same(one, select(found, np.flatnonzero(found.folds == fold)))
 
 
@@ -223,10 +223,10 @@ def test_folds_of_a_folder_without_a_table_say_how_to_get_them(practice):
 def test_images_that_the_table_lacks_are_left_out(practice, indexed, tmp_path):
     chosen = sorted(indexed.truth.ids)[3:5]
     path = write_csv(tmp_path / "folds.csv", *(f"{name},{2**61},5" for name in chosen), "other.jpg,0,5", header="ImageId,scene,fold")
-    found = open_index(practice, [5], table=path)
+    found = open_index(practice, [5], folds_csv=path)
     assert found.truth.ids.tolist() == chosen and found.scenes.tolist() == [2**61] * 2 and found.folds.tolist() == [5, 5]
     with pytest.raises(KitError, match=r"folds \[0\] hold no image; it has folds \[5\]"):
-        open_index(practice, [0], table=path)
+        open_index(practice, [0], folds_csv=path)
 
 
 def test_images_that_are_missing_or_of_another_size_are_left_out(folder, indexed, capsys):
@@ -293,7 +293,7 @@ def test_images_of_many_sizes_are_to_be_packed(practice):
 def test_a_bad_table_is_named_with_its_row(practice, tmp_path, lines, words):
     path = write_csv(tmp_path / "folds.csv", *lines[1:], header=lines[0])
     with pytest.raises(KitError, match=words) as error:
-        open_index(practice, table=path)
+        open_index(practice, folds_csv=path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
 
 
@@ -301,7 +301,7 @@ def test_a_table_that_is_no_text_file_is_an_error(practice, tmp_path):
     (tmp_path / "folds.csv").write_bytes(b"ImageId,scene,fold\n\xff\xfe,0,0\n")
     for path in (tmp_path / "folds.csv", tmp_path / "missing.csv", tmp_path):
         with pytest.raises(KitError, match=f"{path}: (cannot be read as a CSV|no such file)"):
-            open_index(practice, table=path)
+            open_index(practice, folds_csv=path)
 
 
 def test_files_of_images_are_read_from_shards_and_from_folders(indexed, practice, records, tmp_path):

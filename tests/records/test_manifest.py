@@ -9,7 +9,7 @@ import pytest
 from kit.cli import main
 from kit.errors import KitError
 from kit.records import manifest as rules
-from kit.records.manifest import find_damage, open_records
+from kit.records.manifest import check_records, open_records
 from kit.system import seals
 
 pytestmark = pytest.mark.tensorflow
@@ -40,7 +40,7 @@ def record_ends(data: bytes) -> list[int]:
 
 
 def test_whole_records_have_no_damage(whole):
-    assert find_damage(whole) == {} and len(list(whole.glob("*.tfrecord-*"))) == 6
+    assert check_records(whole) == {} and len(list(whole.glob("*.tfrecord-*"))) == 6
 
 
 def test_the_same_images_in_the_same_folds_are_the_same_records_wherever_they_came_from(practice, whole, tmp_path):
@@ -92,11 +92,11 @@ def test_three_hundred_damages_are_all_found_and_named(whole, tmp_path):
             data = bytearray((whole / other).read_bytes())
         if kind != "missing":
             (copy / name).write_bytes(data)
-        found = find_damage(copy)
+        found = check_records(copy)
         assert set(found) == {name}, (kind, name, found)
         assert {"missing": "missing", "extra": "extra", "exchanged": "exchanged"}.get(kind, "") in found[name]
         kinds[kind] = kinds.get(kind, 0) + 1
-    assert len(kinds) == 8 and find_damage(whole) == {}
+    assert len(kinds) == 8 and check_records(whole) == {}
 
 
 def test_check_and_repair_on_the_command_line(copy, capsys):
@@ -157,7 +157,7 @@ def test_damaged_records_are_refused(copy, spoil, words):
 def test_a_fifo_in_the_records_is_no_file(copy):
     (copy / "folds.csv").unlink()
     os.mkfifo(copy / "folds.csv")
-    assert find_damage(copy) == {"folds.csv": "missing"}
+    assert check_records(copy) == {"folds.csv": "missing"}
 
 
 def test_what_is_not_finished_is_said(copy, capsys):

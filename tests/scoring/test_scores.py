@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 
 from kit.competition import csv_masks as rows
-from kit.competition.conventions import PRESETS
+from kit.competition.conventions import COMPETITIONS
 from kit.errors import KitError
 from kit.masks import dense
 from kit.masks import table as masks
@@ -116,7 +116,7 @@ def test_the_table_of_images_has_the_counts_of_each_threshold(tmp_path):
 
 
 def test_a_missing_row_of_a_label_is_an_error(tmp_path):
-    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"))
+    steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"))
     truth = write_csv(tmp_path / "t.csv", "a,2,1 10", header="ImageId,ClassId,EncodedPixels")
     with pytest.raises(KitError, match="the prediction has no row a_2; give it at least a blank one"):
         scores.score_csv(truth, write_csv(tmp_path / "p.csv", "a_1,", header="ImageId_ClassId,EncodedPixels"), competition=steel)
@@ -144,7 +144,7 @@ def test_two_arrays():
     ],
 )
 def test_other_competitions_are_scored_by_their_rules(tmp_path, preset, truth, prediction, wanted):
-    competition = PRESETS[preset]
+    competition = COMPETITIONS[preset]
     if preset == "severstal":  # absent ids are empty; labels are open in the preset
         competition = dataclasses.replace(competition, labels=("1", "2"))
     truth = write_csv(tmp_path / "t.csv", truth, header="id,rle_mask" if preset == "tgs-salt" else "ImageId,ClassId,EncodedPixels")
@@ -157,7 +157,7 @@ def test_other_competitions_are_scored_by_their_rules(tmp_path, preset, truth, p
 def test_an_open_score_is_said(tmp_path):
     path = write_csv(tmp_path / "t.csv", "a,-", header="record_id,encoded_pixels")
     with pytest.raises(KitError, match="competition contrails: its score is open"):
-        scores.score_csv(path, path, competition=PRESETS["contrails"])
+        scores.score_csv(path, path, competition=COMPETITIONS["contrails"])
 
 
 def test_truth_against_itself_its_union_and_shifted_on_real_images(airbus):

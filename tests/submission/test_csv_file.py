@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kit.competition import csv_masks as rows
-from kit.competition.conventions import PRESETS, Competition
+from kit.competition.conventions import COMPETITIONS, Competition
 from kit.errors import KitError
 from kit.masks import dense
 from kit.submission import csv_file
@@ -114,7 +114,7 @@ def test_a_report_shows_the_first_rows_of_each_kind_only(tmp_path, sample):
 
 
 def test_other_competitions_are_written_and_checked(tmp_path):
-    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"), height=2, width=3)
+    steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"), height=2, width=3)
     (tmp_path / "s.csv").write_text("ImageId_ClassId,EncodedPixels\na_1,\na_2,\nb_1,\nb_2,\n")
     found = dense.from_masks(["b", "a"], [np.ones((1, 2, 3), bool), np.zeros((0, 2, 3), bool)], [[1], []])
     csv_file.write_csv(found, tmp_path / "out.csv", steel, sample=tmp_path / "s.csv")
@@ -153,7 +153,7 @@ def test_the_columns_of_the_truth_are_not_those_of_the_submission(tmp_path):
 
 def test_images_of_several_sizes_and_runs_across_are_written(tmp_path):
     sizes = dense.from_labels(["a", "b"], [np.ones((2, 3), int), np.eye(4, dtype=int)])
-    csv_file.write_csv(sizes, tmp_path / "out.csv", PRESETS["dsb2018"])
+    csv_file.write_csv(sizes, tmp_path / "out.csv", COMPETITIONS["dsb2018"])
     assert (tmp_path / "out.csv").read_text().endswith("a,1 6\nb,1 1 6 1 11 1 16 1\n")
     across = Competition(order="across", height=2, width=6)
     touching = rows.read_csv(b"ImageId,EncodedPixels\na,1 3 4 2\n", across)
@@ -162,7 +162,7 @@ def test_images_of_several_sizes_and_runs_across_are_written(tmp_path):
 
 
 def test_an_illegal_row_with_a_label_is_listed_beside_what_is_missing(tmp_path):
-    steel = dataclasses.replace(PRESETS["severstal"], labels=("1", "2"), height=2, width=3)
+    steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"), height=2, width=3)
     header = "ImageId_ClassId,EncodedPixels"
     sample = write_csv(tmp_path / "s.csv", "a_1,", "a_2,", header=header)
     problems, _ = csv_file.check_csv(write_csv(tmp_path / "p.csv", "a_1,", "a_9,", header=header), sample, competition=steel)

@@ -8,15 +8,15 @@ from kit.masks import table
 from kit.masks.table import Masks
 from kit.objects.extraction import find_objects
 from kit.submission import parts
-from kit.submission.parts import SHARD, Part
+from kit.submission.parts import PART_SIZE, Part
 from kit.system.npz import write_arrays
 
-IDS = [f"{place}.jpg" for place in range(SHARD + 3)]
+IDS = [f"{place}.jpg" for place in range(PART_SIZE + 3)]
 KEY = parts.identify({"weights": "ab"})
 
 
 def make_part(number: int, bad=()) -> Part:
-    names = IDS[number * SHARD : (number + 1) * SHARD]
+    names = IDS[number * PART_SIZE : (number + 1) * PART_SIZE]
     rng = np.random.default_rng(number)
     return Part(find_objects(names, rng.integers(0, 256, (len(names), 9, 7), np.uint8)), dict.fromkeys(bad, "torn"))
 
@@ -24,14 +24,14 @@ def make_part(number: int, bad=()) -> Part:
 @pytest.fixture
 def folder(tmp_path):
     with parts.hold_parts(tmp_path / "parts"):
-        parts.write_part(tmp_path / "parts", 1, make_part(1, bad=[IDS[SHARD]]), KEY)
+        parts.write_part(tmp_path / "parts", 1, make_part(1, bad=[IDS[PART_SIZE]]), KEY)
         yield tmp_path / "parts"
 
 
 def test_a_part_comes_back_as_it_was(folder, capsys):
     parts.write_part(folder, 0, make_part(0), KEY)
     found = parts.read_parts(folder, IDS, KEY)
-    assert found == {0: make_part(0), 1: make_part(1, bad=[IDS[SHARD]])} and capsys.readouterr().out == ""
+    assert found == {0: make_part(0), 1: make_part(1, bad=[IDS[PART_SIZE]])} and capsys.readouterr().out == ""
 
 
 def test_parts_of_other_work_are_removed_and_that_is_said(folder, capsys):
@@ -70,7 +70,7 @@ FORGED = {
     "an array less": lambda: (forge("labels", lambda a: a)[0][:-1], {"key": KEY, "bad": {}}),
     "no key": lambda: (forge("labels", lambda a: a)[0], {"bad": {}}),
     "bad images of another shard": lambda: (forge("labels", lambda a: a)[0], {"key": KEY, "bad": {IDS[0]: "torn"}}),
-    "bad images without a reason": lambda: (forge("labels", lambda a: a)[0], {"key": KEY, "bad": {IDS[SHARD]: 3}}),
+    "bad images without a reason": lambda: (forge("labels", lambda a: a)[0], {"key": KEY, "bad": {IDS[PART_SIZE]: 3}}),
 }
 
 
@@ -130,6 +130,6 @@ def test_only_parts_are_removed(folder):
 
 
 def test_places_by_shard():
-    found = parts.split_shards(np.array([0, 5, SHARD - 1, 2 * SHARD, 2 * SHARD + 1, 4 * SHARD]))
-    assert [list(places) for places in found] == [[0, 5, SHARD - 1], [2 * SHARD, 2 * SHARD + 1], [4 * SHARD]]
+    found = parts.split_shards(np.array([0, 5, PART_SIZE - 1, 2 * PART_SIZE, 2 * PART_SIZE + 1, 4 * PART_SIZE]))
+    assert [list(places) for places in found] == [[0, 5, PART_SIZE - 1], [2 * PART_SIZE, 2 * PART_SIZE + 1], [4 * PART_SIZE]]
     assert parts.split_shards(np.zeros(0, np.int64)) == []

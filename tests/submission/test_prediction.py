@@ -17,19 +17,19 @@ import pytest
 from PIL import Image
 
 from kit.competition import csv_masks
-from kit.competition.conventions import PRESETS, Competition
+from kit.competition.conventions import COMPETITIONS, Competition
 from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.objects.extraction import find_objects
 from kit.submission import prediction
-from kit.submission.parts import SHARD, split_shards
+from kit.submission.parts import PART_SIZE, split_shards
 from kit.submission.prediction import Batch, predict_batches, predict_maps
 from kit.system import files
 from tests.conftest import write_csv
 from tests.forks import finish
 
 COMPETITION = Competition(height=12, width=10)
-IDS = [f"{place:04d}.jpg" for place in range(2 * SHARD + 90)]
+IDS = [f"{place:04d}.jpg" for place in range(2 * PART_SIZE + 90)]
 CUTS = Cuts(threshold=200, min_area=2, min_presence=0.2)
 LIKELY = np.random.default_rng(1).random(len(IDS)).astype(np.float32)
 
@@ -79,7 +79,7 @@ def whole(folder: Path, masks) -> bool:
     )
 
 
-@pytest.mark.parametrize(("threads", "size"), [(1, 16), (4, 16), (4, 1), (3, SHARD)])
+@pytest.mark.parametrize(("threads", "size"), [(1, 16), (4, 16), (4, 1), (3, PART_SIZE)])
 def test_threads_and_batches_change_no_byte(tmp_path, monkeypatch, capsys, expected, threads, size):
     monkeypatch.setattr(prediction.processes, "count_cores", lambda: threads)
     assert predict(tmp_path, functools.partial(make_batches, size=size)) == expected
@@ -142,7 +142,7 @@ def test_a_kill_at_any_point_leads_to_the_same_bytes(tmp_path, capsys, expected,
     status, _, errors = finish(run_and_die, tmp_path, what, nth)
     assert status == -signal.SIGKILL, errors
     parts = [int(path.name[5:10]) for path in tmp_path.glob("out.csv.parts/part-*")]
-    kept, ready = len(parts), sum(len(IDS[number * SHARD : (number + 1) * SHARD]) for number in parts)
+    kept, ready = len(parts), sum(len(IDS[number * PART_SIZE : (number + 1) * PART_SIZE]) for number in parts)
     assert kept == {"Batch": nth and 1, "write_part": nth, "replace": nth, "write_json": 3, "remove_parts": 3}.get(what, kept)
     before = (tmp_path / "out.csv").read_bytes()
     if what in ("Batch", "write_part", "replace"):
@@ -199,7 +199,7 @@ def test_an_interrupt_passes_through_and_leaves_finished_parts_and_no_thread(tmp
         return make_batches(places)
 
     assert predict(tmp_path, again) == expected and whole(tmp_path, expected)
-    assert np.array_equal(asked[0], np.arange(SHARD, len(IDS)))
+    assert np.array_equal(asked[0], np.arange(PART_SIZE, len(IDS)))
 
 
 def test_an_error_of_a_worker_comes_as_it_is_and_closes_the_batches(tmp_path):
@@ -211,7 +211,7 @@ def test_an_error_of_a_worker_comes_as_it_is_and_closes_the_batches(tmp_path):
     def make(places):
         try:
             for batch in make_batches(places):
-                yield batch._replace(load=load) if SHARD + 40 in batch.places else batch
+                yield batch._replace(load=load) if PART_SIZE + 40 in batch.places else batch
         finally:
             closed.append(True)
 
@@ -262,7 +262,7 @@ def test_a_damaged_part_is_made_again(tmp_path, capsys, expected, damage):
     path.write_bytes({"flip": data, "cut": data[: len(data) // 2], "empty": b""}[damage])
     assert predict(tmp_path) == expected and whole(tmp_path, expected)
     output = capsys.readouterr().out
-    assert f"{path}: is damaged" in output and f"going on: {SHARD} of {len(IDS)} images are done" in output
+    assert f"{path}: is damaged" in output and f"going on: {PART_SIZE} of {len(IDS)} images are done" in output
 
 
 def run_on_little_disk(folder: Path, limit: int) -> None:
@@ -288,7 +288,7 @@ def test_a_full_disk_is_said_keeps_what_was_there_and_the_same_call_goes_on(tmp_
 
 
 def test_images_that_cannot_be_read_are_blank_said_once_and_listed(tmp_path, capsys, expected):
-    bad = {7, SHARD + 1, SHARD + 2}
+    bad = {7, PART_SIZE + 1, PART_SIZE + 2}
     found = predict(tmp_path, functools.partial(make_batches, bad=bad), missing={IDS[9]})
     counts, wanted = np.diff(found.objects), np.diff(expected.objects)
     blank = [*sorted(bad), 9]
@@ -304,23 +304,23 @@ def test_images_that_cannot_be_read_are_blank_said_once_and_listed(tmp_path, cap
 
 def test_bad_images_of_finished_parts_are_listed_too(tmp_path):
     def make(places):
-        for number, batch in enumerate(make_batches(places, bad={7, SHARD + 1})):
+        for number, batch in enumerate(make_batches(places, bad={7, PART_SIZE + 1})):
             if number == 25:
                 raise KeyboardInterrupt
             yield batch
 
     with pytest.raises(KeyboardInterrupt):
         predict(tmp_path, make)
-    predict(tmp_path, functools.partial(make_batches, bad={7, SHARD + 1}))
-    assert list(json.loads((tmp_path / "out.json").read_text())["unreadable"]) == [IDS[7], IDS[SHARD + 1]]
+    predict(tmp_path, functools.partial(make_batches, bad={7, PART_SIZE + 1}))
+    assert list(json.loads((tmp_path / "out.json").read_text())["unreadable"]) == [IDS[7], IDS[PART_SIZE + 1]]
 
 
 def test_a_first_shard_of_bad_images_only_is_an_error(tmp_path):
-    with pytest.raises(KitError, match=f"{IDS[0]}: is torn; so it is with all of the first {SHARD} images"):
-        predict(tmp_path, functools.partial(make_batches, bad=set(range(SHARD))))
+    with pytest.raises(KitError, match=f"{IDS[0]}: is torn; so it is with all of the first {PART_SIZE} images"):
+        predict(tmp_path, functools.partial(make_batches, bad=set(range(PART_SIZE))))
     assert not (tmp_path / "out.csv.parts").exists()
-    later = predict(tmp_path, functools.partial(make_batches, bad=set(range(SHARD, 2 * SHARD))))
-    assert not np.diff(later.objects)[SHARD : 2 * SHARD].any()
+    later = predict(tmp_path, functools.partial(make_batches, bad=set(range(PART_SIZE, 2 * PART_SIZE))))
+    assert not np.diff(later.objects)[PART_SIZE : 2 * PART_SIZE].any()
 
 
 @pytest.mark.parametrize("count", [4, 5])
@@ -334,8 +334,8 @@ def test_few_bad_images_may_be_all_there_are(tmp_path, count):
 
 
 def test_a_missing_shard_is_blank_and_not_asked_for(tmp_path, expected):
-    found = predict(tmp_path, missing=set(IDS[:SHARD]))
-    assert not np.diff(found.objects)[:SHARD].any() and len(found) == len(IDS)
+    found = predict(tmp_path, missing=set(IDS[:PART_SIZE]))
+    assert not np.diff(found.objects)[:PART_SIZE].any() and len(found) == len(IDS)
     assert np.array_equal(found.length[-50:], expected.length[-50:])
 
 
@@ -421,7 +421,7 @@ def test_json_that_is_no_submissions_is_not_replaced(tmp_path):
 
 def test_masks_of_several_labels_are_not_written_as_the_first(tmp_path):
     with pytest.raises(KitError, match="has 4 labels, masks are predicted for one"):
-        predict(tmp_path, competition=dataclasses.replace(PRESETS["severstal"], labels=tuple("1234")))
+        predict(tmp_path, competition=dataclasses.replace(COMPETITIONS["severstal"], labels=tuple("1234")))
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -22,9 +22,9 @@ def mark(task):
 
 
 def test_results_come_with_the_numbers_of_their_tasks(tmp_path):
-    with processes.run(mark, [(str(tmp_path), number) for number in range(1, 6)], 2) as results:
+    with processes.run_tasks(mark, [(str(tmp_path), number) for number in range(1, 6)], 2) as results:
         assert dict(results) == {number: 2 * number + 2 for number in range(5)}
-    with processes.run(mark, []) as results:
+    with processes.run_tasks(mark, []) as results:
         assert list(results) == []
 
 
@@ -32,7 +32,7 @@ def test_results_come_with_the_numbers_of_their_tasks(tmp_path):
 def test_after_an_error_nobody_works_on(tmp_path, leave):
     tasks = [(str(tmp_path), number) for number in range(0 if leave == "error" else 1, 12)]
     try:
-        with processes.run(mark, tasks, 2) as results:
+        with processes.run_tasks(mark, tasks, 2) as results:
             for _ in results:
                 if leave == "break":
                     break

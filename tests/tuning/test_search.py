@@ -51,7 +51,7 @@ def test_the_surface_holds_the_weighted_mean_of_each_point(noisy, candidates, ga
     _, truth = noisy
     rng, objects = np.random.default_rng(0), masks.count_objects(truth)
     presence = np.clip(rng.random(len(truth)) * 0.5 + 0.4 * (objects > 0), 0.01, 0.99) if gated else None
-    holdout = tuning.Holdout(candidates, objects, presence, 0.7)
+    holdout = tuning.Evidence(candidates, objects, presence, 0.7)
     chosen = [np.ones(len(truth), bool), np.arange(len(truth)) % 2 == 0]
     weights = np.array([holdout.weights(images) for images in chosen])
     grid = search.search(candidates, objects, presence, weights, np.array([holdout.line(images) for images in chosen]))
@@ -106,7 +106,7 @@ def test_points_read_as_cuts():
 def test_the_surface_is_that_of_all_images(noisy):
     maps, truth = noisy
     scenes, settings = np.arange(len(maps)) // 2, TuneSettings(empty_share=0.5)
-    found = tuning.tune_maps(maps.__getitem__, truth, scenes, None, settings)
+    found = tuning.choose_cuts(maps.__getitem__, truth, scenes, None, settings)
     every = find_objects(truth.ids, maps, search.read_point(found.point))
     values, empty = f2(count(truth, every)), masks.count_objects(truth) == 0
     assert np.isclose(found.surface[found.point], f2_weighted(values, empty, 0.5), atol=1e-6)

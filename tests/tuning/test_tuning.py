@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit.competition.conventions import AIRBUS, PRESETS
+from kit.competition.conventions import AIRBUS, COMPETITIONS
 from kit.competition.csv_masks import format_csv
 from kit.cuts import from_json
 from kit.errors import KitError
@@ -43,7 +43,7 @@ SCENES = np.arange(48) // 3
 
 def test_the_cuts_that_win_are_found(made):
     maps, truth = made
-    found = tuning.tune_maps(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
+    found = tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
     fields = found.fields
     assert fields["f2"] == fields["f2_low"] == fields["f2_high"] == 1
     assert (fields["small_threshold"] if fields["small_area"] > 180 else fields["threshold"]) <= 140 and fields["min_area"] > 4
@@ -65,12 +65,14 @@ def test_the_reported_figure_is_nested():
             maps.append(image)
             labels.append(truth)
         truth = dense.from_labels([str(place) for place in range(16)], labels)
-        found = tuning.tune_maps(maps.__getitem__, truth, np.arange(16), None, TuneSettings(empty_share=0.5))
+        found = tuning.choose_cuts(maps.__getitem__, truth, np.arange(16), None, TuneSettings(empty_share=0.5))
         fields = found.fields
         gains.append((found.surface.max() - 0.5, fields.get("f2_tuned", fields["f2"]) - 0.5))
         if fields["blank"]:
             assert fields["f2"] == fields["f2_blank"] == 0.5 and fields["f2_tuned"] <= 0.5
-            assert "every image is left empty" in tuning_file.describe(fields) and "blank 0.500" in tuning_file.describe(fields)
+            assert "every image is left empty" in tuning_file.describe_tuning(fields) and "blank 0.500" in tuning_file.describe_tuning(
+                fields
+            )
         else:
             assert fields["f2"] > 0.5
     best, figure = np.mean(gains, axis=0)
@@ -81,14 +83,14 @@ def test_the_reported_figure_is_nested():
 def test_an_image_has_no_say_in_the_cuts_by_which_it_is_scored(made, monkeypatch):
     maps, truth = made
     seen = []
-    choose = tuning.choose
+    choose = tuning.choose_point
 
     def spy(holdout, surface, chosen):
         seen.append(chosen)
         return choose(holdout, surface, chosen)
 
-    monkeypatch.setattr(tuning, "choose", spy)
-    tuning.tune_maps(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
+    monkeypatch.setattr(tuning, "choose_point", spy)
+    tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
     everything, *parts = seen
     assert everything.all() and len(parts) == 5
     assert np.array_equal(sum((~chosen).astype(int) for chosen in parts), np.ones(48, int))  # each image is left out once
@@ -97,8 +99,8 @@ def test_an_image_has_no_say_in_the_cuts_by_which_it_is_scored(made, monkeypatch
 
 
 def test_of_equal_points_the_one_without_cuts_is_chosen(made):
-    holdout = tuning.Holdout(search_nothing(), np.array([0, 1, 0, 1]), None, 0.5)
-    assert tuning.choose(holdout, np.ones(search.SHAPE, np.float32), np.ones(4, bool)) == search.PLAIN
+    holdout = tuning.Evidence(search_nothing(), np.array([0, 1, 0, 1]), None, 0.5)
+    assert tuning.choose_point(holdout, np.ones(search.SHAPE, np.float32), np.ones(4, bool)) == search.PLAIN
 
 
 def search_nothing():
@@ -107,11 +109,11 @@ def search_nothing():
 
 def test_the_middle_of_the_plateau_is_chosen_not_a_lone_peak(made):
     maps, truth = made
-    holdout = tuning.Holdout(find_candidates(maps.__getitem__, truth), table.count_objects(truth), None, 0.5)
+    holdout = tuning.Evidence(find_candidates(maps.__getitem__, truth), table.count_objects(truth), None, 0.5)
     surface = np.full(search.SHAPE, 0.5, np.float32)
     surface[0:8, 1:4, 2:5, 1:4, 0, 0] = 0.9  # broad
     surface[2, 4, 7, 5, 0, 0] = 0.9001  # higher by next to nothing
-    point = tuning.choose(holdout, surface, np.ones(48, bool))
+    point = tuning.choose_point(holdout, surface, np.ones(48, bool))
     assert point[1:] == (2, 3, 2, 0, 0) and point[0] in (3, 4)
 
 
@@ -134,20 +136,20 @@ def test_the_gate_drops_images_that_the_network_doubts(made):
     presence = np.where(np.arange(48) % 2, 0.8, 0.6) + np.random.default_rng(0).uniform(-0.05, 0.05, 48)
     for gated in (False, True):
         settings = TuneSettings(empty_share=0.5, options=OPTIONS if gated else OPTIONS[:-1])
-        found = tuning.tune_maps(maps.__getitem__, truth, SCENES, presence, settings)
+        found = tuning.choose_cuts(maps.__getitem__, truth, SCENES, presence, settings)
         assert (found.fields["min_presence"] > 0) == gated
         assert found.fields["f2"] == (1 if gated else 0.5)
     with pytest.raises(KitError, match="--options gate: nothing says how likely"):
-        tuning.tune_maps(maps.__getitem__, truth, SCENES, None, settings)
+        tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, settings)
 
 
 def test_odds_are_moved_from_the_holdout_to_the_wanted_share():
     """Of ten images eight hold an object; of the images to come one in five: odds 4 become 1/4."""
-    holdout = tuning.Holdout(search_nothing(), np.array([1] * 8 + [0] * 2), np.linspace(0.9, 0.1, 10), 0.8)
+    holdout = tuning.Evidence(search_nothing(), np.array([1] * 8 + [0] * 2), np.linspace(0.9, 0.1, 10), 0.8)
     slope, _, odds = holdout.line(np.ones(10, bool))
     assert slope > 0 and np.isclose(odds, 0.25 / 4)
     assert holdout.line(np.arange(10) < 8) == (0, 0, 0)  # all of one kind: no gate
-    assert tuning.Holdout(search_nothing(), holdout.objects, None, 0.8).line(np.ones(10, bool)) == (0, 0, 0)
+    assert tuning.Evidence(search_nothing(), holdout.objects, None, 0.8).line(np.ones(10, bool)) == (0, 0, 0)
 
 
 def test_parts_keep_scenes_whole_and_ships_balanced():
@@ -192,7 +194,7 @@ def test_maps_from_elsewhere_are_tuned_where_tensorflow_cannot_be_imported(folde
     assert done.returncode == 0, done.stderr
     assert "48 images with a map" in done.stdout and "0.500" in done.stdout
     maps, truth = made
-    wanted = tuning.tune_maps(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5)).fields
+    wanted = tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5)).fields
     assert json.loads((folder / "out.json").read_text()) == wanted
     with Image.open(folder / "out.png") as image:
         assert image.size[0] > 1000
@@ -203,7 +205,7 @@ def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
     small = AIRBUS.with_shape((64, 64))
 
     def tune(maps=folder / "maps", **options):
-        return tuning.tune_folder(maps, truth, folder / "out.json", competition=small, **options)
+        return tuning.tune_maps(maps, truth, folder / "out.json", competition=small, **options)
 
     with pytest.raises(KitError, match="no such folder of maps"):
         tune(folder / "none")
@@ -232,12 +234,12 @@ def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
     assert not (folder / "out.json").exists()
     for target in ("out.png", "truth.csv"):
         with pytest.raises(KitError, match="choose another name"):
-            tuning.tune_folder(folder / "maps", truth, folder / target, competition=small)
+            tuning.tune_maps(folder / "maps", truth, folder / target, competition=small)
     (folder / "dir.png").mkdir()
     with pytest.raises(KitError, match=r"dir\.png: is a folder"):
-        tuning.tune_folder(folder / "maps", truth, folder / "dir.json", competition=small)
+        tuning.tune_maps(folder / "maps", truth, folder / "dir.json", competition=small)
     with pytest.raises(KitError, match="tgs-salt: cuts are chosen for the F2 of objects"):
-        tuning.tune_folder(folder / "maps", truth, folder / "out.json", competition=PRESETS["tgs-salt"])
+        tuning.tune_maps(folder / "maps", truth, folder / "out.json", competition=COMPETITIONS["tgs-salt"])
 
 
 def test_images_of_one_kind_cannot_be_re_weighted(made):
@@ -245,10 +247,10 @@ def test_images_of_one_kind_cannot_be_re_weighted(made):
     ships = table.select(truth, np.arange(1, 48, 2))
     settings = TuneSettings(empty_share=0.5)
     with pytest.raises(KitError, match=r"no image of the holdout is empty, so F2 at 50\.0%.*--empty-share 0"):
-        tuning.tune_maps(maps[1::2].__getitem__, ships, np.arange(24), None, settings)
+        tuning.choose_cuts(maps[1::2].__getitem__, ships, np.arange(24), None, settings)
     with pytest.raises(KitError, match="nothing to choose by"):
-        tuning.tune_maps(maps[::2].__getitem__, table.select(truth, np.arange(0, 48, 2)), np.arange(24), None, settings)
-    fields = tuning.tune_maps(maps[1::2].__getitem__, ships, np.arange(24), None, TuneSettings(empty_share=0)).fields
+        tuning.choose_cuts(maps[::2].__getitem__, table.select(truth, np.arange(0, 48, 2)), np.arange(24), None, settings)
+    fields = tuning.choose_cuts(maps[1::2].__getitem__, ships, np.arange(24), None, TuneSettings(empty_share=0)).fields
     assert np.isclose(fields["f2"], 1) and fields["f2_blank"] == 0
 
 
@@ -257,7 +259,7 @@ def test_images_that_the_truth_leaves_out_may_be_empty(folder, made):
     rule = dataclasses.replace(AIRBUS.with_shape((64, 64)), absent_is_empty=True)
     lines = [line for line in (folder / "truth.csv").read_text().splitlines() if not line.endswith(",")]
     (folder / "truth.csv").write_text("\n".join(lines) + "\n")
-    found = tuning.tune_folder(folder / "maps", folder / "truth.csv", folder / "out.json", competition=rule, empty_share=0.5)
+    found = tuning.tune_maps(folder / "maps", folder / "truth.csv", folder / "out.json", competition=rule, empty_share=0.5)
     assert found.fields["images"] == 48 and found.fields["f2"] == 1 and found.fields["f2_blank"] == 0.5
 
 
@@ -265,11 +267,11 @@ def test_a_gate_that_no_image_passes_is_a_blank_one(made, monkeypatch):
     """What the network says is the same within a hair, and a gate above all of it is none that the holdout supports."""
     maps, truth = made
     presence = np.where(np.arange(48) % 2, 1 - 1e-9, 1 - 2e-9)
-    holdout = tuning.Holdout(find_candidates(maps.__getitem__, truth), table.count_objects(truth), presence, 0.5)
+    holdout = tuning.Evidence(find_candidates(maps.__getitem__, truth), table.count_objects(truth), presence, 0.5)
     everything = np.ones(48, bool)
     assert holdout.line(everything)[:2] == (0, 0)
     assert holdout.read((*search.PLAIN[:5], 3), everything).min_presence == 0
-    monkeypatch.setattr(tuning.Holdout, "line", lambda self, chosen: (1.0, 0.0, 1e-6))
+    monkeypatch.setattr(tuning.Evidence, "line", lambda self, chosen: (1.0, 0.0, 1e-6))
     cuts = holdout.read((*search.PLAIN[:5], 5), everything)
     assert cuts.blank and holdout.score(cuts).sum() == 24
 

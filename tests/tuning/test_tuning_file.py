@@ -6,7 +6,7 @@ import pytest
 from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.settings import TuneSettings
-from kit.tuning.tuning_file import describe, read_tuning
+from kit.tuning.tuning_file import describe_tuning, read_tuning
 
 FIELDS = {**dataclasses.asdict(Cuts(153, min_area=30)), "empty_share": 0.5, "f2": 0.7, "f2_low": 0.6, "f2_high": 0.8, "f2_plain": 0.65}
 FIELDS |= {"f2_blank": 0.5, "tta": 4, "scale": 2, "options": ["gate"], "seed": 3}
@@ -39,7 +39,7 @@ def test_what_kit_tune_did_not_write_is_refused_with_the_way_out(tmp_path, chang
 
 
 def test_it_is_told_in_three_lines():
-    assert describe(FIELDS).splitlines() == [
+    assert describe_tuning(FIELDS).splitlines() == [
         "threshold 153, at least 30 px",
         "object F2 at 50.0% empty images: 0.700 (95% interval 0.600 to 0.800; cuts chosen on some scenes, scored on the others)",
         "threshold 128 alone 0.650, blank submission 0.500",

@@ -11,7 +11,7 @@ from ...competition.conventions import AIRBUS, Competition
 from ...errors import KitError
 from ...records.index import Index, open_index
 from . import augmentation
-from .crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask
+from .crops import IndexTensors, choose_window, decode_image, decode_mask, shrink_image, shrink_mask
 from .sampling import Sampling, plan_sampling
 
 BLOCK = 256  # crops that are drawn by one call: a call costs more than what it draws
@@ -32,12 +32,12 @@ def batches(
     steps: int | None = None,
     seed: int = 0,
     start: int = 0,
-    table=None,
+    folds_csv=None,
     competition: Competition = AIRBUS,
 ) -> tf.data.Dataset:
     """An endless tf.data.Dataset of (uint8 image (batch, crop, crop, 3), uint8 mask (batch, crop, crop), 1 where there is an object).
 
-    source: records or a competition folder, as for kit.open_index (table, competition: see there); folds: those to draw from, all by
+    source: records or a competition folder, as for kit.open_index (folds_csv, competition: see there); folds: those to draw from, all by
     default; crop: px, None for whole images; shrink: whole images (crop None) are shrunk by this factor, and their mask holds 255 times
     the share of each area that is covered; ship_share: share of the crops around an object drawn at random, empty_share: share of those
     from images without one (None: as in the source), balance: every object count, 0 to 14 and more, equally often; augment: names from
@@ -45,7 +45,7 @@ def batches(
     An epoch has `steps` batches (by default as many as show each image once), its order depends on (seed, epoch) alone, and `start` is the
     batch to begin with, counted over epochs. Equal arguments give equal bytes. Raises KitError where there is no image for what is asked.
     """
-    index = open_index(source, folds, table=table, competition=competition)
+    index = open_index(source, folds, folds_csv=folds_csv, competition=competition)
     if crop is not None and (least := int(index.truth.shapes.min(initial=crop))) < crop:
         raise KitError(f"crop {crop}: the images of {index.name} have sides from {least} px")
     sampling = sample(index, batch, steps, ship_share=ship_share, empty_share=empty_share, balance=balance, seed=seed)
@@ -53,7 +53,7 @@ def batches(
     height, width = [-(-side // (1 if crop else shrink)) for side in size] if size else (None, None)  # static where all are equal
     change = augment if callable(augment) else augmentation.augment(augment or ())
     paste = not callable(augment) and "copy_paste" in (augment or ())
-    tensors = Table(index)
+    tensors = IndexTensors(index)
 
     def example(image, around, number):
         fields = tensors(image)
@@ -91,7 +91,7 @@ def scan(index: Index, batch: int, numbered: bool = False, places: np.ndarray | 
 
     places: int64, only these, in that order.
     """
-    tensors = Table(index)
+    tensors = IndexTensors(index)
 
     def example(image):
         fields = tensors(image)

@@ -8,7 +8,7 @@ import tensorflow as tf
 from ...records.index import Index
 
 
-class Table:
+class IndexTensors:
     """An index as tensors; calling it with an image's place gives its fields in the graph."""
 
     def __init__(self, index: Index):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...records.manifest import NAME
+from ...records.manifest import DATASET
 
 
 def features():
@@ -33,7 +33,7 @@ def write_metadata(folder: Path, shards: list[dict]) -> None:
     """Writes tensorflow-datasets' metadata of some shards (file, split, count, bytes, in order) into `folder`."""
     import tensorflow_datasets as tfds
 
-    template = tfds.core.ShardedFileTemplate(data_dir=folder, dataset_name=NAME, filetype_suffix="tfrecord")
+    template = tfds.core.ShardedFileTemplate(data_dir=folder, dataset_name=DATASET, filetype_suffix="tfrecord")
     splits: dict[str, list[dict]] = {}
     for shard in shards:
         splits.setdefault(shard["split"], []).append(shard)

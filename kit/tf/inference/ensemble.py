@@ -14,8 +14,8 @@ from ...objects.map_files import average
 from ...records.index import Index
 from ...tuning.calibration import logit
 from ..data.crops import average_areas
-from ..network.outputs import find_map, find_presence
-from .views import VIEWS, turn, turn_back
+from ..network.outputs import take_map, take_presence
+from .views import VIEWS_BY_TTA, turn, turn_back
 
 BATCH = 2  # whole images a step on a CPU: more are not faster there and need more memory
 
@@ -52,13 +52,13 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
     area, and the probabilities are enlarged again, bilinearly. Rounding to uint8 comes last, and once. A probability that is no number is
     an InvalidArgumentError: rounded it would be an empty map.
     """
-    run, views = forward(network), VIEWS[tta]
+    run, views = forward(network), VIEWS_BY_TTA[tta]
     check = functools.partial(tf.debugging.check_numerics, message="a map of the network; are its weights sound?")
 
     @tf.function(reduce_retracing=True)
     def find_once(images) -> Found:  # one graph takes half of what the calls below take beside the network
         found = network(images, training=False)
-        return quantize(check(find_map(found))), find_presence(found)
+        return quantize(check(take_map(found))), take_presence(found)
 
     def find(images) -> Found:
         images = tf.convert_to_tensor(images)
@@ -67,7 +67,7 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
         presence: Any = None
         for view in views:  # one after the other: in one graph the activations of all views would want memory at once
             found = run(turn(small, view))
-            probabilities, likely = turn_back(find_map(found), view), find_presence(found)
+            probabilities, likely = turn_back(take_map(found), view), take_presence(found)
             total = probabilities if total is None else total + probabilities
             presence = likely if presence is None else presence + likely
         if len(views) > 1:

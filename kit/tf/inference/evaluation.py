@@ -25,8 +25,9 @@ from .inference import open_holdout
 def evaluate(model, *, records=None, network=None) -> Evaluation:
     """What a model folder is worth on the fold that it held out; maps that are missing are computed.
 
-    Cuts are chosen again as tuning.json says they were, on four parts of the scenes for the fifth, in turn; those of a tuning together with
-    other models are taken as they stand; without tuning.json it is threshold 128 and no cut. All that is said. records: where they are now;
+    Cuts are chosen again as tuning.json says they were, on four splits of the scenes for the fifth, in turn; those of a tuning together
+    with other models are taken as they stand; without tuning.json it is threshold 128 and no cut. All that is said. records: where they
+    are now;
     network: your own, where the training had one. KitError: no fold was held out, a competition whose rows are not objects.
     """
     folder = Path(model)
@@ -48,7 +49,7 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
         each = [known or Cuts()] * len(index)
         prediction = tuning.find_each(holdout.read, holdout.truth, holdout.presence, each)
     else:
-        tuned = tuning.tune_maps(*holdout, settings)
+        tuned = tuning.choose_cuts(*holdout, settings)
         each, prediction = tuned.cuts, tuned.prediction
         if known != cutting.from_json(tuned.fields):
             words = f"{written} holds other cuts, perhaps of earlier weights: they are chosen anew here; kit tune {folder} writes them"

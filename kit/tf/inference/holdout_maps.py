@@ -14,9 +14,9 @@ import keras
 import numpy as np
 
 from ...errors import KitError
-from ...models.folder import find_weights, read_config
+from ...models.folder import find_best_weights, read_config
 from ...objects import map_files
-from ...objects.map_files import HEADER, PRESENCE
+from ...objects.map_files import HEADER, PRESENCE_CSV
 from ...records.index import Index, open_index
 from ...records.manifest import Records, open_records
 from ...settings import TuneSettings
@@ -30,7 +30,7 @@ from .ensemble import collect, count_batch, make_mapper
 from .load import load_model
 
 SIGNATURE = "source.sha256"
-OURS = re.compile(rf"\.png(\.tmp)?$|^({re.escape(PRESENCE)}|{re.escape(SIGNATURE)})$|\.tmp$")  # names of files in a folder of maps
+OURS = re.compile(rf"\.png(\.tmp)?$|^({re.escape(PRESENCE_CSV)}|{re.escape(SIGNATURE)})$|\.tmp$")  # names of files in a folder of maps
 WAITING = 4  # batches of maps that may wait for the disk
 
 
@@ -42,7 +42,7 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
     weights and records, is not computed again. Raises KitError where there is no holdout, and on a full disk.
     """
     TuneSettings(tta=tta, scale=scale)  # refuses what cannot be
-    config, weights = read_config(Path(model)), find_weights(Path(model))
+    config, weights = read_config(Path(model)), find_best_weights(Path(model))
     source = open_records(records if records is not None else config["records"])
     if config["fold"] is None:
         raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
@@ -76,7 +76,7 @@ def keeping(folder: Path, ids: np.ndarray, lines: int = 0):
     follow them. Raises KitError on a full disk.
     """
     waiting: deque[tuple[np.ndarray, np.ndarray | None, list[Future]]] = deque()
-    listing = folder / PRESENCE
+    listing = folder / PRESENCE_CSV
 
     def keep(places, maps, presence):
         if presence is not None and not listing.exists():  # before the first map: where it is missing, a map is all that there will be
@@ -146,9 +146,9 @@ def _take_up(folder: Path, signature: str, ids: np.ndarray, detects: bool) -> tu
         write_text(signed, signature)
     found = {path.name for path in folder.iterdir()}
     done = np.array([f"{name}.png" in found for name in ids])
-    if PRESENCE not in found:
+    if PRESENCE_CSV not in found:
         return 0, done & (not detects)
-    lines = _trim(folder / PRESENCE, ids)
+    lines = _trim(folder / PRESENCE_CSV, ids)
     return lines, done & (np.arange(len(ids)) < lines)
 
 

@@ -19,7 +19,7 @@ from ...cuts import Cuts, describe_cuts
 from ...errors import KitError
 from ...masks import table as masks
 from ...masks.table import Masks
-from ...models.folder import describe_model, find_weights, read_config
+from ...models.folder import find_best_weights, identify_model, read_config
 from ...objects import map_files
 from ...records.index import Index
 from ...settings import PredictSettings, TuneSettings
@@ -82,14 +82,14 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
     """Chooses threshold and cuts on the holdout's maps of one or several model folders, writes tuning.json and tuning.png into each.
 
     records: where they are now, if not where training found them; networks: your own, see pair_models. Keyword arguments are the fields
-    of TuneSettings. See open_holdout and kit.tuning.tuning.tune_maps.
+    of TuneSettings. See open_holdout and kit.tuning.tuning.choose_point_cuts.
     """
     chosen, pairs = TuneSettings(**settings), pair_models(models, networks)
     for folder, _ in pairs:
         tuning.check_competition(conventions.from_json(read_config(folder)["competition"]))
-    described = [{name: model[name] for name in ("name", "weights", "fold")} for model in (describe_model(folder) for folder, _ in pairs)]
+    described = [{name: model[name] for name in ("name", "weights", "fold")} for model in (identify_model(folder) for folder, _ in pairs)]
     holdout = open_holdout([folder for folder, _ in pairs], records, networks=networks, tta=chosen.tta, scale=chosen.scale)
-    tuned = tuning.tune_maps(*holdout, chosen)
+    tuned = tuning.choose_cuts(*holdout, chosen)
     for (folder, _), model in zip(pairs, described):
         _check_unchanged(folder, model["weights"])
     tuned = dataclasses.replace(tuned, fields=tuned.fields | {"tta": chosen.tta, "scale": chosen.scale, "models": described})
@@ -100,7 +100,7 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
 
 def _check_unchanged(folder: Path, weights: str) -> None:
     """KitError where the best weights of a model folder are others than those of SHA-256 `weights`, because its training went on."""
-    if digest_file(find_weights(folder)) != weights:
+    if digest_file(find_best_weights(folder)) != weights:
         raise KitError(f"{folder}: its weights changed meanwhile, is a training at work there? Run the same command again")
 
 
@@ -134,7 +134,7 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
     asked, pairs = PredictSettings(**settings), pair_models(models, networks)
     prediction.place_report(out)  # before any time is spent
     folders = [folder for folder, _ in pairs]
-    described = [describe_model(folder) for folder in folders]
+    described = [identify_model(folder) for folder in folders]
     if competition is None:
         competition = _find_competition(folders)
     source = sources.find_source(competition_folder, competition)

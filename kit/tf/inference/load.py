@@ -8,7 +8,7 @@ from pathlib import Path
 import keras
 
 from ...errors import KitError
-from ...models.folder import find_weights, read_config
+from ...models.folder import find_best_weights, read_config
 from ..network.precision import choose_precision
 from ..network.unet import unet
 from ..network.weights import load_weights
@@ -20,7 +20,7 @@ def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, d
     model: your own network, where the training had one. The kit's computes as find_precision says.
     """
     folder = Path(folder)
-    config, weights = read_config(folder), find_weights(folder)
+    config, weights = read_config(folder), find_best_weights(folder)
     if model is None:
         if "model" in config["own"]:
             raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")

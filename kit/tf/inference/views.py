@@ -16,7 +16,7 @@ class View(NamedTuple):
 
 _FLIPS = tuple(View(axes) for axes in ((), (1,), (2,), (1, 2)))
 # How many views are averaged -> which: as it is; with its flips; with those transposed, so with the quarter turns too.
-VIEWS = {1: _FLIPS[:1], 4: _FLIPS, 8: (*_FLIPS, *(View(view.axes, True) for view in _FLIPS))}
+VIEWS_BY_TTA = {1: _FLIPS[:1], 4: _FLIPS, 8: (*_FLIPS, *(View(view.axes, True) for view in _FLIPS))}
 
 
 def turn(images, view: View) -> tf.Tensor:

@@ -115,7 +115,7 @@ def _sum_over_replicas(values):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-LOSSES: dict[str, type[keras.losses.Loss]] = {"dice": Dice, "bce": CrossEntropy, "focal": Focal, "balanced": Balanced}
+LOSS_CLASSES: dict[str, type[keras.losses.Loss]] = {"dice": Dice, "bce": CrossEntropy, "focal": Focal, "balanced": Balanced}
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -139,7 +139,7 @@ class Sum(keras.losses.Loss):
         return tf.add_n([self._value(part, y_true, y_pred) for part in self.parts])
 
     def _value(self, part, truth, prediction):
-        if type(part) not in LOSSES.values() and not getattr(part, "numbered", False):
+        if type(part) not in LOSS_CLASSES.values() and not getattr(part, "numbered", False):
             truth, prediction = match(truth, prediction)
         values = part.call(truth, prediction) if isinstance(part, keras.losses.Loss) else part(truth, prediction)
         values = tf.cast(values, tf.float32)
@@ -160,7 +160,7 @@ def _name(part) -> str:
 
 
 def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weight: float = 3.0, factor: float = 1.0) -> Sum:
-    """The sum of losses given by name or as they are; weight, factor: of those of LOSSES that know one, see Weighted.
+    """The sum of losses given by name or as they are; weight, factor: of those of LOSS_CLASSES that know one, see Weighted.
 
     Raises KitError for an unknown name.
     """
@@ -168,8 +168,8 @@ def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weig
     for part in [names] if callable(names) or isinstance(names, str) else names:
         if callable(part):
             parts.append(part)
-        elif part in LOSSES:
-            parts.append(LOSSES[part]() if part == "dice" else LOSSES[part](weight, factor))
+        elif part in LOSS_CLASSES:
+            parts.append(LOSS_CLASSES[part]() if part == "dice" else LOSS_CLASSES[part](weight, factor))
         else:
-            raise KitError(f"--loss {part}: choose among {', '.join(LOSSES)}")
+            raise KitError(f"--loss {part}: choose among {', '.join(LOSS_CLASSES)}")
     return Sum(parts)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tensorflow as tf
 
 
-def find_map(found) -> tf.Tensor:
+def take_map(found) -> tf.Tensor:
     """The map among a network's outputs: (batch, height, width)."""
     found = found["map"] if isinstance(found, dict) else found
     return found[..., 0] if found.shape.rank == 4 else found
 
 
-def find_presence(found) -> tf.Tensor | None:
+def take_presence(found) -> tf.Tensor | None:
     """How likely each image holds an object, float32 (batch,), where the network has that output."""
     return found.get("presence") if isinstance(found, dict) else None

@@ -51,7 +51,7 @@ def find_published(encoder: str) -> Published:
     raise KitError(f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder")
 
 
-def find_weights(asked: str | None, encoder: str, mounts: Path = MOUNTS) -> str | None:
+def find_encoder_weights(asked: str | None, encoder: str, mounts: Path = MOUNTS) -> str | None:
     """The path of the file that `--encoder-weights` asks for: none, a path, or `imagenet`.
 
     That is looked for among the attached inputs and in Keras's cache, then downloaded. KitError, in one line with the way out, where it is
@@ -74,7 +74,7 @@ def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
         if not os.path.isfile(path):  # which a folder that must not be read does not stop
             continue
         try:
-            if wanted.checksum is None or digest(path, wanted.checksum) == wanted.checksum:
+            if wanted.checksum is None or digest_like(path, wanted.checksum) == wanted.checksum:
                 return str(path)
         except OSError as error:
             raise KitError(f"{path}: cannot be read: {error.strerror}") from None
@@ -87,7 +87,7 @@ def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
     return None
 
 
-def digest(path: Path, like: str) -> str:
+def digest_like(path: Path, like: str) -> str:
     """Checksum of a file, of the kind of `like`."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "md5" if len(like) == 32 else "sha256").hexdigest()

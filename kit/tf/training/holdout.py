@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from ...masks import table
-from ...models.history import SCORES
+from ...models.history import HOLDOUT_COLUMNS
 from ...objects import extraction
 from ...records.index import Index, open_index
 from ...scoring import scores
@@ -20,7 +20,7 @@ from ...system import progress
 from ..data.batches import scan
 from ..inference.ensemble import collect, count_batch, forward, quantize
 from ..inference.holdout_maps import keeping
-from ..network.outputs import find_map, find_presence
+from ..network.outputs import take_map, take_presence
 
 
 def scan_maps(run, index: Index, text: str, numbered: bool = False):
@@ -31,13 +31,13 @@ def scan_maps(run, index: Index, text: str, numbered: bool = False):
     with progress.bar(len(index), text, leave=False) as bar:
         for places, images, real in scan(index, count_batch(index), numbered):
             found = run(images)
-            probabilities = find_map(found)
-            yield places.numpy(), *collect([(quantize(probabilities), find_presence(found))]), probabilities, real
+            probabilities = take_map(found)
+            yield places.numpy(), *collect([(quantize(probabilities), take_presence(found))]), probabilities, real
             bar.update(len(places))
 
 
 def score_holdout(run, index: Index, loss, *, keep: Path | None = None, stopped: Callable[[], object] = lambda: None) -> dict | None:
-    """The columns SCORES of history.csv, at threshold 128 without cuts; None where `stopped` said so.
+    """The HOLDOUT_COLUMNS of history.csv, at threshold 128 without cuts; None where `stopped` said so.
 
     run: see `scan_maps`; loss: keras.losses.Loss with one value a sample; keep: folder in which the maps are left as compute_maps would,
     so that tuning needs no forward pass of its own.
@@ -57,11 +57,11 @@ def score_holdout(run, index: Index, loss, *, keep: Path | None = None, stopped:
     summary = scores.summarize(counts)
     values = [np.mean(losses), scores.pixel_iou(counts), scores.pixel_f2(counts)]
     values += [summary[name] for name in ("f2", "f2_ships", "f2_empty", "f2_blank")]
-    return {name: None if value is None else float(value) for name, value in zip(SCORES, values)}
+    return {name: None if value is None else float(value) for name, value in zip(HOLDOUT_COLUMNS, values)}
 
 
 class ObjectF2(keras.callbacks.Callback):
-    """For Keras's own `fit`: adds SCORES of the holdout to each epoch's logs, and a row to a CSV where one is named.
+    """For Keras's own `fit`: adds HOLDOUT_COLUMNS to each epoch's logs, and a row to a CSV where one is named.
 
     source, folds: the holdout, as for kit.open_index. The model eats uint8 images and gives probabilities; its loss has one value
     a sample.

@@ -17,7 +17,7 @@ import tensorflow as tf
 
 from ...errors import KitError
 from ...models import checkpoint, pace
-from ...models.history import COLUMNS, describe, name_weights, rank, tabulate
+from ...models.history import COLUMNS, describe_epoch, name_weights, rank_epochs, tabulate
 from ...records.index import Index
 from ...records.manifest import Records
 from ...settings import TrainSettings
@@ -154,9 +154,9 @@ class Run:
 
     def say_pace(self, now: float, stop: Stop) -> None:
         """After the first steps, once: how long the training will take."""
-        if len(self.marks) <= pace.STEPS:
+        if len(self.marks) <= pace.PACE_STEPS:
             self.marks.append(now)
-            if len(self.marks) == pace.STEPS + 1:
+            if len(self.marks) == pace.PACE_STEPS + 1:
                 at, epochs = self.progress, self.chosen.epochs
                 ahead = epochs * self.steps - at.step, (epochs - len(at.history)) * (self.holdout is not None)
                 print(f"kit train: {pace.describe_pace(self.marks, *ahead, stop.left(), datetime.datetime.now())}")
@@ -192,7 +192,7 @@ class Run:
         write_text(self.out / "history.csv", tabulate(at.history))
         at.losses, at.seconds = [], 0.0
         self.save()
-        print(describe(at.history[-1], self.chosen.epochs))
+        print(describe_epoch(at.history[-1], self.chosen.epochs))
         ahead = self.chosen.epochs - epoch
         if ahead and row["seconds"] > 60:
             print(f"kit train: {pace.describe_epochs(row['seconds'], ahead, stop.left(), datetime.datetime.now())}")
@@ -203,7 +203,7 @@ class Run:
         history, best_by = self.progress.history, self.chosen.best_by
         last, maps = self.out / "last.weights.h5", self.out / ".maps.tmp"
         save_weights(self.network, last)
-        ranked = rank(history, best_by)
+        ranked = rank_epochs(history, best_by)
         if not history or ranked[0] == len(history):
             copy_weights(last, self.out / "best.weights.h5")
             if maps.is_dir():
@@ -226,11 +226,11 @@ class Run:
         arrays = [np.array(variable) for variable in self.variables()]
         if not all(np.isfinite(array).all() for array in arrays if np.issubdtype(array.dtype, np.floating)):
             self.fail("the weights are no numbers", max(0, self.progress.step - 1))
-        checkpoint.save(self.out / "state", arrays, dataclasses.asdict(self.progress))
+        checkpoint.save_state(self.out / "state", arrays, dataclasses.asdict(self.progress))
 
     def restore(self) -> bool:
         """Sets everything to the newest whole state, and history.csv to what it says; False where there is none."""
-        found = checkpoint.load(self.out / "state")
+        found = checkpoint.load_state(self.out / "state")
         if found is None:
             return False
         arrays, words = found

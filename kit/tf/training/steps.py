@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from ...errors import KitError
-from ..network.outputs import find_map
+from ..network.outputs import take_map
 from ..network.precision import choose_precision
 from .muon import Muon
 
-PRESENCE = 0.25  # weight of the second output's cross entropy beside the pixels' losses
+PRESENCE_WEIGHT = 0.25  # weight of the second output's cross entropy beside the pixels' losses
 
 
 def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
@@ -29,13 +29,13 @@ def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0]) if devices else tf.distribute.get_strategy()
 
 
-OPTIMIZERS: dict[str, type[keras.optimizers.Optimizer]] = {"adam": keras.optimizers.Adam, "muon": Muon}
+OPTIMIZER_CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {"adam": keras.optimizers.Adam, "muon": Muon}
 
 
 def make_optimizer(learning_rate: float, mixed: str | None = None, name: str = "adam") -> keras.optimizers.Optimizer:
-    """One of OPTIMIZERS; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as
+    """One of OPTIMIZER_CLASSES; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as
     float32."""
-    optimizer = OPTIMIZERS[name](learning_rate)
+    optimizer = OPTIMIZER_CLASSES[name](learning_rate)
     return keras.optimizers.LossScaleOptimizer(optimizer) if choose_precision(mixed) == "float16" else optimizer
 
 
@@ -83,10 +83,10 @@ def make_step(network: keras.Model, optimizer, loss, strategy, *, batch: int, cl
     def replica(images, truth):
         with tf.GradientTape() as tape:
             found = network(images, training=True)
-            values = loss.call(truth, find_map(found))
+            values = loss.call(truth, take_map(found))
             if isinstance(found, dict):
                 there = tf.cast(tf.reduce_any(truth > 0, (1, 2)), tf.float32)
-                values += PRESENCE * keras.losses.binary_crossentropy(there[:, None], found["presence"][:, None])
+                values += PRESENCE_WEIGHT * keras.losses.binary_crossentropy(there[:, None], found["presence"][:, None])
             total = tf.reduce_sum(values) / batch
             if network.losses:
                 total += tf.add_n(network.losses) / replicas

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from ...errors import KitError
 from ...models.checkpoint import list_states
-from ...presets import RECIPES
+from ...presets import PRESETS
 from ...records.index import open_index
 from ...records.manifest import Records, open_records
 from ...settings import CHANGEABLE, TrainSettings, choose_training
@@ -23,7 +23,7 @@ from ...system.kaggle import find_hours
 from ...system.locks import clear, hold
 from ..failures import explained
 from ..network.precision import choose_precision, describe_precision
-from ..network.pretrained import find_weights
+from ..network.pretrained import find_encoder_weights
 from .run import Run
 from .stop import Stop
 
@@ -37,7 +37,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     """Trains a U-Net on all folds of `records` but one, into the folder `out`; returns the rows of history.csv.
 
     Again, with the same arguments: goes on where the training was stopped, by whatever. Keyword arguments are the fields of
-    TrainSettings; `preset` names a recipe of kit.presets, those given beside it win. Your own: model, a keras.Model or a function that
+    TrainSettings; `preset` names one of kit.PRESETS, those given beside it win. Your own: model, a keras.Model or a function that
     makes one, which eats uint8 (batch, height, width, 3) and gives probabilities (batch, height, width); loss, a function (truth,
     probabilities) with one value a sample, or a list of such and names; augment, a function (image, mask, seed) -> (image, mask) of one
     crop in the graph; schedule, a function (step, steps, epoch) -> share of the learning rate. Stops early, saved, at max_hours, Ctrl-C
@@ -90,7 +90,7 @@ def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str |
     """
     chosen = choose_training(**{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)})
     begun = model is not None or list_states(Path(out) / "state")  # a state holds the encoder's weights too
-    return chosen, None if begun else find_weights(chosen.encoder_weights, chosen.encoder)
+    return chosen, None if begun else find_encoder_weights(chosen.encoder_weights, chosen.encoder)
 
 
 def _is_own(value) -> bool:
@@ -108,14 +108,14 @@ def _compare(out: Path, config: dict) -> None:
     if not (out / "config.json").is_file():
         return
     former = read_json(out / "config.json", "the settings of a training")
-    config, recipe = json.loads(json.dumps([config, RECIPES.get(config["preset"] or "", {})]))
+    config, preset = json.loads(json.dumps([config, PRESETS.get(config["preset"] or "", {})]))
     for name, value in config.items():
         if name in (*CHANGEABLE, "records", "preset") or former.get(name) == value:
             continue
         if name == "records_sha256":
             raise KitError(f"{out}: was trained on other records than {config['records']}; choose another folder for the model")
         option = "your own" if name == "own" else f"--{name.replace('_', '-')}"
-        by = f" by --preset {config['preset']}" if name in recipe and recipe[name] == value else ""
+        by = f" by --preset {config['preset']}" if name in preset and preset[name] == value else ""
         may = ", ".join(f"--{part.replace('_', '-')}" for part in CHANGEABLE)
         raise KitError(
             f"{out}: its training began with {option} {former.get(name)}, now it is {value}{by}; only {may} may change; "

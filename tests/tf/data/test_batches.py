@@ -8,7 +8,7 @@ from kit.masks import dense
 from kit.records.index import open_index, select
 from kit.tf.data.augmentation import NAMES
 from kit.tf.data.batches import batches, scan
-from kit.tf.data.crops import Table
+from kit.tf.data.crops import IndexTensors
 
 BOX = np.ones((3, 3), bool)
 
@@ -54,7 +54,7 @@ def painted(tmp_path_factory):
 def pair(painted):
     """The painted competition's records, and the folder with the records' folds, in the same order."""
     folder, packed, competition = painted
-    one, two = open_index(packed), open_index(folder, table=packed / "folds.csv", competition=competition)
+    one, two = open_index(packed), open_index(folder, folds_csv=packed / "folds.csv", competition=competition)
     place = {name: image for image, name in enumerate(two.truth.ids)}
     return one, select(two, np.array([place[name] for name in one.truth.ids]))
 
@@ -99,7 +99,7 @@ def test_an_epoch_of_a_fold_is_the_same_images_from_records_and_folder(practice,
         size = len(open_index(records, [fold]))
         choice = {"batch": 1, "crop": None, "ship_share": 0.0, "augment": None}
         one = take(batches(records, [fold], **choice), size)
-        two = take(batches(practice, [fold], table=table, **choice), size)
+        two = take(batches(practice, [fold], folds_csv=table, **choice), size)
         contents = [sorted(image.tobytes() + mask.tobytes() for image, mask in part) for part in (one, two)]
         assert contents[0] == contents[1] and len(set(contents[0])) == size
 
@@ -112,7 +112,7 @@ def test_whole_images_carry_their_truth(records):
         for numbered in (False, True):
             ((images, real),) = take(batches(one, batch=1, crop=None, ship_share=0.0, augment=(), numbered=numbered), 1)
             assert np.array_equal(real[0], expected if numbered else expected > 0)
-            assert np.array_equal(images[0], tf.io.decode_jpeg(Table(one).read(0), channels=3))
+            assert np.array_equal(images[0], tf.io.decode_jpeg(IndexTensors(one).read(0), channels=3))
 
 
 @pytest.mark.parametrize("ships", [0.0, 0.5, 1.0])

@@ -7,7 +7,7 @@ from PIL import Image
 
 from kit.masks import dense
 from kit.records.index import Index, open_index
-from kit.tf.data.crops import Table, choose_window, decode_image, decode_mask, shrink_image, shrink_mask
+from kit.tf.data.crops import IndexTensors, choose_window, decode_image, decode_mask, shrink_image, shrink_mask
 
 INT = tf.TensorSpec([], tf.int64)
 WINDOW = tf.TensorSpec([4], tf.int32)
@@ -25,8 +25,8 @@ def index_of(folder, truth) -> Index:
     return Index("test", truth, unknown, unknown, np.array([str(folder / "a.png")] * len(truth), object), unknown)
 
 
-def table_of(folder, *labels) -> Table:
-    return Table(index_of(folder, dense.from_labels([str(place) for place in range(len(labels))], labels)))
+def table_of(folder, *labels) -> IndexTensors:
+    return IndexTensors(index_of(folder, dense.from_labels([str(place) for place in range(len(labels))], labels)))
 
 
 def windows_of(table, image, count, crop, around=True, seed=0):
@@ -99,8 +99,8 @@ def test_numbers_tell_more_than_255_objects_apart(tmp_path):
 
 
 def test_the_table_gives_every_image_its_own_fields(practice, records):
-    for index in (open_index(records), open_index(practice, table=records / "folds.csv")):
-        table, truth = Table(index), index.truth
+    for index in (open_index(records), open_index(practice, folds_csv=records / "folds.csv")):
+        table, truth = IndexTensors(index), index.truth
         for image in range(len(index)):
             fields = table(image)
             first, last = truth.objects[image : image + 2]
@@ -120,7 +120,9 @@ def test_a_changed_byte_of_a_record_is_noticed_when_its_image_is_read(records, t
         changed = data.copy()
         changed[place] ^= 1
         (tmp_path / "shard").write_bytes(changed)
-        table = Table(Index("test", index.truth, index.scenes, index.folds, np.array([str(tmp_path / "shard")] * 3, object), index.offsets))
+        table = IndexTensors(
+            Index("test", index.truth, index.scenes, index.folds, np.array([str(tmp_path / "shard")] * 3, object), index.offsets)
+        )
         assert len(table.read(1).numpy()) > 1000
         with pytest.raises(tf.errors.DataLossError):
             table.read(2)

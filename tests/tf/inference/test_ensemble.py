@@ -5,8 +5,8 @@ import tensorflow as tf
 from kit.objects import map_files
 from kit.objects.components import to_uint8
 from kit.tf.inference.ensemble import average_presence, collect, forward, make_mapper, quantize
-from kit.tf.inference.views import VIEWS, turn, turn_back
-from kit.tf.network.outputs import find_map
+from kit.tf.inference.views import VIEWS_BY_TTA, turn, turn_back
+from kit.tf.network.outputs import take_map
 from tests.tf.detectors import make_detector
 
 RNG = np.random.default_rng(0)
@@ -46,25 +46,25 @@ def test_quantizing_is_that_of_the_maps():
 def test_one_view_is_the_network_itself(network):
     found = forward(network)(tf.constant(IMAGES))
     image, presence = collect([make_mapper(network)(IMAGES)])
-    assert image.dtype == np.uint8 and np.array_equal(image, to_uint8(find_map(found)))
+    assert image.dtype == np.uint8 and np.array_equal(image, to_uint8(take_map(found)))
     assert presence.dtype == np.float32 and np.array_equal(presence, found["presence"])
 
 
-@pytest.mark.parametrize("tta", VIEWS)
+@pytest.mark.parametrize("tta", VIEWS_BY_TTA)
 def test_views_are_averaged_before_they_are_rounded(network, tta):
     images, run = tf.constant(IMAGES), forward(network)
-    views = [(run(turn(images, view)), view) for view in VIEWS[tta]]
-    expected = np.sum([turn_back(find_map(found), view) for found, view in views], axis=0, dtype=np.float32) / np.float32(tta)
+    views = [(run(turn(images, view)), view) for view in VIEWS_BY_TTA[tta]]
+    expected = np.sum([turn_back(take_map(found), view) for found, view in views], axis=0, dtype=np.float32) / np.float32(tta)
     image, presence = collect([make_mapper(network, tta)(IMAGES)])
     assert np.array_equal(image, to_uint8(expected))
     assert np.allclose(presence, np.mean([found["presence"] for found, _ in views], axis=0), atol=1e-6)
-    assert len({np.asarray(turn_back(find_map(found), view)).tobytes() for found, view in views}) == tta
+    assert len({np.asarray(turn_back(take_map(found), view)).tobytes() for found, view in views}) == tta
 
 
 def test_eight_views_of_a_turned_image_give_the_turned_map(network):
     find = make_mapper(network, 8)
     straight = find(IMAGES)[0]
-    for view in VIEWS[8]:
+    for view in VIEWS_BY_TTA[8]:
         turned = turn_back(find(turn(IMAGES, view))[0], view).numpy().astype(int)
         assert np.abs(turned - straight.numpy()).max() <= 1  # summed in another order
 

@@ -36,7 +36,7 @@ def test_a_tuned_model_is_seen_by_cuts_chosen_without_the_image(copy):
     if "f2_tuned" not in written:
         assert found.bound(found.f2) == (written["f2_low"], written["f2_high"])
     assert {name: written[name] for name in found.tuning.fields} == found.tuning.fields
-    page = report.describe_model(found)
+    page = report.make_model_page(found)
     assert "F2 over the cuts" in page.text and found.environment.splitlines()[0] in page.text
 
 
@@ -66,7 +66,7 @@ def test_cuts_that_were_chosen_for_several_models_are_taken_as_they_stand_and_th
     change(copy / "tuning.json", models=[one, one | {"name": "other"}], threshold=77)
     found = evaluate(copy, network=make_detector())
     assert found.tuning is None and found.cuts.threshold == 77 and f"{one['name']} and other together" in found.note
-    assert found.note in capsys.readouterr().out and found.note.split("/")[-1] in report.describe_model(found).text
+    assert found.note in capsys.readouterr().out and found.note.split("/")[-1] in report.make_model_page(found).text
 
 
 def test_cuts_that_are_no_longer_what_the_tuner_would_choose_are_said(copy, capsys):

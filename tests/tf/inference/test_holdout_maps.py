@@ -43,7 +43,7 @@ def test_the_kits_own_network_leaves_what_is_computed_later(model, tmp_path):
     copy = shutil.copytree(model, tmp_path / "model")
     left = bytes_of(copy / "maps")
     shutil.rmtree(copy / "maps")
-    assert bytes_of(compute_maps(copy)[0]) == left and map_files.PRESENCE not in left
+    assert bytes_of(compute_maps(copy)[0]) == left and map_files.PRESENCE_CSV not in left
 
 
 def test_after_a_kill_it_goes_on_to_the_same_bytes(copy, passes):

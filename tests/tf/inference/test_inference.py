@@ -18,7 +18,7 @@ from kit.objects import map_files
 from kit.objects.extraction import find_objects
 from kit.records.index import open_index
 from kit.submission import csv_file
-from kit.submission.prediction import SHARD
+from kit.submission.prediction import PART_SIZE
 from kit.system.seals import digest_file
 from kit.tf.data.batches import scan
 from kit.tf.inference.ensemble import average_presence, collect, make_mapper
@@ -102,7 +102,7 @@ def tuned_on(monkeypatch):
         given.update(maps=[read(place) for place in range(len(truth))], truth=truth, scenes=scenes, presence=presence)
         return tuning.Tuning({"f2": 0.5}, truth, np.zeros(1), (), [])
 
-    monkeypatch.setattr("kit.tf.inference.inference.tuning.tune_maps", keep)
+    monkeypatch.setattr("kit.tf.inference.inference.tuning.choose_cuts", keep)
     monkeypatch.setattr("kit.tuning.tuning.write_tuning", lambda tuned, path: path.write_text(json.dumps(tuned.fields)))
     return given
 
@@ -285,14 +285,14 @@ def test_a_zip_gives_the_bytes_of_its_folder(copy, few, tmp_path, compression):
 def test_a_killed_prediction_goes_on_to_the_same_bytes(copy, small, tmp_path, passes, when, capsys):
     place = small / "competition"
     predict(copy, place, tmp_path / "whole.csv", networks=make_detector())
-    assert sum(passes) == 300 > SHARD
+    assert sum(passes) == 300 > PART_SIZE
     paths = map(str, (copy, place, tmp_path / "out.csv"))
     status, _, errors = finish(killed.predict_one_part, *paths, when)
     assert status == -signal.SIGKILL and not (tmp_path / "out.csv").exists(), errors
     del passes[:]
     predict(copy, place, tmp_path / "out.csv", networks=make_detector())
-    assert sum(passes) == (300 if when == "before" else 300 - SHARD)
-    assert (when == "after") == (f"going on: {SHARD} of 300 images are done" in capsys.readouterr().out)
+    assert sum(passes) == (300 if when == "before" else 300 - PART_SIZE)
+    assert (when == "after") == (f"going on: {PART_SIZE} of 300 images are done" in capsys.readouterr().out)
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not (tmp_path / "out.csv.parts").exists()
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
-from kit.models.folder import describe_model, read_config
+from kit.models.folder import identify_model, read_config
 from kit.system.seals import digest_file
 from kit.tf.inference.load import load_model, pair_models
 from tests.tf.detectors import make_detector
@@ -20,7 +20,7 @@ def test_an_own_network_is_given_again(detector):
 
 
 def test_a_model_is_described_by_what_it_was_trained_to(detector):
-    found = describe_model(detector)
+    found = identify_model(detector)
     assert found == {
         "name": "model",
         "weights": digest_file(detector / "best.weights.h5"),
@@ -37,11 +37,11 @@ def test_a_training_in_its_first_epoch_has_no_steps_yet(detector, tmp_path):
     text = (copy / "history.csv").read_text()
     for left in (text.splitlines()[0] + "\n", ""):
         (copy / "history.csv").write_text(left)
-        assert describe_model(copy)["steps"] is None
+        assert identify_model(copy)["steps"] is None
     (copy / "history.csv").write_text("step\n" + "1" * 200_000)
-    assert describe_model(copy)["steps"] is None
+    assert identify_model(copy)["steps"] is None
     (copy / "history.csv").unlink()
-    assert describe_model(copy)["steps"] is None
+    assert identify_model(copy)["steps"] is None
 
 
 def test_folders_and_networks_come_in_pairs(tmp_path):

@@ -4,7 +4,7 @@ import pytest
 import tensorflow as tf
 
 from kit.errors import KitError
-from kit.tf.network.losses import LOSSES, Balanced, CrossEntropy, Dice, Focal, make_loss
+from kit.tf.network.losses import LOSS_CLASSES, Balanced, CrossEntropy, Dice, Focal, make_loss
 
 EPS = 1e-6
 
@@ -92,7 +92,7 @@ def test_another_derived_loss_gets_the_covered_share():
     assert seen == [(tf.float32, (3, 32, 32), 1.0)]
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_CLASSES)
 def test_every_loss_is_defined_on_empty_masks_and_at_the_ends(name):
     for value in (0.0, 1.0, 0.5):
         for truth in (np.zeros((2, 16, 16), np.uint8), np.ones((2, 16, 16), np.uint8)):
@@ -100,7 +100,7 @@ def test_every_loss_is_defined_on_empty_masks_and_at_the_ends(name):
             assert found.shape == (2,) and np.isfinite(found).all() and (found.numpy() >= 0).all()
 
 
-@pytest.mark.parametrize("name", [name for name in LOSSES if name != "dice"])
+@pytest.mark.parametrize("name", [name for name in LOSS_CLASSES if name != "dice"])
 def test_empty_masks_have_a_gradient(name):
     logits = tf.Variable(tf.fill([1, 64, 64], -1.0))
     with tf.GradientTape() as tape:
@@ -108,7 +108,7 @@ def test_empty_masks_have_a_gradient(name):
     assert (tape.gradient(loss, logits).numpy() > 1e-6).all()
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_CLASSES)
 def test_float16_probabilities_of_a_whole_image_give_numbers(name):
     truth = np.zeros((1, 768, 768), np.uint8)
     truth[0, :600, :600] = 1
@@ -152,7 +152,7 @@ def test_sums_are_added_and_may_hold_losses_of_others(sides):
     )
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", LOSS_CLASSES)
 def test_the_factor_is_of_all_losses_but_dice(name):
     truth, prediction = numbered(), np.random.default_rng(0).random((3, 64, 64)).astype(np.float32)
     once, tenfold = (make_loss([name], 3.0, factor).call(truth, prediction).numpy() for factor in (1.0, 10.0))

@@ -5,7 +5,7 @@ import pytest
 
 from kit.errors import KitError
 from kit.tf.network import pretrained
-from kit.tf.network.pretrained import Published, find_published, find_weights
+from kit.tf.network.pretrained import Published, find_encoder_weights, find_published
 from kit.tf.training.training import check_settings
 
 
@@ -39,28 +39,28 @@ def test_an_attached_file_is_found_by_its_name(published, tmp_path, place):
     folder = tmp_path / "input" / place
     folder.mkdir(parents=True)
     (folder / "encoder.h5").write_bytes(b"weights")
-    assert find_weights("imagenet", "resnet34", tmp_path / "input") == str(folder / "encoder.h5")
+    assert find_encoder_weights("imagenet", "resnet34", tmp_path / "input") == str(folder / "encoder.h5")
 
 
 def test_one_that_was_downloaded_before_is_taken(published, tmp_path):
     (tmp_path / "keras" / "models").mkdir(parents=True)
     (tmp_path / "keras" / "models" / "encoder.h5").write_bytes(b"weights")
-    assert find_weights("imagenet", "resnet34", tmp_path / "input") == str(tmp_path / "keras" / "models" / "encoder.h5")
+    assert find_encoder_weights("imagenet", "resnet34", tmp_path / "input") == str(tmp_path / "keras" / "models" / "encoder.h5")
 
 
 def test_a_file_that_is_not_the_published_one_is_refused(published, tmp_path):
     (tmp_path / "input" / "slug").mkdir(parents=True)
     (tmp_path / "input" / "slug" / "encoder.h5").write_bytes(b"weights, cut")
     with pytest.raises(KitError, match=rf"encoder.h5: damaged.* its checksum is not {published.checksum}.*--encoder-weights none"):
-        find_weights("imagenet", "resnet34", tmp_path / "input")
+        find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
     (tmp_path / "input" / "whole").mkdir()
     (tmp_path / "input" / "whole" / "encoder.h5").write_bytes(b"weights")
-    assert find_weights("imagenet", "resnet34", tmp_path / "input") == str(tmp_path / "input" / "whole" / "encoder.h5")
+    assert find_encoder_weights("imagenet", "resnet34", tmp_path / "input") == str(tmp_path / "input" / "whole" / "encoder.h5")
 
 
 def test_without_internet_the_file_to_attach_is_named(published, tmp_path):
     with pytest.raises(KitError, match=rf"no attached input holds encoder.h5 \(MD5 {published.checksum}\).*attach.*--encoder-weights none"):
-        find_weights("imagenet", "resnet34", tmp_path / "input")
+        find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
 
 
 def test_a_training_is_refused_for_its_weights_before_anything_is_packed(published, tmp_path):
@@ -74,6 +74,6 @@ def test_a_training_is_refused_for_its_weights_before_anything_is_packed(publish
 
 
 def test_what_is_no_question_for_published_weights_passes():
-    assert find_weights(None, "resnet34") is None and find_weights("mine.h5", "resnet34") == "mine.h5"
+    assert find_encoder_weights(None, "resnet34") is None and find_encoder_weights("mine.h5", "resnet34") == "mine.h5"
     with pytest.raises(KitError, match="the encoder slim has none"):
-        find_weights("imagenet", "slim")
+        find_encoder_weights("imagenet", "slim")

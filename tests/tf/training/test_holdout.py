@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit.models.history import SCORES
+from kit.models.history import HOLDOUT_COLUMNS
 from kit.records.index import open_index
 from kit.tf.data.batches import batches, scan
 from kit.tf.inference.ensemble import forward
@@ -19,7 +19,7 @@ def test_keras_own_fit_gets_the_score_and_the_history(packed, tmp_path):
     score = ObjectF2(packed, [0], csv_path=tmp_path / "history.csv")
     data = batches(packed, [1], batch=2, crop=32)
     fitted = network.fit(data, epochs=2, steps_per_epoch=2, callbacks=[score], verbose=0)
-    assert set(SCORES) <= set(fitted.history) and len(fitted.history["val_object_f2"]) == 2
+    assert set(HOLDOUT_COLUMNS) <= set(fitted.history) and len(fitted.history["val_object_f2"]) == 2
     with open(tmp_path / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["epoch"] for row in rows] == ["1", "2"]

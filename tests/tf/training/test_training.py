@@ -10,17 +10,17 @@ import tensorflow as tf
 from kit import encoders, settings
 from kit.errors import KitError
 from kit.models.history import COLUMNS, name_weights
-from kit.presets import RECIPES
+from kit.presets import PRESETS
 from kit.records.index import open_index
 from kit.tf.data import augmentation
 from kit.tf.data.batches import batches
 from kit.tf.inference.load import load_model
 from kit.tf.network import precision
-from kit.tf.network.losses import LOSSES
+from kit.tf.network.losses import LOSS_CLASSES
 from kit.tf.network.unet import ENCODERS
 from kit.tf.training import training
 from kit.tf.training.schedule import SCHEDULES
-from kit.tf.training.steps import OPTIMIZERS
+from kit.tf.training.steps import OPTIMIZER_CLASSES
 from kit.tf.training.training import train
 from tests.conftest import SLIM, arrays_of
 from tests.forks import finish
@@ -32,8 +32,8 @@ pytestmark = pytest.mark.usefixtures("shallow")
 
 
 def test_the_settings_offer_what_there_is():
-    assert tuple(ENCODERS) == encoders.ENCODERS and tuple(LOSSES) == settings.LOSSES
-    assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZERS) == settings.OPTIMIZERS
+    assert tuple(ENCODERS) == encoders.ENCODERS and tuple(LOSS_CLASSES) == settings.LOSSES
+    assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZER_CLASSES) == settings.OPTIMIZERS
     (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
     assert schedule.metadata["choices"] == tuple(SCHEDULES)
 
@@ -80,7 +80,7 @@ def compare_seeds(records, tmp_path, options) -> None:
 def test_a_preset_gives_what_is_not_given(packed, tmp_path):
     for _ in range(2):  # the second time it is finished
         train(packed, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **TINY)
-    config, recipe = json.loads((tmp_path / "model" / "config.json").read_text()), RECIPES["cpu-hour"]
+    config, recipe = json.loads((tmp_path / "model" / "config.json").read_text()), PRESETS["cpu-hour"]
     given = {"presence": False, "fold": None} | TINY
     expected = json.loads(json.dumps(dataclasses.asdict(settings.TrainSettings()) | recipe | given | {"preset": "cpu-hour"}))
     expected["mixed"] = precision.choose_precision("auto")
@@ -92,7 +92,7 @@ def test_a_preset_gives_what_is_not_given(packed, tmp_path):
 def test_a_recipe_that_has_changed_since_is_named(packed, tmp_path, monkeypatch):
     quick = {"fold": None, "preset": "cpu-hour"} | TINY
     train(packed, tmp_path / "model", **quick)
-    monkeypatch.setitem(RECIPES, "cpu-hour", RECIPES["cpu-hour"] | {"clip": 0.5})
+    monkeypatch.setitem(PRESETS, "cpu-hour", PRESETS["cpu-hour"] | {"clip": 0.5})
     with pytest.raises(KitError, match=r"began with --clip 1.0, now it is 0.5 by --preset cpu-hour; only"):
         train(packed, tmp_path / "model", **quick)
     train(packed, tmp_path / "model", **quick, clip=1.0)
