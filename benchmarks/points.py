@@ -13,12 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
+from kit.cuts import OPTIONS
 from kit.masks import table
 from kit.models.history import read_history
 from kit.objects.extraction import find_objects
 from kit.scoring import ladder, scores
 from kit.scoring.counts import count
-from kit.settings import OPTIONS, TuneSettings
+from kit.settings import TuneSettings
 from kit.tuning import tuning
 
 HEAD = ("model", "fold", "steps", "images/s", "IoU", "ships", "empty", "weighted", *(f"+{rung}" for rung in ladder.RUNGS[1:]))

@@ -14,18 +14,18 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
-from kit.cuts import describe_cuts, from_json
+from kit.cuts import OPTIONS, describe_cuts, from_json
 from kit.masks import table
 from kit.objects.extraction import find_objects
 from kit.records import folds
 from kit.scoring import scores
 from kit.scoring.bootstrap import interval
 from kit.scoring.counts import count
-from kit.settings import OPTIONS, TuneSettings
+from kit.settings import TuneSettings
 from kit.tuning import tuning
 
 TTA = "TTA 8"
-STEPS = ("size", "hysteresis", "rectangles", TTA, "gate")  # a row each, with all before it
+STEPS = ("size", "rectangles", TTA, "gate")  # a row each, with all before it
 
 
 def main(arguments: list[str]) -> None:

@@ -1,6 +1,42 @@
-"""The encoders of the U-Net, by name (tests: tf/network/test_unet.py)."""
+"""The encoders of the U-Net: one entry each, known without TensorFlow (tests: tf/network/test_unet.py)."""
 
 from __future__ import annotations
 
-# What kit.tf knows, named here so that --help need not load it.
-ENCODERS = ("resnet18", "resnet34", "efficientnetb0", "mobilenet", "mobilenetv2", "seresnext50", "plain", "slim")
+from dataclasses import dataclass
+
+Channels = tuple[float, float, float]  # of red, green, blue
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """What the kit knows of an encoder."""
+
+    family: str  # by whom it is built, see kit.tf.network.unet
+    mean: Channels  # pixels become (value - mean) / deviation, as its ImageNet weights expect
+    deviation: Channels
+    weights: str | None = None  # the package that names its ImageNet weights; None: it has none
+    multiple: int = 32  # px: sides of what it sees are padded to multiples of it
+    stages: int = 5  # times that it halves its input; each but the deepest is a skip of the decoder
+    head: int = 3  # px: kernel of the convolution that makes the map
+
+    @property
+    def raw(self) -> bool:
+        """Whether it sees pixels as they are: its first layer is a batch norm."""
+        return self.deviation == (1.0, 1.0, 1.0)
+
+
+_RAW: tuple[Channels, Channels] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
+_IMAGENET: tuple[Channels, Channels] = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+_SIGNED: tuple[Channels, Channels] = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
+_LIBRARY = "segmentation-models"
+# Encoders that are built, trained and restored under Keras 3.
+ENCODERS = {
+    "resnet18": Encoder(_LIBRARY, *_RAW, "classification-models"),
+    "resnet34": Encoder(_LIBRARY, *_RAW, "classification-models"),
+    "efficientnetb0": Encoder(_LIBRARY, *_IMAGENET, "efficientnet"),
+    "mobilenet": Encoder(_LIBRARY, *_SIGNED, "keras"),
+    "mobilenetv2": Encoder(_LIBRARY, *_SIGNED, "keras"),
+    "seresnext50": Encoder(_LIBRARY, *_IMAGENET, "classification-models"),
+    "plain": Encoder("plain", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0), stages=4, head=1),
+    "slim": Encoder("slim", *_IMAGENET),
+}

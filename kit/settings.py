@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .cuts import HELPFUL, OPTIONS
 from .encoders import ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
@@ -62,7 +63,7 @@ class TrainSettings(Settings):
     )
     fold: int | None = setting(0, "fold held out and scored after every epoch; none: train on all", low=0)
     encoder: str = setting(
-        "resnet18", "encoder of the U-Net; plain: the ancestor's net without one; slim: a small one for CPUs", choices=ENCODERS
+        "resnet18", "encoder of the U-Net; plain: the ancestor's net without one; slim: a small one for CPUs", choices=tuple(ENCODERS)
     )
     encoder_weights: str | None = setting(
         None, "imagenet: the published ones, looked for among attached inputs, then downloaded; or the path of an .h5 file; none: random"
@@ -126,10 +127,6 @@ def choose_training(preset: str | None = None, **settings) -> TrainSettings:
 CHANGEABLE = ("epochs", "max_hours", "save_minutes", "keep")
 
 
-# What tuning may add to a threshold and cuts by area and confidence.
-OPTIONS = ("size", "hysteresis", "rectangles", "gate")
-HELPFUL = ("size",)  # those that gained out of fold (benchmarks/postprocessing.py)
-
 VIEWS = (1, 4, 8)  # test-time augmentation: as it is; with its flips; with those and their quarter turns
 
 
@@ -139,7 +136,7 @@ class TuneSettings(Settings):
 
     empty_share: float = setting(0.765, "share of empty images that F2 is re-weighted to (Airbus's private board: 0.765)", low=0, high=1)
     options: tuple[str, ...] = setting(
-        HELPFUL, "comma between, or none: a lower threshold for small objects, a smallest peak, best rectangles, the gate", choices=OPTIONS
+        HELPFUL, "comma between, or none: a lower threshold for small objects, best rectangles, the gate", choices=tuple(OPTIONS)
     )
     tta: int = setting(1, "views of each image that are averaged: as it is, its flips, its quarter turns too", choices=VIEWS)
     scale: int = setting(1, "images are shrunk by this factor first, maps enlarged: for networks trained on smaller images", low=1, high=8)

@@ -1,5 +1,6 @@
 import dataclasses
 
+import numpy as np
 import pytest
 
 from kit import cuts
@@ -18,7 +19,6 @@ from kit.errors import KitError
         {"min_area": 1.5},
         {"min_confidence": float("nan")},
         {"min_confidence": 1.1},
-        {"min_peak": 300},
         {"min_presence": float("inf")},
         {"rectangles": 1},
         {"blank": "no"},
@@ -37,8 +37,19 @@ def test_what_is_no_cut_is_refused(fields):
 
 def test_cuts_are_told_in_words():
     assert cuts.describe_cuts(Cuts()) == "threshold 128"
-    text = cuts.describe_cuts(Cuts(153, 30, 0.6, 100, 77, 204, True, 0.5, 0.25))
+    text = cuts.describe_cuts(Cuts(153, 100, 77, 30, 0.6, True, 0.5, 0.25))
     assert text == (
-        "threshold 153, 77 for components below 100 px, at least 30 px, mean probability at least 0.6, a pixel of at least 204, "
+        "threshold 153, 77 for components below 100 px, at least 30 px, mean probability at least 0.6, "
         "rectangles where they fit to 0.5, images with an object by at least 0.250"
     )
+
+
+@pytest.mark.parametrize("name", cuts.COMPONENT_CUTS)
+def test_a_cut_drops_what_is_below_it_and_the_first_value_tried_drops_nothing(name):
+    cut = cuts.COMPONENT_CUTS[name]
+    least = cut["tried"][2] * cut.get("scale", 1)
+    columns = {cut["column"]: np.array([0.0, np.nextafter(least, 0), least, 2 * least])}
+    assert cuts.keep(columns, **{name: cut["tried"][2]}).tolist() == [False, False, True, True]
+    assert cuts.keep({}, **{name: cut["tried"][0]}) is True
+    assert list(cut["tried"]) == sorted(cut["tried"]) and getattr(Cuts(), name) == cut["tried"][0]
+    assert cut["title"] and name in cut["words"] and Cuts(**{name: cut["tried"][-1]})

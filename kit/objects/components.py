@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..errors import KitError
-from ..masks.table import Masks
+from ..masks.table import Masks, areas
 from ..system.jit import compiled
 
 
@@ -23,21 +23,18 @@ def find_components(
     threshold: int = 128,
     *,
     connectivity: int = 4,
-    min_area: int = 0,
-    min_confidence: float = 0.0,
-    min_peak: int = 0,
 ) -> Masks:
     """Components of probability maps (height, width), one an id: uint8, or floats in 0..1, which count as their `to_uint8`.
 
-    Pixels whose value is `threshold` or more, 4- or 8-connected, in the order of their first pixel, column by column. A component is
-    dropped where it has fewer than min_area px, a mean below 255 * min_confidence, or no pixel of min_peak. A NaN is background.
+    Pixels whose value is `threshold` or more, 4- or 8-connected, in the order of their first pixel, column by column. A NaN is
+    background.
     """
     _check(connectivity, threshold)
     parts = []
     for image in maps:
-        pixels, scale = as_map(image)
+        pixels, _ = as_map(image)
         lowest = np.uint8(threshold) if pixels.dtype == np.uint8 else _smallest(threshold)
-        parts.append((pixels.shape, _find(pixels, lowest, connectivity, min_area, 255 * min_confidence, min_peak, scale)))
+        parts.append((pixels.shape, _find(pixels, lowest, connectivity)))
     return _collect(ids, parts)
 
 
@@ -45,13 +42,16 @@ def split_mask(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks:
     """The connected components of one boolean mask (height, width), as the objects of the image `name`."""
     pixels = np.ascontiguousarray(mask, np.uint8)
     _check(connectivity)
-    return _collect([name], [(pixels.shape, _find(pixels, np.uint8(1), connectivity, 0, 0.0, 0, np.float32(1)))])
+    return _collect([name], [(pixels.shape, _find(pixels, np.uint8(1), connectivity))])
 
 
-def measure(masks: Masks, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (float64) and largest value (int64) over each object of the one image of `masks`, of a map (height, width) as uint8."""
+def measure(masks: Masks, image: np.ndarray) -> dict[str, np.ndarray]:
+    """What cuts may ask of each object of the one image of `masks`, by column, from its map (height, width).
+
+    area: int64 (objects,), px; mean: float64 (objects,), 0 to 255, of the map as uint8.
+    """
     pixels, scale = as_map(image, masks.shapes[0])
-    return _measure(pixels, scale, masks.runs, masks.start, masks.length)
+    return {"area": areas(masks), "mean": _average(pixels, scale, masks.runs, masks.start, masks.length)}
 
 
 def _check(connectivity: int, threshold: int = 1) -> None:
@@ -110,19 +110,17 @@ def _level(value, scale):
 
 
 @compiled
-def _measure(image, scale, runs, start, length):
+def _average(image, scale, runs, start, length):
     height = image.shape[0]
-    means, peaks = np.zeros(len(runs) - 1), np.zeros(len(runs) - 1, np.int64)
+    means = np.zeros(len(runs) - 1)
     for item in range(len(runs) - 1):
         total, area = np.int64(0), np.int64(0)
         for run in range(runs[item], runs[item + 1]):
             for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
-                value = _level(image[pixel % height, pixel // height], scale)
-                total += value
-                peaks[item] = max(peaks[item], value)
+                total += _level(image[pixel % height, pixel // height], scale)
             area += length[run]
         means[item] = total / max(area, 1)
-    return means, peaks
+    return means
 
 
 @compiled
@@ -182,8 +180,8 @@ def _connect(begin, top, bottom, connectivity, parent):
 
 
 @compiled
-def _find(image, threshold, connectivity, min_area, min_level, min_peak, scale):
-    """Components of a map, as (start, length, runs) of `Masks`; min_level: smallest mean, min_peak: smallest maximum, 0 to 255."""
+def _find(image, threshold, connectivity):
+    """Components of a map, as (start, length, runs) of `Masks`."""
     height, width = image.shape
     room = (height + 1) // 2 * width
     columns, tops, bottoms = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
@@ -210,39 +208,21 @@ def _find(image, threshold, connectivity, min_area, min_level, min_peak, scale):
         else:
             owner[span] = owner[root]
 
-    area, total, peak = np.zeros(number, np.int64), np.zeros(number, np.int64), np.zeros(number, np.int64)
-    kept, many = np.zeros(number, np.int64), 0
-    for span in range(found):
-        area[owner[span]] += bottom[span] - top[span]
-        if min_level > 0 or min_peak > 0:
-            for row in range(top[span], bottom[span]):
-                value = _level(image[row, column[span]], scale)
-                total[owner[span]] += value
-                peak[owner[span]] = max(peak[owner[span]], value)
-    for item in range(number):
-        kept[item] = -1
-        if area[item] >= min_area and total[item] / area[item] >= min_level and peak[item] >= min_peak:
-            kept[item] = many
-            many += 1
-
-    runs, after = np.zeros(many + 1, np.int64), np.full(many, -1, np.int64)
+    runs, after = np.zeros(number + 1, np.int64), np.full(number, -1, np.int64)
     for span in range(found):  # a span that goes on at the top of the next column is the same run
-        item = kept[owner[span]]
-        if item >= 0:
-            first = np.int64(column[span]) * height + top[span]
-            runs[item + 1] += first != after[item]
-            after[item] = np.int64(column[span]) * height + bottom[span]
+        item, first = owner[span], np.int64(column[span]) * height + top[span]
+        runs[item + 1] += first != after[item]
+        after[item] = first + bottom[span] - top[span]
     runs = np.cumsum(runs)
-    start, length, place = np.empty(runs[many], np.int32), np.empty(runs[many], np.int32), runs[:-1].copy()
+    start, length, place = np.empty(runs[number], np.int32), np.empty(runs[number], np.int32), runs[:-1].copy()
     after[:] = -1
     for span in range(found):
-        item = kept[owner[span]]
-        if item >= 0:
-            first = np.int64(column[span]) * height + top[span]
-            if first == after[item]:
-                length[place[item] - 1] += bottom[span] - top[span]
-            else:
-                start[place[item]], length[place[item]] = first, bottom[span] - top[span]
-                place[item] += 1
-            after[item] = np.int64(column[span]) * height + bottom[span]
+        item, first = owner[span], np.int64(column[span]) * height + top[span]
+        size = bottom[span] - top[span]
+        if first == after[item]:
+            length[place[item] - 1] += size
+        else:
+            start[place[item]], length[place[item]] = first, size
+            place[item] += 1
+        after[item] = first + size
     return start, length, runs

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..cuts import Cuts
+from ..cuts import Cuts, keep, read_least
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
@@ -45,20 +45,12 @@ def find_objects(
 
 def _find(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
     if cuts.small_area:
-        raw = _find_by_size(name, image, cuts, connectivity)
-        means, peaks = measure(raw, image)
-        keep = (table.areas(raw) >= cuts.min_area) & (means >= 255 * cuts.min_confidence) & (peaks >= cuts.min_peak)
-        objects = table.select_objects(raw, keep)
+        objects = _find_by_size(name, image, cuts, connectivity)
     else:
-        objects = find_components(
-            [name],
-            [image],
-            cuts.threshold,
-            connectivity=connectivity,
-            min_area=cuts.min_area,
-            min_confidence=cuts.min_confidence,
-            min_peak=cuts.min_peak,
-        )
+        objects = find_components([name], [image], cuts.threshold, connectivity=connectivity)
+    least = read_least(cuts)
+    if any(least.values()):
+        objects = table.select_objects(objects, keep(measure(objects, image), **least))
     if cuts.rectangles and len(objects.labels):
         objects, _ = fit_rectangles(objects, [image], min_fit=cuts.min_fit)
     return objects

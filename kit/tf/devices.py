@@ -30,7 +30,7 @@ def check_devices(mounts: Path) -> list[Finding]:
     why = half or ("a GPU without tensor cores" if gpus else "a CPU without AVX512_BF16")
     found.append(Finding(FINE, f"half precision: {f'yes, {precision}' if precision else 'no'}, {why} (--mixed auto)"))
     for encoder in dict.fromkeys(str(preset["encoder"]) for preset in PRESETS.values()):
-        if encoder in ENCODERS and encoder not in ("plain", "slim"):
+        if ENCODERS[encoder].weights:
             found.append(check_weights(encoder, mounts))
     return found
 

@@ -7,6 +7,7 @@ components holds the score at every combination of cuts.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,13 +32,20 @@ class Candidates:
 
     image: np.ndarray  # int64 (candidates,): position in the truth
     level: np.ndarray  # int64 (candidates,): position in THRESHOLDS
-    area: np.ndarray  # int64 (candidates,), px
-    mean: np.ndarray  # float64 (candidates,), 0 to 255
-    peak: np.ndarray  # int64 (candidates,), 0 to 255
+    columns: dict[str, np.ndarray]  # (candidates,) each: what cuts ask, see `measure`
     held_by: np.ndarray  # int64 (candidates, levels): area of the component that holds it at each level up to its own; 0 above
     hits: np.ndarray  # int64 (candidates,): 0 to 10, at how many IoU thresholds it hits an object
     rectangle_hits: np.ndarray  # int64 (candidates,): the same of its rectangle
     fit: np.ndarray  # float64 (candidates,): soft IoU of that rectangle with the map, 0 where none was fitted
+
+    def select(self, rows: np.ndarray) -> Candidates:
+        """The candidates at some positions (int64), or those of a bool (candidates,)."""
+        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        columns = {name: column[rows] for name, column in fields.pop("columns").items()}
+        return Candidates(columns=columns, **{name: values[rows] for name, values in fields.items()})
+
+
+ARRAYS = [field.name for field in dataclasses.fields(Candidates) if field.name != "columns"]
 
 
 def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidates:
@@ -47,33 +55,33 @@ def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidat
     searched in threads, one a core; memory holds a few maps and the table, about 100 bytes a candidate. There must be an image.
     """
     with ThreadPoolExecutor(count_cores()) as workers:
-        parts = list(workers.map(lambda image: _describe(image, table.select(truth, [image]), read(image)), range(len(truth))))
-    return Candidates(**{name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+        found = list(workers.map(lambda image: _describe(image, table.select(truth, [image]), read(image)), range(len(truth))))
+    return Candidates(
+        columns={name: np.concatenate([one.columns[name] for one in found]) for name in found[0].columns},
+        **{name: np.concatenate([getattr(one, name) for one in found]) for name in ARRAYS},
+    )
 
 
-def _describe(image: int, real: Masks, values: np.ndarray) -> dict[str, np.ndarray]:
-    """The columns of one image's candidates."""
+def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
+    """One image's candidates."""
     found = [find_components(real.ids, [values], level) for level in THRESHOLDS]
-    sizes = [table.areas(part) for part in found]
-    holders = [np.zeros((len(part.labels), len(THRESHOLDS)), np.int64) for part in found]
-    for level, (part, size) in enumerate(zip(found, sizes)):
-        holders[level][:, level] = size
-        if level and len(size):
-            holders[level][:, :level] = holders[level - 1][find_parents(part, found[level - 1]), :level]
-    measured = [measure(part, values) for part in found]
-    worth = list(zip(*(_rate(real, part, values) for part in found)))
-    number = [len(size) for size in sizes]
-    return {
-        "image": np.full(sum(number), image),
-        "level": np.repeat(np.arange(len(THRESHOLDS)), number),
-        "area": np.concatenate(sizes),
-        "mean": np.concatenate([mean for mean, _ in measured]),
-        "peak": np.concatenate([peak for _, peak in measured]),
-        "held_by": np.concatenate(holders),
-        "hits": np.concatenate(worth[0]),
-        "rectangle_hits": np.concatenate(worth[1]),
-        "fit": np.concatenate(worth[2]),
-    }
+    measured = [measure(components, values) for components in found]
+    holders = [np.zeros((len(components.labels), len(THRESHOLDS)), np.int64) for components in found]
+    for level, components in enumerate(found):
+        holders[level][:, level] = measured[level]["area"]
+        if level and len(components.labels):
+            holders[level][:, :level] = holders[level - 1][find_parents(components, found[level - 1]), :level]
+    worth = list(zip(*(_rate(real, components, values) for components in found)))
+    number = [len(components.labels) for components in found]
+    return Candidates(
+        image=np.full(sum(number), image),
+        level=np.repeat(np.arange(len(THRESHOLDS)), number),
+        columns={name: np.concatenate([columns[name] for columns in measured]) for name in measured[0]},
+        held_by=np.concatenate(holders),
+        hits=np.concatenate(worth[0]),
+        rectangle_hits=np.concatenate(worth[1]),
+        fit=np.concatenate(worth[2]),
+    )
 
 
 def _rate(real: Masks, found: Masks, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -84,7 +92,7 @@ def _rate(real: Masks, found: Masks, values: np.ndarray) -> tuple[np.ndarray, np
         return hits, others, fits
     hits = count(real, found).predicted_hits
     covered = np.where(dense.to_labels(real, 0) > 0, np.uint8(255), np.uint8(0))
-    near = measure(found, covered)[0] >= 255 * TOUCHING
+    near = measure(found, covered)["mean"] >= 255 * TOUCHING
     if near.any():
         boxes, fitted = fit_rectangles(table.select_objects(found, near), [values], min_fit=0)
         others[near], fits[near] = count(real, boxes).predicted_hits, fitted[:, 5]

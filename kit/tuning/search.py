@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from ..cuts import Cuts
+from ..cuts import COMPONENT_CUTS, Cuts, keep, read_least
 from ..system.jit import compiled
 from ..system.processes import count_cores
 from .calibration import EDGE
@@ -18,14 +18,37 @@ from .candidates import THRESHOLDS, Candidates
 # (threshold, small_threshold, small_area): one threshold, or a lower one for small components
 SIZES = [(level, level, 0) for level in THRESHOLDS]
 SIZES += [(large, small, area) for small, large in itertools.combinations(THRESHOLDS, 2) for area in (100, 300)]
-AREAS = (0, 15, 30, 60, 120)  # px
-CONFIDENCES = (0.0, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9)
-PEAKS = (0, 153, 179, 204, 230, 250)
 FITS = (2.0, 0.7, 0.6, 0.5)  # 2: no rectangles
 GATES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # times the odds at which the cut is best in theory; 0: no gate. The search looks nowhere else
-SHAPE = (len(SIZES), len(AREAS), len(CONFIDENCES), len(PEAKS), len(FITS), len(GATES))
+# The axes of the grid and their values, in the order of a surface's dimensions.
+AXES: dict[str, Sequence] = {
+    "size": SIZES,
+    **{name: cut["tried"] for name, cut in COMPONENT_CUTS.items()},
+    "rectangles": FITS,
+    "gate": GATES,
+}
+WITHOUT = {"size": len(THRESHOLDS), "rectangles": 1, "gate": 1}  # how many of an axis's first values do without the option of its name
+SHAPE = tuple(map(len, AXES.values()))
+Point = tuple[int, ...]  # a place on each axis, which indexes a surface
 LIMIT = math.log((1 - EDGE) / EDGE)
-PLAIN = (SIZES.index((128, 128, 0)), 0, 0, 0, 0, 0)  # threshold 128 and no cut
+
+
+def make_point(**places: int) -> Point:
+    """The point at some places of the axes named, at the first of the others."""
+    return tuple(places.get(name, 0) for name in AXES)
+
+
+PLAIN = make_point(size=SIZES.index((128, 128, 0)))  # threshold 128 and no cut
+
+
+def read_place(point: Point, axis: str) -> int:
+    """The place of a point on an axis."""
+    return point[list(AXES).index(axis)]
+
+
+def index_at(**places) -> tuple:
+    """The index of a surface that has a place or a slice on the axes named, and all of the others."""
+    return tuple(places.get(name, slice(None)) for name in AXES)
 
 
 @compiled
@@ -47,40 +70,37 @@ def place_gate(f2_ships, times, slope, offset, odds):
 
 
 @compiled
-def _search(image, area, mean, peak, hits, rectangle_hits, fit, objects, axes, weights, presence, lines, surface):
-    """Fills surface (areas, confidences, peaks, fits, gates, selections)."""
-    areas, levels, peaks, fits, gates = axes
+def _search(image, keeps, hits, rectangle_hits, fit, objects, fits, gates, weights, presence, lines, surface):
+    """Fills surface (keeps, fits, gates, selections); keeps: bool (combinations of cuts, candidates)."""
     number = len(objects)
     kept, worth, values = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number)
-    for a in range(len(areas)):
-        for c in range(len(levels)):
-            for p in range(len(peaks)):
-                for r in range(len(fits)):
-                    kept[:], worth[:] = 0, 0
-                    for item in range(len(image)):
-                        if area[item] >= areas[a] and mean[item] >= levels[c] and peak[item] >= peaks[p]:
-                            kept[image[item]] += 1
-                            worth[image[item]] += rectangle_hits[item] if fit[item] >= fits[r] else hits[item]
+    for k in range(len(keeps)):
+        for r in range(len(fits)):
+            kept[:], worth[:] = 0, 0
+            for item in range(len(image)):
+                if keeps[k, item]:
+                    kept[image[item]] += 1
+                    worth[image[item]] += rectangle_hits[item] if fit[item] >= fits[r] else hits[item]
+            for place in range(number):
+                if objects[place] == 0:
+                    values[place] = 1.0 if kept[place] == 0 else 0.0
+                else:
+                    values[place] = worth[place] / (2 * (4 * objects[place] + kept[place]))
+            for s in range(len(weights)):
+                ships, total = 0.0, 0.0
+                for place in range(number):
+                    if objects[place] > 0:
+                        ships += weights[s, place] * values[place]
+                        total += weights[s, place]
+                for g in range(len(gates)):
+                    cut = place_gate(ships / max(total, 1e-12), gates[g], lines[s, 0], lines[s, 1], lines[s, 2])
+                    found = 0.0
                     for place in range(number):
-                        if objects[place] == 0:
-                            values[place] = 1.0 if kept[place] == 0 else 0.0
-                        else:
-                            values[place] = worth[place] / (2 * (4 * objects[place] + kept[place]))
-                    for s in range(len(weights)):
-                        ships, total = 0.0, 0.0
-                        for place in range(number):
-                            if objects[place] > 0:
-                                ships += weights[s, place] * values[place]
-                                total += weights[s, place]
-                        for g in range(len(gates)):
-                            cut = place_gate(ships / max(total, 1e-12), gates[g], lines[s, 0], lines[s, 1], lines[s, 2])
-                            found = 0.0
-                            for place in range(number):
-                                if presence[place] >= cut:
-                                    found += weights[s, place] * values[place]
-                                elif objects[place] == 0:
-                                    found += weights[s, place]
-                            surface[a, c, p, r, g, s] = found
+                        if presence[place] >= cut:
+                            found += weights[s, place] * values[place]
+                        elif objects[place] == 0:
+                            found += weights[s, place]
+                    surface[k, r, g, s] = found
 
 
 def pick(candidates: Candidates, size: tuple[int, int, int]) -> np.ndarray:
@@ -99,18 +119,32 @@ def search(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | N
     float64 (selections, 3), slope and offset of `calibrate` and the odds of `place_gate`.
     """
     surface = np.empty((*SHAPE, len(weights)), np.float32)
-    axes = tuple(np.array(axis) for axis in (AREAS, [255 * value for value in CONFIDENCES], PEAKS, FITS, GATES))
     given = np.ones(len(objects)) if presence is None else presence
+    grid = [dict(zip(COMPONENT_CUTS, least)) for least in itertools.product(*(cut["tried"] for cut in COMPONENT_CUTS.values()))]
 
     def work(place):
-        rows = pick(candidates, SIZES[place])
-        columns = (candidates.image, candidates.area, candidates.mean, candidates.peak, candidates.hits, candidates.rectangle_hits)
-        _search(*(column[rows] for column in (*columns, candidates.fit)), objects, axes, weights, given, lines, surface[place])
+        rows = candidates.select(pick(candidates, SIZES[place]))
+        keeps = np.array([np.broadcast_to(keep(rows.columns, **least), len(rows.image)) for least in grid])
+        filled = surface[place].reshape(len(grid), len(FITS), len(GATES), len(weights))
+        _search(
+            rows.image,
+            keeps,
+            rows.hits,
+            rows.rectangle_hits,
+            rows.fit,
+            objects,
+            np.array(FITS),
+            np.array(GATES),
+            weights,
+            given,
+            lines,
+            filled,
+        )
 
     with ThreadPoolExecutor(count_cores()) as workers:
         list(workers.map(work, range(len(SIZES))))
     if presence is None:
-        surface[..., 1:, :] = -np.inf  # no gate without it
+        surface[index_at(gate=slice(WITHOUT["gate"], None))] = -np.inf  # no gate without it
     return surface
 
 
@@ -127,14 +161,13 @@ def weigh(empty: np.ndarray, chosen: np.ndarray, empty_share: float) -> np.ndarr
 
 def score_point(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, cuts: Cuts) -> np.ndarray:
     """F2 of every image with some cuts, float64 (images,); thresholds must be THRESHOLDS. A rectangle counts as if it stood alone."""
-    rows = pick(candidates, (cuts.threshold, cuts.small_threshold if cuts.small_area else cuts.threshold, cuts.small_area))
-    keep = candidates.area[rows] >= cuts.min_area
-    keep &= (candidates.mean[rows] >= 255 * cuts.min_confidence) & (candidates.peak[rows] >= cuts.min_peak)
-    rows = rows[keep]
-    fits = cuts.rectangles & (candidates.fit[rows] >= cuts.min_fit)
-    hits = np.where(fits, candidates.rectangle_hits[rows], candidates.hits[rows])
-    kept = np.bincount(candidates.image[rows], minlength=len(objects))
-    worth = np.bincount(candidates.image[rows], hits, minlength=len(objects))
+    rows = candidates.select(
+        pick(candidates, (cuts.threshold, cuts.small_threshold if cuts.small_area else cuts.threshold, cuts.small_area))
+    )
+    rows = rows.select(np.broadcast_to(keep(rows.columns, **read_least(cuts)), len(rows.image)))
+    fits = cuts.rectangles & (rows.fit >= cuts.min_fit)
+    kept = np.bincount(rows.image, minlength=len(objects))
+    worth = np.bincount(rows.image, np.where(fits, rows.rectangle_hits, rows.hits), minlength=len(objects))
     if cuts.min_presence and presence is not None:
         kept, worth = (np.where(presence >= cuts.min_presence, value, 0) for value in (kept, worth))
     if cuts.blank:
@@ -143,18 +176,16 @@ def score_point(candidates: Candidates, objects: np.ndarray, presence: np.ndarra
 
 
 def read_point(point: Sequence[int], min_presence: float = 0.0) -> Cuts:
-    """The cuts at a point of the grid; min_presence: what `place_gate` makes of its last coordinate."""
-    size, area, confidence, peak, fit, _ = point
-    threshold, small, small_area = SIZES[size]
-    rectangles = FITS[fit] <= 1
+    """The cuts at a point of the grid; min_presence: what `place_gate` makes of its place on the axis "gate"."""
+    values = {name: AXES[name][place] for name, place in zip(AXES, point)}
+    threshold, small_threshold, small_area = values["size"]
+    rectangles = values["rectangles"] <= 1
     return Cuts(
         threshold=threshold,
         small_area=small_area,
-        small_threshold=small,
-        min_area=AREAS[area],
-        min_confidence=CONFIDENCES[confidence],
-        min_peak=PEAKS[peak],
+        small_threshold=small_threshold,
         rectangles=rectangles,
-        min_fit=FITS[fit] if rectangles else Cuts.min_fit,
+        min_fit=values["rectangles"] if rectangles else Cuts.min_fit,
         min_presence=min_presence,
+        **{name: values[name] for name in COMPONENT_CUTS},
     )

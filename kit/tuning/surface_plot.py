@@ -7,16 +7,17 @@ from matplotlib import rcParams
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from ..cuts import COMPONENT_CUTS, OPTIONS
 from ..plots.style import PREDICTION, TRUTH
 from ..system.files import replacing
 from .candidates import THRESHOLDS
-from .search import AREAS, CONFIDENCES, SIZES
+from .search import AXES, SIZES, WITHOUT, Point, index_at, read_place
 
 SIZE = (16, 4.8)  # inches
 LARGE, SMALL = (np.array([THRESHOLDS.index(size[place]) for size in SIZES]) for place in (0, 1))
 
 
-def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path) -> None:
+def draw_surface(surface: np.ndarray, point: Point, fields: dict, path) -> None:
     """PNG of `paint_surface`."""
     figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
     paint_surface(figure, surface, point, fields)
@@ -24,24 +25,27 @@ def draw_surface(surface: np.ndarray, point: tuple[int, ...], fields: dict, path
         figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
-def paint_surface(figure: Figure, surface: np.ndarray, point: tuple[int, ...], fields: dict) -> None:
+def paint_surface(figure: Figure, surface: np.ndarray, point: Point, fields: dict) -> None:
     """Two tables of the re-weighted F2, each cell the best over all other cuts, the chosen point framed; and the options side by side.
 
     surface, point: of kit.tuning.tuning.Tuning; fields: of tuning.json.
     """
     first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
-    levels = np.stack([surface[level == LARGE].max(axis=(0, 1, 3, 4, 5)) for level in range(len(THRESHOLDS))])
-    confidences = [f"{value:g}" for value in CONFIDENCES]
     high = float(surface.max())
     low = min(fields["f2_blank"], high - 0.01)  # what blank beats is all of one color
-    columns = ("least mean probability", confidences)
-    _draw_table(first, levels, low, high, (LARGE[point[0]], point[2]), ("threshold (of large components)", THRESHOLDS), columns)
-    areas = np.stack([surface[level == SMALL].max(axis=(0, 2, 3, 4, 5)) for level in range(len(THRESHOLDS))])
-    rows = ("threshold (of small components)", THRESHOLDS)
-    _draw_table(second, areas, low, high, (SMALL[point[0]], point[1]), rows, ("least area, px", AREAS))
+    for axes, cut, of, levels in ((first, "min_confidence", "large", LARGE), (second, "min_area", "small", SMALL)):
+        values = np.stack([_find_best(surface[level == levels], cut) for level in range(len(THRESHOLDS))])
+        rows = (f"threshold (of {of} components)", THRESHOLDS)
+        columns = (COMPONENT_CUTS[cut]["title"], [f"{value:g}" for value in AXES[cut]])
+        _draw_table(axes, values, low, high, (levels[read_place(point, "size")], read_place(point, cut)), rows, columns)
     _draw_options(third, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
     figure.suptitle(f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen", fontsize=11)
+
+
+def _find_best(surface: np.ndarray, kept: str) -> np.ndarray:
+    """The best of a surface at each place of one axis, over all others."""
+    return surface.max(axis=tuple(place for place, name in enumerate(AXES) if name != kept))
 
 
 def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows, columns) -> None:
@@ -60,15 +64,8 @@ def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows,
 
 def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
     """The best point of the surface, the best without each option, threshold 128 alone and blank."""
-    names = {"size": "one threshold", "hysteresis": "no least peak", "rectangles": "no rectangles", "gate": "no gate"}
-    cut = {
-        "size": surface[[place for place, size in enumerate(SIZES) if size[2] == 0]],
-        "hysteresis": surface[:, :, :, :1],
-        "rectangles": surface[:, :, :, :, :1],
-        "gate": surface[..., :1],
-    }
     rows = [("best of all", float(surface.max()))]
-    rows += [(names[name], float(cut[name].max())) for name in fields["options"]]
+    rows += [(OPTIONS[name], float(surface[index_at(**{name: slice(WITHOUT[name])})].max())) for name in fields["options"]]
     rows += [("threshold 128 alone", fields["f2_plain"])]
     places = range(len(rows), 0, -1)
     nested, low, high = fields.get("f2_tuned", fields["f2"]), fields["f2_low"], fields["f2_high"]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..competition import csv_masks
 from ..competition.conventions import AIRBUS, Competition
-from ..cuts import Cuts
+from ..cuts import OPTIONS, Cuts
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
@@ -22,21 +22,19 @@ from ..records import folds
 from ..scoring.bootstrap import interval
 from ..scoring.counts import count
 from ..scoring.scores import f2
-from ..settings import OPTIONS, TuneSettings
+from ..settings import TuneSettings
 from ..system.csv_rows import read_rows
 from ..system.files import check_target, write_json
 from . import surface_plot
 from .calibration import calibrate
 from .candidates import Candidates, find_candidates
-from .search import GATES, PLAIN, SIZES, place_gate, read_point, score_point, search, weigh
+from .search import AXES, GATES, PLAIN, SIZES, WITHOUT, Point, index_at, place_gate, read_place, read_point, score_point, search, weigh
 
 SPLITS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
 # Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
 NEAR, NOTHING = 0.5, 0.001
-# The coordinates of a point along which a median makes sense: a size is three numbers, and each axis ascends.
-STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
-# For each of OPTIONS the axis of the grid, and how many of its values do without the option.
-WITHOUT = {"size": (0, sum(area == 0 for _, _, area in SIZES)), "hysteresis": (3, 1), "rectangles": (4, 1), "gate": (5, 1)}
+# The coordinates of a size along which a median makes sense: it is three numbers.
+SIZE_STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +67,14 @@ class Evidence:
         """F2 of every image, float64 (images,)."""
         return score_point(self.candidates, self.objects, self.presence, cuts)
 
-    def read(self, point, chosen: np.ndarray) -> Cuts:
+    def read(self, point: Point, chosen: np.ndarray) -> Cuts:
         """The cuts at a point of the grid, with the gate as the images of `chosen` place it."""
-        cuts = read_point(point)
-        if GATES[point[5]] == 0:
+        cuts, times = read_point(point), GATES[read_place(point, "gate")]
+        if times == 0:
             return cuts
         weights = self.weights(chosen) * ~self.empty
         ships = float(weights @ self.score(cuts)) / max(float(weights.sum()), 1e-12)
-        gate = place_gate(ships, GATES[point[5]], *self.line(chosen))
+        gate = place_gate(ships, times, *self.line(chosen))
         return Cuts(blank=True) if gate > 1 else dataclasses.replace(cuts, min_presence=gate)
 
 
@@ -87,7 +85,7 @@ class Tuning:
     fields: dict  # of tuning.json
     prediction: Masks  # every image by cuts that were chosen without its split of the scenes, also where blank scores more
     surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at every point
-    point: tuple[int, ...]  # the chosen one
+    point: Point  # the chosen one
     cuts: list[Cuts]  # of every image, chosen without its split of the scenes
 
 
@@ -218,17 +216,16 @@ def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts])
 def limit_options(surface: np.ndarray, options) -> None:
     """Leaves of a surface (search.SHAPE, selections) the points that do without the OPTIONS that are not among `options`; in place."""
     for name in set(OPTIONS) - set(options):
-        axis, without = WITHOUT[name]
-        surface[(slice(None),) * axis + (slice(without, None),)] = -np.inf
+        surface[index_at(**{name: slice(WITHOUT[name], None)})] = -np.inf
 
 
-def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) -> tuple[int, ...]:
+def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) -> Point:
     """The point in the middle of the plateau: of all points that are as good as the best the one closest to their median.
 
     surface: float32 search.SHAPE, from the images of `chosen` (bool (images,)). As good: below the best by less than NEAR standard errors
     of the difference between the best and the one without cuts, so the less data the broader; or by less than NOTHING.
     """
-    best = np.unravel_index(int(np.argmax(surface)), surface.shape)
+    best = tuple(map(int, np.unravel_index(int(np.argmax(surface)), surface.shape)))
     weights = evidence.weights(chosen)
     difference = evidence.score(evidence.read(best, chosen)) - evidence.score(Cuts())
     error = sum(
@@ -239,7 +236,9 @@ def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) ->
     near = np.argwhere(surface >= surface[best] - max(NEAR * np.sqrt(error), NOTHING))
     if surface[PLAIN] >= surface[best]:
         return PLAIN  # of equals, the one without cuts
-    steps = np.stack([*(values[near[:, 0]] for values in STEPS), *near[:, 1:].T], axis=1)
+    places = dict(zip(AXES, near.T))
+    size = places.pop("size")
+    steps = np.stack([*(values[size] for values in SIZE_STEPS), *places.values()], axis=1)
     distance = np.abs(steps - np.median(steps, axis=0)).sum(axis=1)
     closest = near[np.lexsort((-surface[tuple(near.T)], distance))[0]]
     return tuple(int(place) for place in closest)

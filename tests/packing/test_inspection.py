@@ -29,13 +29,13 @@ def look(folder, cache, wanted=None):
 @pytest.fixture
 def counted(monkeypatch):
     """Names of the files that were given to workers."""
-    seen, original = [], inspection.processes.run
+    seen, original = [], inspection.processes.run_tasks
 
     def spy(work, tasks, workers):
         seen.extend(file.name for task in tasks for file in task[1])
         return original(work, tasks, workers)
 
-    monkeypatch.setattr(inspection.processes, "run", spy)
+    monkeypatch.setattr(inspection.processes, "run_tasks", spy)
     return seen
 
 

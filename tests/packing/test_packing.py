@@ -306,7 +306,7 @@ def test_everything_can_be_repaired_from_where_the_source_is_now(competition, re
 
 
 def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
-    original = inspection.processes.run
+    original = inspection.processes.run_tasks
     monkeypatch.setattr(inspection, "CHUNK", 5)
 
     @contextlib.contextmanager
@@ -320,10 +320,10 @@ def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
         with original(work, tasks, workers) as results:
             yield pull(results)
 
-    monkeypatch.setattr(inspection.processes, "run", stop_after_two)
+    monkeypatch.setattr(inspection.processes, "run_tasks", stop_after_two)
     with pytest.raises(KeyboardInterrupt):
         pack(practice, tmp_path / "records", folds=2)
     assert len((tmp_path / "records" / CACHE / "findings.jsonl").read_text().split()) > 10
-    monkeypatch.setattr(inspection.processes, "run", original)
+    monkeypatch.setattr(inspection.processes, "run_tasks", original)
     pack(practice, tmp_path / "records", folds=2)
     assert contents(tmp_path / "records") == contents(records) and not (tmp_path / "records" / CACHE).exists()

@@ -4,9 +4,9 @@ import shutil
 import pandas as pd
 import pytest
 
+from kit.competition.conventions import AIRBUS
 from kit.errors import KitError
 from kit.packing.packing import pack, repair
-from kit.plots.style import TRUTH
 from kit.records.manifest import check_records
 from kit.system.seals import seal
 from tests.packing.conftest import contents
@@ -29,8 +29,8 @@ def test_another_call_does_not_mix_with_the_first(practice, records, tmp_path, c
 
 def test_another_truth_does_not_mix_with_the_first(competition, records, tmp_path):
     copy = shutil.copytree(records, tmp_path / "copy")
-    text = (competition / TRUTH).read_text()
-    (competition / TRUTH).write_text(text + "\n")
+    text = (competition / AIRBUS.truth_csv).read_text()
+    (competition / AIRBUS.truth_csv).write_text(text + "\n")
     with pytest.raises(KitError, match="from another truth CSV"):
         pack(competition, copy, folds=2)
 

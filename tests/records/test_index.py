@@ -216,7 +216,7 @@ def test_a_folder_alone_gives_all_whole_images_without_folds(practice, indexed, 
 
 
 def test_folds_of_a_folder_without_a_table_say_how_to_get_them(practice):
-    with pytest.raises(KitError, match=r"folds \[0\] hold no image; give the path of a folds.csv as table"):
+    with pytest.raises(KitError, match=r"folds \[0\] hold no image; give the path of a folds.csv as folds_csv"):
         open_index(practice, [0])
 
 

@@ -108,7 +108,7 @@ def test_check_and_repair_on_the_command_line(copy, capsys):
     (copy / "aside").rename(two)
     assert main(["check", str(copy)]) == 1
     said = capsys.readouterr().out
-    assert f"{one.name}: exchanged: holds the bytes of {two.name}" in said and "2 parts are damaged" in said
+    assert f"{one.name}: exchanged: holds the bytes of {two.name}" in said and "2 files are damaged" in said
     assert main(["check", str(copy), "--repair"]) == 0 and "all whole" in capsys.readouterr().out
     assert (one.read_bytes(), two.read_bytes()) == before
     assert main(["check", str(copy / "folds.csv")]) == 2 and "kit check PREDICTION.csv SAMPLE.csv" in capsys.readouterr().err

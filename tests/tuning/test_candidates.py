@@ -14,9 +14,10 @@ def test_candidates_are_the_components_of_every_threshold(noisy, candidates):
         for level, threshold in enumerate(THRESHOLDS):
             rows = (candidates.image == place) & (candidates.level == level)
             found = components.find_components(truth.ids[[place]], [image], threshold)
-            mean, peak = components.measure(found, image)
-            assert np.array_equal(candidates.area[rows], masks.areas(found))
-            assert np.array_equal(candidates.mean[rows], mean) and np.array_equal(candidates.peak[rows], peak)
+            chosen = candidates.select(rows)
+            for name, column in components.measure(found, image).items():
+                assert np.array_equal(chosen.columns[name], column)
+            assert np.array_equal(chosen.columns["area"], masks.areas(found)) and np.array_equal(chosen.hits, candidates.hits[rows])
             assert np.array_equal(candidates.hits[rows], count(masks.select(truth, [place]), found).predicted_hits)
             for low in range(len(THRESHOLDS)):
                 held = candidates.held_by[rows, low]

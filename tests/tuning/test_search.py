@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kit.cuts import Cuts
+from kit.cuts import COMPONENT_CUTS, Cuts
 from kit.masks import table as masks
 from kit.objects.extraction import find_objects
 from kit.scoring.counts import count
@@ -17,11 +17,9 @@ from kit.tuning.candidates import find_candidates
     "cuts",
     [
         Cuts(),
-        Cuts(77, min_area=15),
-        Cuts(153, min_confidence=0.7),
-        Cuts(102, min_peak=204),
+        *(Cuts(102, **{name: cut["tried"][1]}) for name, cut in COMPONENT_CUTS.items()),
         Cuts(204, small_area=100, small_threshold=77),
-        Cuts(153, 30, 0.6, 300, 102, 179),
+        Cuts(153, 300, 102, min_area=30, min_confidence=0.6),
         Cuts(128, min_presence=0.5),
         Cuts(blank=True),
     ],
@@ -36,7 +34,7 @@ def test_a_point_scores_what_the_masks_score(noisy, candidates, cuts):
 def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(noisy, candidates):
     maps, truth = noisy
     alone = np.flatnonzero(masks.count_objects(truth) == 1)
-    cuts = Cuts(102, min_area=30, min_peak=153, rectangles=True, min_fit=0.5)
+    cuts = Cuts(102, min_area=30, min_confidence=0.5, rectangles=True, min_fit=0.5)
     values = search.score_point(candidates, masks.count_objects(truth), None, cuts)
     found = masks.select(find_objects(truth.ids, maps, cuts), alone)
     lone = masks.count_objects(found) == 1
@@ -57,11 +55,11 @@ def test_the_surface_holds_the_weighted_mean_of_each_point(noisy, candidates, ga
     grid = search.search(candidates, objects, presence, weights, np.array([holdout.line(images) for images in chosen]))
     assert grid.shape == (*search.SHAPE, 2)
     if not gated:
-        assert np.isneginf(grid[..., 1:, :]).all()
+        assert np.isneginf(grid[search.index_at(gate=slice(1, None))]).all()
     closed = 0
     for _ in range(60):
-        point = [int(rng.integers(size)) for size in search.SHAPE]
-        point[5] *= gated
+        places = {name: int(rng.integers(len(values))) for name, values in search.AXES.items()}
+        point = search.make_point(**places | {"gate": places["gate"] * gated})
         for place, images in enumerate(chosen):
             cuts = holdout.read(point, images)
             closed += cuts.min_presence > presence.min() if gated else 1
@@ -75,7 +73,7 @@ def test_sizes_divide_the_candidates_as_the_masks_do():
     assert candidates.held_by[search.pick(candidates, (153, 77, 100))].tolist() == []
     image[0, 0] = 0
     candidates = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
-    assert candidates.area[search.pick(candidates, (153, 77, 100))].tolist() == [99]
+    assert candidates.columns["area"][search.pick(candidates, (153, 77, 100))].tolist() == [99]
 
 
 def test_weights_are_those_of_the_weighted_mean():
@@ -97,10 +95,11 @@ def test_the_gate_stands_where_a_prediction_breaks_even():
 def test_points_read_as_cuts():
     assert search.read_point(search.PLAIN) == Cuts()
     size = search.SIZES.index((204, 77, 100))
-    cuts = search.read_point((size, 2, 3, 4, 1, 0))
-    assert cuts == Cuts(204, 30, 0.7, 100, 77, 230, True, 0.7)
-    with_threads = [search.read_point(tuple(point)) for point in np.argwhere(np.ones((len(search.SIZES), 1, 1, 1, 4, 1)))]
-    assert len(set(with_threads)) == 4 * len(search.SIZES)
+    point = search.make_point(size=size, min_area=2, min_confidence=3, rectangles=1)
+    assert search.read_point(point) == Cuts(204, 100, 77, 30, 0.7, True, 0.7)
+    assert [search.read_place(point, name) for name in search.AXES] == [size, 2, 3, 1, 0]
+    known = {search.read_point(search.make_point(size=size, rectangles=fit)) for size in range(len(search.SIZES)) for fit in range(4)}
+    assert len(known) == 4 * len(search.SIZES)
 
 
 def test_the_surface_is_that_of_all_images(noisy):

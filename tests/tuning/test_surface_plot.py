@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kit.cuts import OPTIONS
 from kit.tuning import search
 from kit.tuning.surface_plot import draw_surface
 
+POINT = search.make_point(size=10, min_area=2, min_confidence=3, rectangles=2)
 FIELDS = {
     "f2": 0.8,
     "f2_low": 0.78,
@@ -18,17 +20,17 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("blank", [False, True])
-@pytest.mark.parametrize("options", [["size", "hysteresis", "rectangles", "gate"], []])
+@pytest.mark.parametrize("options", [list(OPTIONS), []])
 def test_the_surface_is_drawn_with_and_without_options_and_where_blank_wins(tmp_path, blank, options):
     rng = np.random.default_rng(0)
     surface = rng.uniform(0.5, 0.7 if blank else 0.8, search.SHAPE).astype(np.float32)
-    surface[..., 1:] = -np.inf  # no gate
+    surface[search.index_at(gate=slice(1, None))] = -np.inf  # no gate
     fields = FIELDS | {"options": options, "blank": blank} | ({"f2_tuned": 0.7, "f2": 0.765} if blank else {})
-    draw_surface(surface, (10, 2, 3, 1, 2, 0), fields, tmp_path / "surface.png")
+    draw_surface(surface, POINT, fields, tmp_path / "surface.png")
     with Image.open(tmp_path / "surface.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)
     assert pixels.shape[0] > 400 and pixels.shape[1] > 1200
     red = (pixels[..., 0] > 200) & (pixels[..., 1] < 60) & (pixels[..., 2] < 60)
     assert red.sum() > 300  # the frames of the chosen cells
-    draw_surface(surface, (10, 2, 3, 1, 2, 0), fields, tmp_path / "again.png")
+    draw_surface(surface, POINT, fields, tmp_path / "again.png")
     assert (tmp_path / "surface.png").read_bytes() == (tmp_path / "again.png").read_bytes()

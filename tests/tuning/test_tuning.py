@@ -9,14 +9,14 @@ from PIL import Image
 
 from kit.competition.conventions import AIRBUS, COMPETITIONS
 from kit.competition.csv_masks import format_csv
-from kit.cuts import from_json
+from kit.cuts import OPTIONS, from_json
 from kit.errors import KitError
 from kit.masks import dense, table
 from kit.objects.extraction import find_objects
 from kit.objects.map_files import write_map
 from kit.scoring.counts import count
 from kit.scoring.scores import f2
-from kit.settings import OPTIONS, TuneSettings
+from kit.settings import TuneSettings
 from kit.tuning import search, tuning, tuning_file
 from kit.tuning.candidates import find_candidates
 
@@ -111,20 +111,22 @@ def test_the_middle_of_the_plateau_is_chosen_not_a_lone_peak(made):
     maps, truth = made
     holdout = tuning.Evidence(find_candidates(maps.__getitem__, truth), table.count_objects(truth), None, 0.5)
     surface = np.full(search.SHAPE, 0.5, np.float32)
-    surface[0:8, 1:4, 2:5, 1:4, 0, 0] = 0.9  # broad
-    surface[2, 4, 7, 5, 0, 0] = 0.9001  # higher by next to nothing
+    surface[search.index_at(size=slice(8), min_area=slice(1, 4), min_confidence=slice(2, 5), rectangles=0, gate=0)] = 0.9  # broad
+    surface[search.make_point(size=2, min_area=4, min_confidence=7)] = 0.9001  # higher by next to nothing
     point = tuning.choose_point(holdout, surface, np.ones(48, bool))
-    assert point[1:] == (2, 3, 2, 0, 0) and point[0] in (3, 4)
+    size = search.read_place(point, "size")
+    assert size in (3, 4) and point == search.make_point(size=size, min_area=2, min_confidence=3)
 
 
-@pytest.mark.parametrize("name", ["size", "hysteresis", "rectangles", "gate"])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_an_option_that_is_left_out_stays_off(name):
     surface = np.zeros((*search.SHAPE, 1), np.float32)
-    tuning.limit_options(surface, [other for other in tuning.OPTIONS if other != name])
-    left = [search.read_point(point) for point in np.argwhere(surface[..., 0] == 0) if point[5] == 0]
-    gates = {int(point[5]) for point in np.argwhere(surface[..., 0] == 0)}
+    tuning.limit_options(surface, [other for other in OPTIONS if other != name])
+    points = np.argwhere(surface[..., 0] == 0)
+    gates = {int(search.read_place(point, "gate")) for point in points}
+    left = [search.read_point(point) for point in points if search.read_place(point, "gate") == 0]
     assert {cuts.small_area for cuts in left} == ({0} if name == "size" else {0, 100, 300})
-    assert {cuts.min_peak > 0 for cuts in left} == ({False} if name == "hysteresis" else {False, True})
+    assert {cuts.min_area > 0 for cuts in left} == {False, True}
     assert {cuts.rectangles for cuts in left} == ({False} if name == "rectangles" else {False, True})
     assert gates == ({0} if name == "gate" else set(range(len(search.GATES))))
 
@@ -135,7 +137,7 @@ def test_the_gate_drops_images_that_the_network_doubts(made):
     maps = [np.where(dense.to_labels(truth, place if place % 2 else place + 1) > 0, 200, 0).astype(np.uint8) for place in range(48)]
     presence = np.where(np.arange(48) % 2, 0.8, 0.6) + np.random.default_rng(0).uniform(-0.05, 0.05, 48)
     for gated in (False, True):
-        settings = TuneSettings(empty_share=0.5, options=OPTIONS if gated else OPTIONS[:-1])
+        settings = TuneSettings(empty_share=0.5, options=tuple(name for name in OPTIONS if gated or name != "gate"))
         found = tuning.choose_cuts(maps.__getitem__, truth, SCENES, presence, settings)
         assert (found.fields["min_presence"] > 0) == gated
         assert found.fields["f2"] == (1 if gated else 0.5)
@@ -270,9 +272,9 @@ def test_a_gate_that_no_image_passes_is_a_blank_one(made, monkeypatch):
     holdout = tuning.Evidence(find_candidates(maps.__getitem__, truth), table.count_objects(truth), presence, 0.5)
     everything = np.ones(48, bool)
     assert holdout.line(everything)[:2] == (0, 0)
-    assert holdout.read((*search.PLAIN[:5], 3), everything).min_presence == 0
+    assert holdout.read(search.make_point(gate=3), everything).min_presence == 0
     monkeypatch.setattr(tuning.Evidence, "line", lambda self, chosen: (1.0, 0.0, 1e-6))
-    cuts = holdout.read((*search.PLAIN[:5], 5), everything)
+    cuts = holdout.read(search.make_point(gate=5), everything)
     assert cuts.blank and holdout.score(cuts).sum() == 24
 
 

@@ -29,7 +29,18 @@ def test_what_was_chosen_and_how_is_read_back(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [{"threshold": 0}, {"options": ["magic"]}, {"options": 3}, {"models": 3}, {"models": [{}]}, {"tta": 3}, {"f2": 2}, {"f2": "x"}],
+    [
+        {"threshold": 0},
+        {"min_peak": 200},
+        {"options": ["hysteresis"]},
+        {"options": ["magic"]},
+        {"options": 3},
+        {"models": 3},
+        {"models": [{}]},
+        {"tta": 3},
+        {"f2": 2},
+        {"f2": "x"},
+    ],
 )
 def test_what_kit_tune_did_not_write_is_refused_with_the_way_out(tmp_path, change):
     with pytest.raises(KitError, match=r"tuning\.json: .*tune again"):

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import keras
 
+from ...encoders import ENCODERS
 from ...errors import KitError
 from ...system.kaggle import MOUNTS, list_inputs
 
@@ -35,20 +36,22 @@ class Published(NamedTuple):
 
 def find_published(encoder: str) -> Published:
     """The file with the ImageNet weights of an encoder; KitError for one that has none."""
-    if encoder in _MOBILENETS:
+    package = ENCODERS[encoder].weights
+    if package is None:
+        raise KitError(f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder")
+    if package == "keras":
         return Published(_MOBILENETS[encoder].rpartition("/")[2], _MOBILENETS[encoder], None)
     with contextlib.redirect_stdout(io.StringIO()):  # segmentation-models prints the framework's name
         import segmentation_models  # noqa: F401  # which these two need
         from classification_models.weights import WEIGHTS_COLLECTION
         from efficientnet.model import BASE_WEIGHTS_PATH, WEIGHTS_HASHES
-    if encoder.startswith("efficientnet"):
+    if package == "efficientnet":
         model = encoder.replace("efficientnet", "efficientnet-")
         name = f"{model}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
         return Published(name, BASE_WEIGHTS_PATH + name, WEIGHTS_HASHES[model][1])
-    for known in WEIGHTS_COLLECTION:
-        if (known["model"], known["dataset"], known["include_top"]) == (encoder, WORD, False):
-            return Published(known["name"], known["url"], known["md5"])
-    raise KitError(f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder")
+    wanted = (encoder, WORD, False)
+    known = next(each for each in WEIGHTS_COLLECTION if (each["model"], each["dataset"], each["include_top"]) == wanted)
+    return Published(known["name"], known["url"], known["md5"])
 
 
 def find_encoder_weights(asked: str | None, encoder: str, mounts: Path = MOUNTS) -> str | None:

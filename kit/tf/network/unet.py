@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
+from ...encoders import ENCODERS
 from ...errors import KitError
 from ...settings import PRECISIONS
 from .norm import BatchNormalization
 from .plain import plain_unet
 from .precision import choose_precision
 from .slim import slim_unet
-
-_RAW = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)  # its first layer is a batch norm
-_IMAGENET = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
-_SIGNED = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
-# Encoders that are built, trained and restored under Keras 3, with the mean and deviation that their ImageNet weights expect.
-# plain and slim are the kit's own, without such weights.
-ENCODERS = {
-    "resnet18": _RAW,
-    "resnet34": _RAW,
-    "efficientnetb0": _IMAGENET,
-    "mobilenet": _SIGNED,
-    "mobilenetv2": _SIGNED,
-    "seresnext50": _IMAGENET,
-    "plain": ((0.0, 0.0, 0.0), (255.0, 255.0, 255.0)),
-    "slim": _IMAGENET,
-}
-MULTIPLE = 32  # px: the encoders halve their input five times
 
 
 def _size(tensor) -> tuple:
@@ -47,13 +32,13 @@ class Prepare(keras.layers.Layer):
     Values become (value - mean) / deviation. The padding, to the encoder's multiple, mirrors the image where it is large enough.
     """
 
-    def __init__(self, mean, deviation, scale: int = 1, **options):
+    def __init__(self, mean, deviation, scale: int = 1, multiple: int = 32, **options):
         super().__init__(**options)
-        self.mean, self.deviation, self.scale = tuple(mean), tuple(deviation), scale
+        self.mean, self.deviation, self.scale, self.multiple = tuple(mean), tuple(deviation), scale, multiple
 
     def call(self, images):
         height, width = _size(images)
-        multiple = MULTIPLE * self.scale
+        multiple = self.multiple * self.scale
         bottom, right = -height % multiple, -width % multiple
         values = (tf.cast(images, tf.float32) - tf.constant(self.mean, tf.float32)) / tf.constant(self.deviation, tf.float32)
         room = [[0, 0], [0, bottom], [0, right], [0, 0]]
@@ -70,7 +55,7 @@ class Prepare(keras.layers.Layer):
         return (shape[0], None, None, 3)
 
     def get_config(self):
-        return super().get_config() | {"mean": self.mean, "deviation": self.deviation, "scale": self.scale}
+        return super().get_config() | {"mean": self.mean, "deviation": self.deviation, "scale": self.scale, "multiple": self.multiple}
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -143,24 +128,21 @@ def unet(
         raise KitError(f"encoder {encoder!r}: choose one of {', '.join(ENCODERS)}")
     if mixed not in (None, *PRECISIONS):
         raise KitError(f"mixed {mixed!r}: choose among {', '.join(PRECISIONS)}")
-    mixed = choose_precision(mixed)
+    mixed, known = choose_precision(mixed), ENCODERS[encoder]
     if output not in (1, 2):
         raise KitError(f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it")
     with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
-        if encoder in ("plain", "slim"):
-            if weights is not None:
-                raise KitError(f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder")
-            core = plain_unet(output) if encoder == "plain" else slim_unet(decoder[: 6 - output])
-        else:
-            core = _library_unet(encoder, decoder[: 6 - output], weights)
+        if weights is not None and known.weights is None:
+            raise KitError(f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder")
+        core = FAMILIES[known.family](encoder, decoder[: known.stages + 1 - output], output, weights)
         for layer in core.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.__class__ = BatchNormalization  # segmentation-models makes Keras's own, perhaps with weights
                 layer.momentum, layer.synchronized = momentum, synchronized
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
-        features, deepest = core(Prepare(*ENCODERS[encoder], scale, name="prepare")(images))
+        features, deepest = core(Prepare(known.mean, known.deviation, scale, known.multiple, name="prepare")(images))
         # Heads in float32 under any policy: a float16 logit is too coarse near 0 and 1.
-        logits = keras.layers.Conv2D(1, 1 if encoder == "plain" else 3, padding="same", dtype="float32", name="logits")(features)
+        logits = keras.layers.Conv2D(1, known.head, padding="same", dtype="float32", name="logits")(features)
         probability = Probability(scale * output, dtype="float32", name="map")([logits, images])
         outputs = {"map": probability, "presence": _detect(deepest)} if presence else probability
         return keras.Model(images, outputs, name=f"unet_{encoder}")
@@ -176,7 +158,7 @@ def _policy(name: str):
         keras.config.set_dtype_policy(kept)
 
 
-def _library_unet(encoder: str, decoder: tuple[int, ...], weights: str | None) -> keras.Model:
+def _library_unet(encoder: str, decoder: tuple[int, ...], output: int, weights: str | None) -> keras.Model:
     """segmentation-models' U-Net without its head, as many decoder stages as filters: floats to [features, deepest features]."""
     if weights is not None and not Path(weights).is_file():
         raise KitError(f"{weights}: no such file of encoder weights")
@@ -193,13 +175,22 @@ def _library_unet(encoder: str, decoder: tuple[int, ...], weights: str | None) -
         )
     except (OSError, ValueError, KeyError) as error:
         raise KitError(f"{weights}: cannot be loaded as weights of {encoder}: {error}") from None
-    if weights is None and ENCODERS[encoder] == _RAW:
+    if weights is None and ENCODERS[encoder].raw:
         # Its first batch norm starts at pixels' statistics: from mean 0, variance 1 a fresh resnet34 passes float16's 65,504 at inference.
         first = whole.get_layer("bn_data")
         first.moving_mean.assign(tf.fill([3], 127.5))
         first.moving_variance.assign(tf.fill([3], 60.0**2))
     features, deepest = (whole.get_layer(name).input for name in ("final_conv", "decoder_stage0_upsampling"))
     return keras.Model(whole.input, [features, deepest], name=encoder)
+
+
+# How encoders are built, by family: (encoder, filters of the decoder's stages, output, weights) to a model from floats to [features,
+# deepest features].
+FAMILIES: dict[str, Callable[..., keras.Model]] = {
+    "segmentation-models": _library_unet,
+    "plain": lambda encoder, decoder, output, weights: plain_unet(output),
+    "slim": lambda encoder, decoder, output, weights: slim_unet(decoder),
+}
 
 
 def _detect(deepest):

@@ -288,5 +288,5 @@ def test_what_cannot_be_had_is_refused_before_the_first_batch(painted, choice, w
 
 
 def test_folds_of_a_folder_need_their_table(practice):
-    with pytest.raises(KitError, match="give the path of a folds.csv as table"):
+    with pytest.raises(KitError, match="give the path of a folds.csv as folds_csv"):
         batches(practice, [0])

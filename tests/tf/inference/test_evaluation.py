@@ -79,7 +79,7 @@ def test_cuts_that_are_no_longer_what_the_tuner_would_choose_are_said(copy, caps
 def test_the_ladder_begins_from_the_same_cuts_without_the_gate(copy):
     tune(copy, networks=make_detector(), empty_share=0.5)
     (one,) = json.loads((copy / "tuning.json").read_text())["models"]
-    plain = {"threshold": 128, "min_area": 0, "min_confidence": 0.0, "small_area": 0, "min_peak": 0, "rectangles": False, "blank": False}
+    plain = {"threshold": 128, "min_area": 0, "min_confidence": 0.0, "small_area": 0, "rectangles": False, "blank": False}
     change(copy / "tuning.json", models=[one, one], **plain, min_presence=1.0)
     found = evaluate(copy, network=make_detector())
     read, truth, _, _ = open_holdout([copy], networks=make_detector())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
+from kit.models.folder import read_config
 from kit.objects import map_files
 from kit.records.index import open_index
 from kit.system.locks import hold
@@ -100,13 +101,10 @@ def test_what_is_not_ours_is_not_removed(copy, tmp_path):
 
 
 def test_maps_without_what_the_network_says_of_images_are_made_anew(copy, monkeypatch):
-
     left = bytes_of(copy / "maps")
     (copy / "maps" / "presence.csv").unlink()
     assert "presence.csv" not in bytes_of(compute_maps(copy, network=make_detector())[0])  # of an own network nobody knows
-    monkeypatch.setattr(
-        "kit.tf.inference.holdout_maps.read_config", lambda folder: folder.read_config(folder) | {"own": {}, "presence": True}
-    )
+    monkeypatch.setattr("kit.tf.inference.holdout_maps.read_config", lambda path: read_config(path) | {"own": {}, "presence": True})
     assert bytes_of(compute_maps(copy, network=make_detector())[0]) == left
 
 

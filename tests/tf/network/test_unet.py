@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kit.encoders import ENCODERS
 from kit.errors import KitError
-from kit.tf.network.unet import ENCODERS, Prepare, Probability, unet
+from kit.tf.network.unet import Prepare, Probability, unet
 from kit.tf.network.weights import load_weights
 from tests.tf.network.conftest import NARROW, layers, noise
 
@@ -211,13 +212,13 @@ def test_mixed_and_full_precision_share_weights(shallow, tmp_path):
     assert np.allclose(other(image, training=False), network(image, training=False), atol=0.01)
 
 
-@pytest.mark.parametrize("encoder", [encoder for encoder in ENCODERS if encoder not in ("plain", "slim")])
+@pytest.mark.parametrize("encoder", [name for name, encoder in ENCODERS.items() if encoder.weights])
 def test_values_are_what_the_encoders_weights_expect(encoder):
     import segmentation_models as sm
 
     image = noise(1, 32, 32)
     expected = sm.get_preprocessing(encoder)(image.astype(np.float32))
-    assert np.allclose(Prepare(*ENCODERS[encoder])(image), expected, atol=1e-5)
+    assert np.allclose(Prepare(ENCODERS[encoder].mean, ENCODERS[encoder].deviation)(image), expected, atol=1e-5)
 
 
 def test_what_is_no_choice_is_refused(tmp_path):

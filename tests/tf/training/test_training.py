@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit import encoders, settings
+from kit import settings
+from kit.encoders import ENCODERS
 from kit.errors import KitError
 from kit.models.history import COLUMNS, name_weights
 from kit.presets import PRESETS
@@ -17,7 +18,7 @@ from kit.tf.data.batches import batches
 from kit.tf.inference.load import load_model
 from kit.tf.network import precision
 from kit.tf.network.losses import LOSS_CLASSES
-from kit.tf.network.unet import ENCODERS
+from kit.tf.network.unet import FAMILIES
 from kit.tf.training import training
 from kit.tf.training.schedule import SCHEDULES
 from kit.tf.training.steps import OPTIMIZER_CLASSES
@@ -32,7 +33,7 @@ pytestmark = pytest.mark.usefixtures("shallow")
 
 
 def test_the_settings_offer_what_there_is():
-    assert tuple(ENCODERS) == encoders.ENCODERS and tuple(LOSS_CLASSES) == settings.LOSSES
+    assert {encoder.family for encoder in ENCODERS.values()} == set(FAMILIES) and tuple(LOSS_CLASSES) == settings.LOSSES
     assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZER_CLASSES) == settings.OPTIMIZERS
     (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
     assert schedule.metadata["choices"] == tuple(SCHEDULES)
