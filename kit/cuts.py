@@ -1,13 +1,13 @@
 """Cuts: what makes a pixel an object pixel, a component an object, and an image empty.
 
-A cut that drops components is one field of `Cuts` made by `_cut`: its column of a component (see `kit.objects.components.measure`),
+A cut that drops components is one field of `Cuts` made by `_cut`: its column of a component (see `kit.objects.components.COLUMNS`),
 the values that the search tries, and its words. The rule that keeps or drops is `keep` alone.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,15 +79,15 @@ OPTIONS = {"size": "one threshold", "rectangles": "no rectangles", "gate": "no g
 HELPFUL = ("size",)  # those that gained out of fold (benchmarks/postprocessing.py)
 
 
-def keep(columns: Mapping[str, Any], **least: float) -> Any:
+def keep(column: Callable[[str], Any], **least: float) -> Any:
     """Which components some cuts leave, bool (components,), or True if all.
 
-    columns: what `measure` knows of each component, arrays (components,); least: the values of cuts, by field.
+    column: a function from the name of a column to its values (components,), asked for what is needed; least: values of cuts, by field.
     """
     kept: Any = True
     for name, value in least.items():
         if value > 0:
-            kept = kept & (columns[COMPONENT_CUTS[name]["column"]] >= COMPONENT_CUTS[name].get("scale", 1) * value)
+            kept = kept & (column(COMPONENT_CUTS[name]["column"]) >= COMPONENT_CUTS[name].get("scale", 1) * value)
     return kept
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
@@ -45,13 +45,17 @@ def split_mask(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks:
     return _collect([name], [(pixels.shape, _find(pixels, np.uint8(1), connectivity))])
 
 
-def measure(masks: Masks, image: np.ndarray) -> dict[str, np.ndarray]:
-    """What cuts may ask of each object of the one image of `masks`, by column, from its map (height, width).
-
-    area: int64 (objects,), px; mean: float64 (objects,), 0 to 255, of the map as uint8.
-    """
+def average_values(masks: Masks, image: np.ndarray) -> np.ndarray:
+    """The mean, float64 (objects,), over each object of the one image of `masks`, of its map (height, width) as uint8."""
     pixels, scale = as_map(image, masks.shapes[0])
-    return {"area": areas(masks), "mean": _average(pixels, scale, masks.runs, masks.start, masks.length)}
+    return _average(pixels, scale, masks.runs, masks.start, masks.length)
+
+
+# What cuts may ask of the objects of one image: functions of its masks and its map, to arrays (objects,).
+COLUMNS: dict[str, Callable[[Masks, np.ndarray], np.ndarray]] = {
+    "area": lambda masks, image: areas(masks),  # px
+    "mean": average_values,  # 0 to 255
+}
 
 
 def _check(connectivity: int, threshold: int = 1) -> None:

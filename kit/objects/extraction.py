@@ -10,7 +10,7 @@ from ..cuts import Cuts, keep, read_least
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
-from .components import as_map, find_components, measure
+from .components import COLUMNS, as_map, find_components
 from .rectangles import fit_rectangles
 
 
@@ -48,9 +48,9 @@ def _find(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
         objects = _find_by_size(name, image, cuts, connectivity)
     else:
         objects = find_components([name], [image], cuts.threshold, connectivity=connectivity)
-    least = read_least(cuts)
-    if any(least.values()):
-        objects = table.select_objects(objects, keep(measure(objects, image), **least))
+    kept = keep(lambda column: COLUMNS[column](objects, image), **read_least(cuts))
+    if kept is not True:
+        objects = table.select_objects(objects, kept)
     if cuts.rectangles and len(objects.labels):
         objects, _ = fit_rectangles(objects, [image], min_fit=cuts.min_fit)
     return objects

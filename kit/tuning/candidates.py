@@ -16,7 +16,7 @@ import numpy as np
 
 from ..masks import dense, table
 from ..masks.table import Masks
-from ..objects.components import find_components, measure
+from ..objects.components import COLUMNS, average_values, find_components
 from ..objects.extraction import find_parents
 from ..objects.rectangles import fit_rectangles
 from ..scoring.counts import count
@@ -32,7 +32,7 @@ class Candidates:
 
     image: np.ndarray  # int64 (candidates,): position in the truth
     level: np.ndarray  # int64 (candidates,): position in THRESHOLDS
-    columns: dict[str, np.ndarray]  # (candidates,) each: what cuts ask, see `measure`
+    columns: dict[str, np.ndarray]  # (candidates,) each: what cuts ask, see COLUMNS
     held_by: np.ndarray  # int64 (candidates, levels): area of the component that holds it at each level up to its own; 0 above
     hits: np.ndarray  # int64 (candidates,): 0 to 10, at how many IoU thresholds it hits an object
     rectangle_hits: np.ndarray  # int64 (candidates,): the same of its rectangle
@@ -65,7 +65,7 @@ def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidat
 def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
     """One image's candidates."""
     found = [find_components(real.ids, [values], level) for level in THRESHOLDS]
-    measured = [measure(components, values) for components in found]
+    measured = [{name: describe(components, values) for name, describe in COLUMNS.items()} for components in found]
     holders = [np.zeros((len(components.labels), len(THRESHOLDS)), np.int64) for components in found]
     for level, components in enumerate(found):
         holders[level][:, level] = measured[level]["area"]
@@ -92,7 +92,7 @@ def _rate(real: Masks, found: Masks, values: np.ndarray) -> tuple[np.ndarray, np
         return hits, others, fits
     hits = count(real, found).predicted_hits
     covered = np.where(dense.to_labels(real, 0) > 0, np.uint8(255), np.uint8(0))
-    near = measure(found, covered)["mean"] >= 255 * TOUCHING
+    near = average_values(found, covered) >= 255 * TOUCHING
     if near.any():
         boxes, fitted = fit_rectangles(table.select_objects(found, near), [values], min_fit=0)
         others[near], fits[near] = count(real, boxes).predicted_hits, fitted[:, 5]

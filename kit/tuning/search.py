@@ -124,7 +124,7 @@ def search(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | N
 
     def work(place):
         rows = candidates.select(pick(candidates, SIZES[place]))
-        keeps = np.array([np.broadcast_to(keep(rows.columns, **least), len(rows.image)) for least in grid])
+        keeps = np.array([np.broadcast_to(keep(rows.columns.__getitem__, **least), len(rows.image)) for least in grid])
         filled = surface[place].reshape(len(grid), len(FITS), len(GATES), len(weights))
         _search(
             rows.image,
@@ -164,7 +164,7 @@ def score_point(candidates: Candidates, objects: np.ndarray, presence: np.ndarra
     rows = candidates.select(
         pick(candidates, (cuts.threshold, cuts.small_threshold if cuts.small_area else cuts.threshold, cuts.small_area))
     )
-    rows = rows.select(np.broadcast_to(keep(rows.columns, **read_least(cuts)), len(rows.image)))
+    rows = rows.select(np.broadcast_to(keep(rows.columns.__getitem__, **read_least(cuts)), len(rows.image)))
     fits = cuts.rectangles & (rows.fit >= cuts.min_fit)
     kept = np.bincount(rows.image, minlength=len(objects))
     worth = np.bincount(rows.image, np.where(fits, rows.rectangle_hits, rows.hits), minlength=len(objects))

@@ -22,9 +22,8 @@ def test_components_are_those_of_scikit_image_and_a_plain_encoder(image, connect
     assert found == dense.from_labels(["a"], [labels])  # ids, shapes, order, every run
     pieces = dense.to_masks(found, 0)
     for values in (image, (image / 255).astype(np.float32)):
-        columns = components.measure(found, values)
-        assert columns["area"].tolist() == [piece.sum() for piece in pieces]
-        assert np.allclose(columns["mean"], [image[piece].mean() for piece in pieces])
+        assert components.COLUMNS["area"](found, values).tolist() == [piece.sum() for piece in pieces]
+        assert np.allclose(components.COLUMNS["mean"](found, values), [image[piece].mean() for piece in pieces])
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 255)), st.integers(1, 255))
@@ -35,7 +34,7 @@ def test_floats_are_compared_as_the_uint8_that_they_become(image, threshold):
         found = components.find_components(["a"], [values], threshold)
         assert found == components.find_components(["a"], [components.to_uint8(values)], threshold)
         assert kind == np.float16 or found == wanted
-        means = components.measure(found, values)["mean"], components.measure(found, components.to_uint8(values))["mean"]
+        means = [components.average_values(found, each) for each in (values, components.to_uint8(values))]
         assert np.array_equal(*means)
 
 
@@ -104,4 +103,4 @@ def test_illegal_settings_are_said():
     with pytest.raises(KitError, match=r"threshold 127\.5: choose a whole number"):
         components.find_components(["a"], [image], 127.5)  # type: ignore[arg-type]
     with pytest.raises(KitError, match=r"the map has shape \(2, 2\), its image \(3, 3\)"):
-        components.measure(table.blank(["a"], (3, 3)), image)
+        components.average_values(table.blank(["a"], (3, 3)), image)
