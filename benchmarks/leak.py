@@ -40,7 +40,10 @@ def main(arguments: list[str]) -> None:
     for place, figure in enumerate(("pixel IoU", "object F2")):
         one, two = (np.array([values[name][place] for name in shared]) for values in (mine, theirs))
         gains = []
-        for words, chosen in (("others of their scene in training", seen), ("none of their scene in training", ~seen)):
+        for words, chosen in (
+            ("others of their scene in training", seen),
+            ("none of their scene in training", ~seen),
+        ):
             if not chosen.any():  # two models of one split
                 continue
             low, high = interval((one - two)[chosen], scene[chosen])
@@ -50,14 +53,18 @@ def main(arguments: list[str]) -> None:
         if len(gains) < 2:
             continue
         worth = gains[0] - gains[1]
-        print(f"{figure}, the leak's worth: {worth:+.3f} on such an image, {worth * seen.mean():+.3f} on average")
+        print(
+            f"{figure}, the leak's worth: {worth:+.3f} on such an image, {worth * seen.mean():+.3f} on average"
+        )
 
 
 def read_scenes(model: Path) -> dict[str, int]:
     """The scene of every image in the records of a model."""
     from kit.models.folder import read_config
 
-    with open(Path(read_config(model)["records"]) / "folds.csv", newline="", encoding="utf-8") as file:
+    with open(
+        Path(read_config(model)["records"]) / "folds.csv", newline="", encoding="utf-8"
+    ) as file:
         return {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}
 
 
@@ -66,7 +73,9 @@ def rate(folders: list[Path]) -> tuple[dict[str, tuple[float, float]], set[str]]
     from kit.tf.inference.inference import open_holdout
 
     read, truth, _, _ = open_holdout(folders)
-    found = table.concatenate([find_objects([name], [read(place)]) for place, name in enumerate(truth.ids)])
+    found = table.concatenate(
+        [find_objects([name], [read(place)]) for place, name in enumerate(truth.ids)]
+    )
     counts = count(truth, found)
     figures = zip(truth.ids, scores.iou(counts), scores.f2(counts), counts.ships)
     return {name: (iou, f2) for name, iou, f2, ships in figures if ships}, set(truth.ids)

@@ -52,11 +52,20 @@ def medians(works: dict, rounds: int = 7) -> dict[str, float]:
             begun = time.perf_counter()
             work()
             times[name].append(time.perf_counter() - begun)
-    return {name: float(np.median(seconds[1:])) for name, seconds in times.items()}  # the first round warms up
+    return {
+        name: float(np.median(seconds[1:])) for name, seconds in times.items()
+    }  # the first round warms up
 
 
 def compare(
-    title: str, works: dict, unit: float, word: str, bars: dict[str, str] | None = None, *, per: float = 1, rounds: int = 7
+    title: str,
+    works: dict,
+    unit: float,
+    word: str,
+    bars: dict[str, str] | None = None,
+    *,
+    per: float = 1,
+    rounds: int = 7,
 ) -> float:
     """Prints medians, and their ratio to the kit's, which is the first of `works`; per: how many images or so a piece of work is about.
 
@@ -68,7 +77,10 @@ def compare(
     for name, seconds in found.items():
         bar = (bars or {}).get(name, "")
         ratio = "" if seconds == ours else f"   {seconds / ours:9.2f} x kit"
-        print(f"  {name:56s}{seconds / per * unit:12.3f} {word}{ratio}{f'   bar: {bar}' if bar else ''}", flush=True)
+        print(
+            f"  {name:56s}{seconds / per * unit:12.3f} {word}{ratio}{f'   bar: {bar}' if bar else ''}",
+            flush=True,
+        )
     return ours / per
 
 
@@ -76,12 +88,19 @@ def outline(rng) -> np.ndarray:
     """Runs (start, length) of one ship: a rotated rectangle somewhere in a tile."""
     area = float(np.clip(np.exp(rng.normal(np.log(300), 1.2)), 6, 20_000))
     length = np.sqrt(area * rng.uniform(2.5, 6))
-    angle, row, column, half = rng.uniform(0, np.pi), *rng.uniform(0, SIDE, 2), (length / 2, area / length / 2)
+    angle, row, column, half = (
+        rng.uniform(0, np.pi),
+        *rng.uniform(0, SIDE, 2),
+        (length / 2, area / length / 2),
+    )
     x = np.arange(max(0, int(column - length)), min(SIDE, int(column + length) + 2))
     cosine, sine = np.cos(angle), np.sin(angle) or 1e-9
     edges = [
         sorted_pair(pole, step, size)
-        for pole, step, size in (((x - column) * cosine, sine, half[0]), (-(x - column) * sine, cosine, half[1]))
+        for pole, step, size in (
+            ((x - column) * cosine, sine, half[0]),
+            (-(x - column) * sine, cosine, half[1]),
+        )
     ]
     top = np.maximum(np.ceil(np.maximum(edges[0][0], edges[1][0]) + row), 0).astype(int)
     bottom = np.minimum(np.floor(np.minimum(edges[0][1], edges[1][1]) + row), SIDE - 1).astype(int)
@@ -127,10 +146,16 @@ def make_tables() -> tuple[masks.Masks, masks.Masks]:
     for side in sides:
         flat = np.concatenate([runs for _, runs in side]).astype(np.int32)
         offsets = np.concatenate([[0], np.cumsum([len(runs) for _, runs in side])])
-        held = np.concatenate([[0], np.cumsum(np.bincount([image for image, _ in side], minlength=len(numbers)))])
+        held = np.concatenate(
+            [[0], np.cumsum(np.bincount([image for image, _ in side], minlength=len(numbers)))]
+        )
         blank = masks.blank(names, (SIDE, SIDE))
         labels = np.zeros(len(side), np.int32)
-        tables.append(masks.Masks(blank.ids, blank.shapes, held, labels, offsets, flat[:, 0].copy(), flat[:, 1].copy()))
+        tables.append(
+            masks.Masks(
+                blank.ids, blank.shapes, held, labels, offsets, flat[:, 0].copy(), flat[:, 1].copy()
+            )
+        )
     return tables[0], tables[1]
 
 
@@ -138,18 +163,35 @@ def coco_counts(table, item) -> list[int]:
     span = slice(table.runs[item], table.runs[item + 1])
     start, length = table.start[span].tolist(), table.length[span].tolist()
     ends = [0, *(s + n for s, n in zip(start, length))]
-    counts = list(itertools.chain.from_iterable((s - end, n) for s, n, end in zip(start, length, ends)))
+    counts = list(
+        itertools.chain.from_iterable((s - end, n) for s, n, end in zip(start, length, ends))
+    )
     return [*counts, SIDE * SIDE - ends[-1]]
 
 
 def bench_counts(truth, prediction) -> None:
-    sides = [[coco_counts(table, item) for item in range(len(table.labels))] for table in (truth, prediction)]
+    sides = [
+        [coco_counts(table, item) for item in range(len(table.labels))]
+        for table in (truth, prediction)
+    ]
     held = [range(a, b) for a, b in zip(truth.objects[:-1], truth.objects[1:])]
-    theirs = [[coco.frPyObjects({"size": [SIDE, SIDE], "counts": c}, SIDE, SIDE) for c in side] for side in sides]
-    pairs = [([theirs[1][k] for k in image], [theirs[0][k] for k in image], [0] * len(image)) for image in held]
-    boxed = [[rlemasklib.RLEMask.from_counts(np.array(c, np.uint32), shape=(SIDE, SIDE)) for c in side] for side in sides]
+    theirs = [
+        [coco.frPyObjects({"size": [SIDE, SIDE], "counts": c}, SIDE, SIDE) for c in side]
+        for side in sides
+    ]
+    pairs = [
+        ([theirs[1][k] for k in image], [theirs[0][k] for k in image], [0] * len(image))
+        for image in held
+    ]
+    boxed = [
+        [rlemasklib.RLEMask.from_counts(np.array(c, np.uint32), shape=(SIDE, SIDE)) for c in side]
+        for side in sides
+    ]
     lists = [([boxed[0][k] for k in image], [boxed[1][k] for k in image]) for image in held]
-    few = [masks.select(table, np.flatnonzero(masks.count_objects(truth))[:30]) for table in (truth, prediction)]
+    few = [
+        masks.select(table, np.flatnonzero(masks.count_objects(truth))[:30])
+        for table in (truth, prediction)
+    ]
     stacks = [[dense.to_masks(table, image) for table in few] for image in range(30)]
 
     def loop_coco(which):
@@ -169,16 +211,28 @@ def bench_counts(truth, prediction) -> None:
     bars = {"pycocotools, IoU alone": ">= 15", "rlemasklib, IoU alone": ">= 3"}
     ships = np.flatnonzero(masks.count_objects(truth))
     only = [masks.select(table, ships) for table in (truth, prediction)]
-    for title, tables, chosen in (("all images", (truth, prediction), range(len(truth))), ("ship images", only, ships)):
+    for title, tables, chosen in (
+        ("all images", (truth, prediction), range(len(truth))),
+        ("ship images", only, ships),
+    ):
         a, b = [pairs[k] for k in chosen], [lists[k] for k in chosen]
         works = {
             "kit": lambda tables=tables: count(*tables),
             "pycocotools, IoU alone": lambda a=a: loop_coco(a),
             "rlemasklib, IoU alone": lambda b=b: loop_rlemasklib(b),
         }
-        ours = compare(f"Counts at ten thresholds, overlaps checked: {title}, one image", works, 1e6, "us", bars, per=len(chosen))
+        ours = compare(
+            f"Counts at ten thresholds, overlaps checked: {title}, one image",
+            works,
+            1e6,
+            "us",
+            bars,
+            per=len(chosen),
+        )
     slow = medians({"loop": loop_dense}, 3)["loop"] / len(stacks)
-    print(f"  {f'dense NumPy loop, IoU alone, {len(stacks)} of them':56s}{slow * 1e6:12.3f} us   {slow / ours:9.0f} x kit   bar: >= 3000")
+    print(
+        f"  {f'dense NumPy loop, IoU alone, {len(stacks)} of them':56s}{slow * 1e6:12.3f} us   {slow / ours:9.0f} x kit   bar: >= 3000"
+    )
     counts = count(truth, prediction)
     title = f"Bootstrap interval of F2, 1,000 draws of {len(ships):,} images"
     compare(title, {"kit": lambda: bootstrap.interval(scores.f2(counts)[ships])}, 1, "s", rounds=3)
@@ -188,7 +242,10 @@ def bench_counts(truth, prediction) -> None:
 ALONE = {
     "kit": ("from kit.scoring import scores", "scores.score_csv(*paths)"),
     "pandas.read_csv of the two": ("import pandas", "[pandas.read_csv(path) for path in paths]"),
-    "the same as text, blanks kept": ("import pandas", "[pandas.read_csv(path, dtype=str, keep_default_na=False) for path in paths]"),
+    "the same as text, blanks kept": (
+        "import pandas",
+        "[pandas.read_csv(path, dtype=str, keep_default_na=False) for path in paths]",
+    ),
 }
 
 
@@ -196,7 +253,11 @@ def alone(setup: str, work: str, paths: list[Path]) -> float:
     """Median seconds of seven rounds of `work` in a new process, after one to warm up."""
     timed = f"timeit.repeat(lambda: {work}, number=1, repeat=8)"
     code = f"import statistics, sys, timeit\n{setup}\npaths = sys.argv[1:]\nprint(statistics.median({timed}[1:]))"
-    return float(subprocess.run([sys.executable, "-c", code, *paths], check=True, capture_output=True, text=True).stdout)
+    return float(
+        subprocess.run(
+            [sys.executable, "-c", code, *paths], check=True, capture_output=True, text=True
+        ).stdout
+    )
 
 
 def bench_csv(truth, prediction) -> None:
@@ -204,7 +265,10 @@ def bench_csv(truth, prediction) -> None:
         paths = [Path(folder) / name for name in ("truth.csv", "prediction.csv")]
         for path, table in zip(paths, (truth, prediction)):
             path.write_bytes(csv_masks.format_csv(table))
-        lines, size = paths[0].read_bytes().count(b"\n") - 1, sum(path.stat().st_size for path in paths)
+        lines, size = (
+            paths[0].read_bytes().count(b"\n") - 1,
+            sum(path.stat().st_size for path in paths),
+        )
         title = f"Two CSVs of {lines:,} rows ({size / 1e6:.0f} MB) from file to F2, parsed and validated; each in a process of its own"
         print(f"\n{title}")
         ours = 0.0
@@ -219,10 +283,18 @@ def bench_csv(truth, prediction) -> None:
         peaks: list[int] = []
 
         def run_whole():
-            done = subprocess.run([sys.executable, "-c", code, *paths], check=True, capture_output=True, text=True)
+            done = subprocess.run(
+                [sys.executable, "-c", code, *paths], check=True, capture_output=True, text=True
+            )
             peaks.append(int(done.stdout.split()[-1]))
 
-        compare("`kit score` on them as a whole process", {"kit (bar: about 2)": run_whole}, 1, "s", rounds=5)
+        compare(
+            "`kit score` on them as a whole process",
+            {"kit (bar: about 2)": run_whole},
+            1,
+            "s",
+            rounds=5,
+        )
         print(f"  its peak memory (bar: under 700) {max(peaks) / 1e3:35.0f} MB")
         frame = pd.read_csv(paths[0], dtype=str, keep_default_na=False)
         works = {
@@ -233,11 +305,25 @@ def bench_csv(truth, prediction) -> None:
         longer = [path.with_name(f"long-{path.name}") for path in paths]
         for path, long in zip(paths, longer):
             header, *body = path.read_bytes().splitlines(keepends=True)
-            long.write_bytes(header + b"".join(b"%d" % copy + line for copy in range(10) for line in body))
-        works = {"kit": lambda: scores.score_csv(*paths), "kit, ten times the rows": lambda: scores.score_csv(*longer)}
+            long.write_bytes(
+                header + b"".join(b"%d" % copy + line for copy in range(10) for line in body)
+            )
+        works = {
+            "kit": lambda: scores.score_csv(*paths),
+            "kit, ten times the rows": lambda: scores.score_csv(*longer),
+        }
         works["pandas.read_csv of the two"] = lambda: [pd.read_csv(path) for path in paths]
-        works["pandas.read_csv of the two, ten times the rows"] = lambda: [pd.read_csv(path) for path in longer]
-        compare("From file to F2 again", works, 1, "s", {"kit, ten times the rows": "linear is 10"}, rounds=3)
+        works["pandas.read_csv of the two, ten times the rows"] = lambda: [
+            pd.read_csv(path) for path in longer
+        ]
+        compare(
+            "From file to F2 again",
+            works,
+            1,
+            "s",
+            {"kit, ten times the rows": "linear is 10"},
+            rounds=3,
+        )
 
 
 def make_map(rng, ships: int) -> np.ndarray:
@@ -246,7 +332,9 @@ def make_map(rng, ships: int) -> np.ndarray:
     for _ in range(ships):
         for start, length in outline(rng):
             image[start : start + length] = 1
-    image = gaussian_filter(image.reshape(SIDE, SIDE).T, 1) + 0.2 * rng.random((SIDE, SIDE), dtype=np.float32)
+    image = gaussian_filter(image.reshape(SIDE, SIDE).T, 1) + 0.2 * rng.random(
+        (SIDE, SIDE), dtype=np.float32
+    )
     return np.ascontiguousarray(np.clip(image, 0, 1))
 
 
@@ -277,16 +365,34 @@ def bench_maps() -> None:
     def over(maps, work):
         return lambda: [work(image) for image in maps]
 
-    fast, slow = "NumPy's p > t, rlemasklib's encode and components", "scikit-image's label and the usual NumPy encoder"
+    fast, slow = (
+        "NumPy's p > t, rlemasklib's encode and components",
+        "scikit-image's label and the usual NumPy encoder",
+    )
     for ships in (0, 5, 15):
         maps = [make_map(rng, ships) for _ in range(64)]
         works = {"kit": over(maps, ours), fast: over(maps, with_rlemasklib)}
-        compare(f"Map (float32) to masks, {ships} ships, 64 maps in turn", works, 1e3, "ms", {fast: ">= 1"}, per=64, rounds=15)
+        compare(
+            f"Map (float32) to masks, {ships} ships, 64 maps in turn",
+            works,
+            1e3,
+            "ms",
+            {fast: ">= 1"},
+            per=64,
+            rounds=15,
+        )
         works = {"kit": over(maps[:16], ours), slow: over(maps[:16], with_skimage)}
         compare("  the same, 16 of them", works, 1e3, "ms", {slow: ">= 5"}, per=16)
     noise = [rng.random((SIDE, SIDE), dtype=np.float32) for _ in range(8)]
     once = "scikit-image's label and one NumPy pass over all labels"
-    compare("Map to masks, pure noise", {"kit": over(noise, ours), once: over(noise, in_one_pass)}, 1e3, "ms", {once: ">= 1"}, per=8)
+    compare(
+        "Map to masks, pure noise",
+        {"kit": over(noise, ours), once: over(noise, in_one_pass)},
+        1e3,
+        "ms",
+        {once: ">= 1"},
+        per=8,
+    )
 
     maps = [components.to_uint8(make_map(rng, 5)) for _ in range(64)]
     found = [extraction.find_objects(["a"], [image]) for image in maps]
@@ -302,7 +408,14 @@ def bench_maps() -> None:
                 _ = region.orientation, region.axis_major_length, region.axis_minor_length
 
     title = "Rectangle with the best soft IoU, one fit (bar: 0.5 ms, 2,000 a second)"
-    compare(title, {"kit": fit, "scikit-image's regionprops, moments alone": moments}, 1e3, "ms", per=number, rounds=3)
+    compare(
+        title,
+        {"kit": fit, "scikit-image's regionprops, moments alone": moments},
+        1e3,
+        "ms",
+        per=number,
+        rounds=3,
+    )
 
 
 def main() -> None:

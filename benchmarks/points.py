@@ -22,7 +22,17 @@ from kit.scoring.counts import count
 from kit.settings import TuneSettings
 from kit.tuning import tuning
 
-HEAD = ("model", "fold", "steps", "images/s", "IoU", "ships", "empty", "weighted", *(f"+{rung}" for rung in ladder.RUNGS[1:]))
+HEAD = (
+    "model",
+    "fold",
+    "steps",
+    "images/s",
+    "IoU",
+    "ships",
+    "empty",
+    "weighted",
+    *(f"+{rung}" for rung in ladder.RUNGS[1:]),
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -32,7 +42,9 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("models", nargs="+")
     parser.add_argument("--records")
-    parser.add_argument("--options", default="size", help=f"comma between, or none: {', '.join(OPTIONS)}")
+    parser.add_argument(
+        "--options", default="size", help=f"comma between, or none: {', '.join(OPTIONS)}"
+    )
     parser.add_argument("--tta", type=int, default=1)
     parser.add_argument("--empty-share", type=float, default=0.765)
     parser.add_argument("--tuned-for", type=float, default=0.765)
@@ -60,7 +72,9 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     speed = steps * config["batch"] / sum(row["seconds"] for row in epochs)
     read, truth, scenes, presence = open_holdout([model], options.records, tta=options.tta)
     if options.plain:
-        found = table.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])
+        found = table.concatenate(
+            [find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)]
+        )
     else:
         wanted = tuple(name for name in options.options.split(",") if name != "none")
         chosen = TuneSettings(empty_share=options.tuned_for, options=wanted, tta=options.tta)
@@ -70,12 +84,25 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     rungs = [scores.f2(part) for part in ladder.climb_ladder(truth, found).values()]
     weighted = [scores.f2_weighted(part, empty, options.empty_share) for part in rungs]
     kinds = [values[kind].mean() if kind.any() else np.nan for kind in (~empty, empty)]
-    return [model.name, config["fold"], steps, f"{speed:.1f}"], [np.nan if empty.all() else scores.pixel_iou(counts), *kinds, *weighted]
+    return [model.name, config["fold"], steps, f"{speed:.1f}"], [
+        np.nan if empty.all() else scores.pixel_iou(counts),
+        *kinds,
+        *weighted,
+    ]
 
 
 def show(about, figures) -> None:
     name, *others = about
-    print("  ".join([f"{name:>24}", *(f"{text:>10}" for text in others), *(f"{value:10.3f}" for value in figures)]), flush=True)
+    print(
+        "  ".join(
+            [
+                f"{name:>24}",
+                *(f"{text:>10}" for text in others),
+                *(f"{value:10.3f}" for value in figures),
+            ]
+        ),
+        flush=True,
+    )
 
 
 if __name__ == "__main__":

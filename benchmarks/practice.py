@@ -26,7 +26,9 @@ def main() -> None:
     for seed in range(ROUNDS):
         with tempfile.TemporaryDirectory() as folder:
             begun = time.perf_counter()
-            out = write_practice(Path(folder) / "competition", images=TILES, test_images=1, seed=seed)
+            out = write_practice(
+                Path(folder) / "competition", images=TILES, test_images=1, seed=seed
+            )
             ours.append(time.perf_counter() - begun)
             images = []
             for path in sorted((out / "train_v2").iterdir()):
@@ -39,7 +41,9 @@ def main() -> None:
             list(pool.map(encode, images))
         bare.append(time.perf_counter() - begun)
     rate, peer = TILES / np.median(ours), TILES / np.median(bare)
-    print(f"practice {rate:.0f} tiles/s, bare JPEG encoding {peer:.0f} tiles/s, ratio {rate / peer:.3f}, {count_cores()} threads")
+    print(
+        f"practice {rate:.0f} tiles/s, bare JPEG encoding {peer:.0f} tiles/s, ratio {rate / peer:.3f}, {count_cores()} threads"
+    )
 
 
 if __name__ == "__main__":

@@ -33,7 +33,10 @@ from kit.tuning import tuning
 FILES = 100  # JPEGs, all test images first; more images are hard links to them
 SHIPS = 81_723 / 192_556  # an image, in the competition's truth
 CELL = 32  # px: the network of no cost looks at one pixel of each such square
-FEW, MANY = 1_500, 15_606  # images whose predictions' memory is compared; the competition's test set has so many
+FEW, MANY = (
+    1_500,
+    15_606,
+)  # images whose predictions' memory is compared; the competition's test set has so many
 
 
 def quietly(work, *arguments, **options):
@@ -62,11 +65,18 @@ def make_competition(folder: Path, images: int) -> Path:
         names = [f"{number:05d}.jpg" for number in range(images)]
         for number, name in enumerate(names):
             os.link(files[number % len(files)], out / "test_v2" / name)
-        (out / AIRBUS.sample_csv).write_text("".join(f"{line}\n" for line in ("ImageId,EncodedPixels", *(f"{name},1 2" for name in names))))
+        (out / AIRBUS.sample_csv).write_text(
+            "".join(
+                f"{line}\n"
+                for line in ("ImageId,EncodedPixels", *(f"{name},1 2" for name in names))
+            )
+        )
     return out
 
 
-def race(folder: Path, model: Path, few: int, peer, rounds: int, make_network=lambda: None) -> tuple[dict[str, np.ndarray], table.Masks]:
+def race(
+    folder: Path, model: Path, few: int, peer, rounds: int, make_network=lambda: None
+) -> tuple[dict[str, np.ndarray], table.Masks]:
     """Seconds and CPU seconds an image, (rounds, 2), of kit predict ("road") and of `peer`; and the masks of the last prediction.
 
     The road's are the difference between predicting three times `few` images and `few`, an image: weights are loaded and the network is
@@ -78,7 +88,9 @@ def race(folder: Path, model: Path, few: int, peer, rounds: int, make_network=la
 
     def run(images):
         place = make_competition(folder, images)
-        found[:] = [quietly(predict, model, place, folder / "submission.csv", networks=make_network())]
+        found[:] = [
+            quietly(predict, model, place, folder / "submission.csv", networks=make_network())
+        ]
 
     works = {images: partial(spend, partial(run, images), 1) for images in (few, 3 * few)}
     seen = alternate({**works, "peer": peer}, rounds)
@@ -99,7 +111,12 @@ def decode_batch(folder: Path):
 
     from kit.tf.inference.ensemble import choose_batch
 
-    return tf.stack([tf.io.decode_jpeg(path.read_bytes(), channels=3) for path in list_files(folder)[: choose_batch(True)]])
+    return tf.stack(
+        [
+            tf.io.decode_jpeg(path.read_bytes(), channels=3)
+            for path in list_files(folder)[: choose_batch(True)]
+        ]
+    )
 
 
 def bench_forward(folder: Path, place: Path, records: Path) -> None:
@@ -112,8 +129,12 @@ def bench_forward(folder: Path, place: Path, records: Path) -> None:
     quietly(train, records, model, fold=None, epochs=1, steps=30, crop=128)
     find, pixels = make_mapper(load_model(model)[0]), decode_batch(folder)
     few = 8 * len(pixels)
-    seen, found = race(folder, model, few, lambda: spend(lambda: pass_forward(find, pixels, 2 * few), 2 * few), 3)
-    print(f"resnet18, batches of {len(pixels)}, {3 * few} test images, {len(found.labels) / len(found):.1f} objects found an image")
+    seen, found = race(
+        folder, model, few, lambda: spend(lambda: pass_forward(find, pixels, 2 * few), 2 * few), 3
+    )
+    print(
+        f"resnet18, batches of {len(pixels)}, {3 * few} test images, {len(found.labels) / len(found):.1f} objects found an image"
+    )
     compare("JPEG to CSV", seen["road"], seen["peer"], "forward on a batch in memory", 0.93)
 
 
@@ -123,8 +144,16 @@ def make_cheap(level: float = 0.0):
 
     images = keras.Input((None, None, 3), dtype="uint8")
     green = keras.layers.Rescaling(1 / 25)(images[:, ::CELL, ::CELL, 1:2])
-    start = {"kernel_initializer": "ones", "bias_initializer": keras.initializers.Constant(-level / 25)}
-    return keras.Model(images, keras.layers.UpSampling2D(CELL)(keras.layers.Conv2D(1, 1, activation="sigmoid", **start)(green)))
+    start = {
+        "kernel_initializer": "ones",
+        "bias_initializer": keras.initializers.Constant(-level / 25),
+    }
+    return keras.Model(
+        images,
+        keras.layers.UpSampling2D(CELL)(
+            keras.layers.Conv2D(1, 1, activation="sigmoid", **start)(green)
+        ),
+    )
 
 
 def train_cheap(folder: Path, records: Path) -> Path:
@@ -133,9 +162,14 @@ def train_cheap(folder: Path, records: Path) -> Path:
 
     from kit.tf.training.training import train
 
-    small = [tf.io.decode_jpeg(path.read_bytes(), channels=3).numpy()[::CELL, ::CELL, 1] for path in list_files(folder)]
+    small = [
+        tf.io.decode_jpeg(path.read_bytes(), channels=3).numpy()[::CELL, ::CELL, 1]
+        for path in list_files(folder)
+    ]
     levels = np.arange(0.5, 255)
-    level = min(levels, key=lambda level: abs(np.mean([label(image > level)[1] for image in small]) - SHIPS))
+    level = min(
+        levels, key=lambda level: abs(np.mean([label(image > level)[1] for image in small]) - SHIPS)
+    )
     out = folder / "cheap"
     if not out.exists():  # a learning rate of 0 changes no weight
         options = {"epochs": 1, "steps": 1, "crop": 2 * CELL, "learning_rate": 0.0}
@@ -156,8 +190,16 @@ def bench_free(folder: Path, place: Path, records: Path) -> None:
             deque(workers.map(lambda data: tf.io.decode_jpeg(data, channels=3), todo), 0)
 
         seen, found = race(folder, model, few, lambda: spend(decode, len(todo)), 5, make_cheap)
-    print(f"a network of no cost, {3 * few} test images, {len(found.labels) / len(found):.1f} objects found an image")
-    compare("JPEG to CSV", seen["road"], seen["peer"], f"decoding alone by TensorFlow in {count_cores()} threads", 0.5)
+    print(
+        f"a network of no cost, {3 * few} test images, {len(found.labels) / len(found):.1f} objects found an image"
+    )
+    compare(
+        "JPEG to CSV",
+        seen["road"],
+        seen["peer"],
+        f"decoding alone by TensorFlow in {count_cores()} threads",
+        0.5,
+    )
 
 
 def draw_maps(truth: table.Masks, folder: Path) -> None:
@@ -168,8 +210,13 @@ def draw_maps(truth: table.Masks, folder: Path) -> None:
     rng = np.random.default_rng(0)
     folder.mkdir()
     for image, name in enumerate(truth.ids):
-        logits = gaussian_filter(rng.standard_normal((SIDE, SIDE), np.float32), 3) * 5 - 7  # deviates by 0.5
-        for other, low, high in ((image, 4, 16), (image - 1, 0, 12)):  # ships that are false here come from the image before
+        logits = (
+            gaussian_filter(rng.standard_normal((SIDE, SIDE), np.float32), 3) * 5 - 7
+        )  # deviates by 0.5
+        for other, low, high in (
+            (image, 4, 16),
+            (image - 1, 0, 12),
+        ):  # ships that are false here come from the image before
             numbers = dense.to_labels(truth, other % len(truth))
             strength = np.concatenate([[0], rng.uniform(low, high, numbers.max())])
             logits += gaussian_filter(strength[numbers].astype(np.float32), 1.5)
@@ -184,7 +231,12 @@ def bench_tuning(folder: Path, place: Path, records: Path) -> None:
     index = open_index(records, [0])
     truth, number = index.truth, len(index)
     draw_maps(truth, folder / "maps")
-    presence = 1 / (1 + np.exp(-np.random.default_rng(0).normal(np.where(table.count_objects(truth) > 0, 2, -2), 1.5)))
+    presence = 1 / (
+        1
+        + np.exp(
+            -np.random.default_rng(0).normal(np.where(table.count_objects(truth) > 0, 2, -2), 1.5)
+        )
+    )
     find, pixels = make_mapper(unet()), decode_batch(folder)
     passed = 8 * len(pixels)
 
@@ -193,14 +245,19 @@ def bench_tuning(folder: Path, place: Path, records: Path) -> None:
 
     with ThreadPoolExecutor(count_cores()) as workers:
         works = {
-            "tuning": lambda: spend(lambda: tuning.choose_cuts(read, truth, index.scenes, presence, TuneSettings()), number),
+            "tuning": lambda: spend(
+                lambda: tuning.choose_cuts(read, truth, index.scenes, presence, TuneSettings()),
+                number,
+            ),
             "reading": lambda: spend(lambda: deque(workers.map(read, range(number)), 0), number),
             "forward": lambda: spend(lambda: pass_forward(find, pixels, passed), passed),
         }
         seen = alternate(works, 3)
     spent = {name: 1000 * np.median(values, axis=0) for name, values in seen.items()}
     found = len(tuning.find_candidates(read, truth).image) / number
-    print(f"{number} maps of the holdout, {len(truth.labels) / number:.1f} ships and {found:.0f} components at all thresholds an image")
+    print(
+        f"{number} maps of the holdout, {len(truth.labels) / number:.1f} ships and {found:.0f} components at all thresholds an image"
+    )
     for name, bar in (("tuning", " (at most 5%)"), ("reading", "")):
         wall, cpu = (spent[name] / spent["forward"]).tolist()
         print(
@@ -225,17 +282,35 @@ def bench_memory(folder: Path, place: Path, records: Path) -> None:
     model, peaks = train_cheap(folder, records), []
     for images in (FEW, MANY):
         competition = make_competition(folder, images)
-        command = [sys.executable, "-c", MEASURE, str(model), str(competition), str(folder / f"{images}.csv")]
+        command = [
+            sys.executable,
+            "-c",
+            MEASURE,
+            str(model),
+            str(competition),
+            str(folder / f"{images}.csv"),
+        ]
         begun = time.perf_counter()
-        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent)
+        done = subprocess.run(
+            command, check=True, capture_output=True, text=True, cwd=Path(__file__).parent
+        )
         seconds = time.perf_counter() - begun
         peaks.append(int(done.stdout.splitlines()[-1]) / 1024)
-        print(f"{images:,} cheap predictions, a process of their own: {seconds:.0f} s, peak memory {peaks[-1]:.0f} MB")
-    print(f"memory of {MANY:,} predictions over that of {FEW:,}: ratio {peaks[1] / peaks[0]:.3f} (at most 1.1)")
+        print(
+            f"{images:,} cheap predictions, a process of their own: {seconds:.0f} s, peak memory {peaks[-1]:.0f} MB"
+        )
+    print(
+        f"memory of {MANY:,} predictions over that of {FEW:,}: ratio {peaks[1] / peaks[0]:.3f} (at most 1.1)"
+    )
 
 
 def main() -> None:
-    parts = {"forward": bench_forward, "free": bench_free, "tuning": bench_tuning, "memory": bench_memory}
+    parts = {
+        "forward": bench_forward,
+        "free": bench_free,
+        "tuning": bench_tuning,
+        "memory": bench_memory,
+    }
     wanted = [parts[name] for name in sys.argv[1:] or parts]
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:

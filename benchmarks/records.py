@@ -36,7 +36,9 @@ ROUNDS = 3
 
 def make_competition(folder: Path, images: int) -> Path:
     """A competition folder of so many images: copies under other names, whose bytes lie elsewhere on the disk."""
-    source = REAL if REAL.is_dir() else write_practice(folder / "practice", images=300, test_images=1)
+    source = (
+        REAL if REAL.is_dir() else write_practice(folder / "practice", images=300, test_images=1)
+    )
     truth = csv_masks.read_csv(source / AIRBUS.truth_csv)
     files = {name: source / "train_v2" / name for name in truth.ids}
     good = [name for name in truth.ids if files[name].read_bytes().endswith(b"\xff\xd9")]
@@ -77,7 +79,9 @@ class Passes:
 
     def __init__(self, place: Path, work: Path):
         self.source = sources.find_source(place, AIRBUS)
-        truth = sources.read_whole(self.source, sources.find_file(self.source, AIRBUS.truth_csv, "the truth"))
+        truth = sources.read_whole(
+            self.source, sources.find_file(self.source, AIRBUS.truth_csv, "the truth")
+        )
         self.request = plan.Request(self.source, AIRBUS, PackSettings(), truth)
         self.listing = sources.list_images(self.source, AIRBUS.train_images)
         self.work = work
@@ -95,7 +99,9 @@ class Passes:
         out = self.work / "out"
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        tasks = packing._plan_shards(self.plan, range(len(self.plan.shards)), self.truth, self.request, out, {})
+        tasks = packing._plan_shards(
+            self.plan, range(len(self.plan.shards)), self.truth, self.request, out, {}
+        )
         with processes.run_tasks(write_shard, tasks) as results:
             for _ in results:
                 pass
@@ -134,7 +140,11 @@ def write_by_tfds(place: Path, out: Path) -> None:
                         "scene": -1,
                         "objects": last - first,
                         "labels": truth.labels[first:last],
-                        "runs": {"start": truth.start[runs], "length": truth.length[runs], "object": owners.astype(np.int32)},
+                        "runs": {
+                            "start": truth.start[runs],
+                            "length": truth.length[runs],
+                            "object": owners.astype(np.int32),
+                        },
                     },
                 )
 
@@ -154,14 +164,24 @@ def bench_write(folder: Path) -> None:
         sync(folder)
         times["ours"].append(timed(lambda: (ours.write(), sync(folder))) / 10_000)
         shutil.rmtree(folder / "out")
-        times["cp -r"].append(timed(lambda: (subprocess.run(["cp", "-r", many, copy], check=True), sync(folder))) / 10_000)
+        times["cp -r"].append(
+            timed(lambda: (subprocess.run(["cp", "-r", many, copy], check=True), sync(folder)))
+            / 10_000
+        )
         shutil.rmtree(copy)
         target = folder / f"tfds{number}"
-        times["tfds"].append(timed(lambda target=target: (write_by_tfds(few, target), sync(folder))) / 2_000)
+        times["tfds"].append(
+            timed(lambda target=target: (write_by_tfds(few, target), sync(folder))) / 2_000
+        )
         shutil.rmtree(target)
     rates = {name: 1 / median(values) for name, values in times.items()}
-    print("writing pass, 10,000 images, images/s: " + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
-    print(f"  {rates['ours'] / rates['tfds']:.1f} times TFDS's generator writer, {rates['ours'] / rates['cp -r']:.2f} of cp -r")
+    print(
+        "writing pass, 10,000 images, images/s: "
+        + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+    )
+    print(
+        f"  {rates['ours'] / rates['tfds']:.1f} times TFDS's generator writer, {rates['ours'] / rates['cp -r']:.2f} of cp -r"
+    )
     shutil.rmtree(many)
     shutil.rmtree(few)
 
@@ -174,7 +194,10 @@ def bench_look(folder: Path) -> None:
 
     def decode():
         data = tf.data.Dataset.from_tensor_slices(paths)
-        data = data.map(lambda path: tf.io.decode_jpeg(tf.io.read_file(path), ratio=8, channels=3), num_parallel_calls=tf.data.AUTOTUNE)
+        data = data.map(
+            lambda path: tf.io.decode_jpeg(tf.io.read_file(path), ratio=8, channels=3),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
         for _ in data.batch(64):
             pass
 
@@ -184,7 +207,10 @@ def bench_look(folder: Path) -> None:
         times["ours"].append(timed(ours.inspect) / 4_000)
         times["tf.data"].append(timed(decode) / 4_000)
     rates = {name: 1 / median(values) for name, values in times.items()}
-    print("inspection pass, 4,000 images, images/s: " + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
+    print(
+        "inspection pass, 4,000 images, images/s: "
+        + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+    )
     print(f"  {rates['ours'] / rates['tf.data']:.2f} of a bare tf.data decode at 1/8 scale")
     shutil.rmtree(place)
 
@@ -205,13 +231,19 @@ def bench_zip(folder: Path) -> None:
             times.setdefault(("inspection", kind), []).append(timed(passes.inspect))
             if number == 0:
                 passes.make_plan()
-            times.setdefault(("writing", kind), []).append(timed(lambda passes=passes: (passes.write(), sync(folder))))
+            times.setdefault(("writing", kind), []).append(
+                timed(lambda passes=passes: (passes.write(), sync(folder)))
+            )
             shutil.rmtree(passes.work / "out")
     found = {key: median(values) for key, values in times.items()}
     for kind in ("stored", "deflated"):
-        steps = np.array([[found[step, of] for step in ("inspection", "writing")] for of in ("folder", kind)])
+        steps = np.array(
+            [[found[step, of] for step in ("inspection", "writing")] for of in ("folder", kind)]
+        )
         look, write = steps[0] / steps[1]
-        print(f"zip, {kind}: inspection {look:.2f}, writing {write:.2f}, both {steps[0].sum() / steps[1].sum():.2f} of the folder's rate")
+        print(
+            f"zip, {kind}: inspection {look:.2f}, writing {write:.2f}, both {steps[0].sum() / steps[1].sum():.2f} of the folder's rate"
+        )
     for passes in works.values():
         shutil.rmtree(passes.work)
     shutil.rmtree(place)
@@ -253,7 +285,9 @@ def bench_memory(folder: Path) -> None:
         shutil.rmtree(folder / "records")
         shutil.rmtree(place)
     for who, small, large in zip(("parent", "largest worker"), peaks[1_000], peaks[10_000]):
-        print(f"memory of the whole packing, {who}: {small:.0f} MB at 1,000 images, {large:.0f} MB at 10,000, ratio {large / small:.3f}")
+        print(
+            f"memory of the whole packing, {who}: {small:.0f} MB at 1,000 images, {large:.0f} MB at 10,000, ratio {large / small:.3f}"
+        )
 
 
 def bench_read(folder: Path) -> None:
@@ -273,12 +307,19 @@ def bench_read(folder: Path) -> None:
         return tf.io.decode_and_crop_jpeg(data, [200, 300, 256, 256], channels=3)
 
     def from_records(step):
-        data = tf.data.Dataset.from_tensor_slices(shards).interleave(tf.data.TFRecordDataset, cycle_length=4)
+        data = tf.data.Dataset.from_tensor_slices(shards).interleave(
+            tf.data.TFRecordDataset, cycle_length=4
+        )
         feature = {"image": tf.io.FixedLenFeature([], tf.string)}
-        return data.map(lambda record: step(tf.io.parse_single_example(record, feature)["image"]), num_parallel_calls=tf.data.AUTOTUNE)
+        return data.map(
+            lambda record: step(tf.io.parse_single_example(record, feature)["image"]),
+            num_parallel_calls=tf.data.AUTOTUNE,
+        )
 
     def from_folder(step):
-        return tf.data.Dataset.from_tensor_slices(paths).map(lambda path: step(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE)
+        return tf.data.Dataset.from_tensor_slices(paths).map(
+            lambda path: step(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
+        )
 
     def forget():
         for path in [*map(Path, paths), *map(Path, shards)]:
@@ -292,7 +333,13 @@ def bench_read(folder: Path) -> None:
             for _ in range(ROUNDS):
                 for name, pipeline in (("records", from_records), ("folder", from_folder)):
                     forget() if cold else (warm(place), warm(folder / "records"))
-                    times[name].append(timed(lambda pipeline=pipeline, step=step: [None for _ in pipeline(step).batch(64)]))
+                    times[name].append(
+                        timed(
+                            lambda pipeline=pipeline, step=step: [
+                                None for _ in pipeline(step).batch(64)
+                            ]
+                        )
+                    )
             rates = {name: 4_000 / median(values) for name, values in times.items()}
             print(
                 f"reading, {text}, {'cold' if cold else 'warm'} cache, images/s: records {rates['records']:,.0f}, "
@@ -316,7 +363,9 @@ def bench_scenes(folder: Path) -> None:
         chosen = set(order[: len(order) // part].tolist())
         wanted = {name: file for name, file in listing.items() if known[name] in chosen}
         begun = time.perf_counter()
-        found, thumbnails = inspection.inspect_images(source, wanted, folder / f"cache{part}", (768, 768))
+        found, thumbnails = inspection.inspect_images(
+            source, wanted, folder / f"cache{part}", (768, 768)
+        )
         middle = time.perf_counter()
         scenes = find_scenes(thumbnails)
         seen.append((len(wanted), middle - begun, time.perf_counter() - middle))
@@ -337,7 +386,14 @@ def bench_scenes(folder: Path) -> None:
 
 
 def main() -> None:
-    parts = {"write": bench_write, "look": bench_look, "zip": bench_zip, "memory": bench_memory, "read": bench_read, "scenes": bench_scenes}
+    parts = {
+        "write": bench_write,
+        "look": bench_look,
+        "zip": bench_zip,
+        "memory": bench_memory,
+        "read": bench_read,
+        "scenes": bench_scenes,
+    }
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     for name in sys.argv[1:] or parts:
         with tempfile.TemporaryDirectory() as folder:

@@ -39,7 +39,9 @@ SIDE = 768
 
 def prepare(folder: Path) -> tuple[Path, Path]:
     """The competition folder and its records; says how long packing took."""
-    place = REAL if REAL.is_dir() else write_practice(folder / "practice", images=600, test_images=1)
+    place = (
+        REAL if REAL.is_dir() else write_practice(folder / "practice", images=600, test_images=1)
+    )
     files = list((place / "train_v2").iterdir())
     for file in files:
         file.read_bytes()
@@ -50,7 +52,9 @@ def prepare(folder: Path) -> tuple[Path, Path]:
         pack(place, folder / "records")
     sync(folder)
     seconds, size = time.perf_counter() - begun, use(folder / "records")
-    print(f"packing: {seconds:.1f} s, {1000 * seconds / len(files):.1f} ms and {size / len(files) / 1000:.0f} kB of disk an image")
+    print(
+        f"packing: {seconds:.1f} s, {1000 * seconds / len(files):.1f} ms and {size / len(files) / 1000:.0f} kB of disk an image"
+    )
     return place, folder / "records"
 
 
@@ -74,7 +78,9 @@ def spend(work, images: int, discard=lambda: None) -> tuple[float, float]:
 def draw(batches, number: int, size: int):
     """Work for `alternate`: so many batches, after six that were made while others were measured."""
     feed = iter(batches)
-    return lambda: spend(lambda: deque(islice(feed, number), 0), number * size, lambda: deque(islice(feed, 6), 0))
+    return lambda: spend(
+        lambda: deque(islice(feed, number), 0), number * size, lambda: deque(islice(feed, 6), 0)
+    )
 
 
 def alternate(works: dict, rounds: int) -> dict[str, np.ndarray]:
@@ -86,9 +92,13 @@ def alternate(works: dict, rounds: int) -> dict[str, np.ndarray]:
     return {name: np.array(values[1:]) for name, values in seen.items()}
 
 
-def compare(text: str, ours: np.ndarray, peer: np.ndarray, name: str, least: float | None = None) -> None:
+def compare(
+    text: str, ours: np.ndarray, peer: np.ndarray, name: str, least: float | None = None
+) -> None:
     """Prints both rates, the ratio of the rates, and the CPU time."""
-    (mine, my_cpu), (other, other_cpu), (wall, cpu) = (np.median(values, axis=0) for values in (ours, peer, peer / ours))
+    (mine, my_cpu), (other, other_cpu), (wall, cpu) = (
+        np.median(values, axis=0) for values in (ours, peer, peer / ours)
+    )
     bar = "" if least is None else f" (at least {least})"
     print(
         f"{text}: {1 / mine:,.1f} images/s, {name} {1 / other:,.1f}, ratio {wall:.2f}{bar}; "
@@ -103,10 +113,19 @@ def decode_only(index: Index, batch: int):
     from kit.tf.data.batches import _with_threads
 
     def decode(record):
-        return tf.io.decode_jpeg(tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"], channels=3)
+        return tf.io.decode_jpeg(
+            tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})[
+                "image"
+            ],
+            channels=3,
+        )
 
     data = tf.data.TFRecordDataset(np.unique(index.paths.astype(str))).repeat()
-    data = data.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True).batch(batch, drop_remainder=True).prefetch(2)
+    data = (
+        data.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+        .batch(batch, drop_remainder=True)
+        .prefetch(2)
+    )
     return _with_threads(data)  # the same threads as the kit's
 
 
@@ -121,7 +140,9 @@ def bench_batches(folder: Path, place: Path, records: Path) -> None:
         "whole": draw(batches(index, batch=8, **whole), 40, 8),
         "in place": draw(batches(place, batch=8, **whole), 40, 8),
         "decoding": draw(decode_only(index, 8), 40, 8),
-        "simplejpeg": lambda: spend(lambda: deque(workers.map(simplejpeg.decode_jpeg, islice(turns, 320)), 0), 320),
+        "simplejpeg": lambda: spend(
+            lambda: deque(workers.map(simplejpeg.decode_jpeg, islice(turns, 320)), 0), 320
+        ),
         "crops": draw(batches(index, batch=8, crop=256, augment=()), 40, 8),
         "augmented": draw(batches(index, batch=8, crop=256), 40, 8),
     }
@@ -141,8 +162,12 @@ def flip(image, mask, seed):
 
     draws = tf.random.stateless_uniform([2], seed) < 0.5
     rows = tf.range(tf.shape(mask)[0])[::-1]
-    image, mask = tf.cond(draws[0], lambda: (tf.gather(image, rows), tf.gather(mask, rows)), lambda: (image, mask))
-    return tf.cond(draws[1], lambda: (tf.reverse(image, [1]), tf.reverse(mask, [1])), lambda: (image, mask))
+    image, mask = tf.cond(
+        draws[0], lambda: (tf.gather(image, rows), tf.gather(mask, rows)), lambda: (image, mask)
+    )
+    return tf.cond(
+        draws[1], lambda: (tf.reverse(image, [1]), tf.reverse(mask, [1])), lambda: (image, mask)
+    )
 
 
 def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
@@ -162,7 +187,9 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
         runs = slice(*index.truth.runs[index.truth.objects[image : image + 2]])
         for start, length in zip(index.truth.start[runs], index.truth.length[runs]):
             mask[start : start + length] = 255
-        Image.fromarray(mask.reshape(SIDE, SIDE).T).save(folder / "masks" / "all" / f"{Path(name).stem}.png")
+        Image.fromarray(mask.reshape(SIDE, SIDE).T).save(
+            folder / "masks" / "all" / f"{Path(name).stem}.png"
+        )
     sync(folder)
     seconds, size = time.perf_counter() - begun, use(folder / "images") + use(folder / "masks")
     begun = time.perf_counter()
@@ -179,8 +206,16 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
         drawn = maker.flow_from_directory(folder / "masks", color_mode="grayscale", **form)
     pairs = zip(images, drawn)
     ours = draw(batches(index, batch=5, crop=None, ship_share=0, augment=flip), 48, 5)
-    seen = alternate({"ours": ours, "ancestor": lambda: spend(lambda: deque(islice(pairs, 10), 0), 50)}, 5)
-    compare("whole images and masks, flipped, batches of 5", seen["ours"], seen["ancestor"], "Keras's ImageDataGenerator", 6)
+    seen = alternate(
+        {"ours": ours, "ancestor": lambda: spend(lambda: deque(islice(pairs, 10), 0), 50)}, 5
+    )
+    compare(
+        "whole images and masks, flipped, batches of 5",
+        seen["ours"],
+        seen["ancestor"],
+        "Keras's ImageDataGenerator",
+        6,
+    )
 
 
 def make_training():
@@ -205,13 +240,23 @@ def bench_steps(folder: Path, place: Path, records: Path) -> None:
     kept = next(feed)
 
     def run(take, many):
-        return [float(step(*take())) for _ in range(many)]  # as training does: the loss is looked at after every step
+        return [
+            float(step(*take())) for _ in range(many)
+        ]  # as training does: the loss is looked at after every step
 
     def block(take):
-        return lambda: spend(lambda: run(take, 6), 48, lambda: run(take, 2))  # in the first two the feed fills its buffers again
+        return lambda: spend(
+            lambda: run(take, 6), 48, lambda: run(take, 2)
+        )  # in the first two the feed fills its buffers again
 
     seen = alternate({"feed": block(lambda: next(feed)), "memory": block(lambda: kept)}, 4)
-    compare("training steps from records, 8 crops of 256 px", seen["feed"], seen["memory"], "on a batch in memory", 0.95)
+    compare(
+        "training steps from records, 8 crops of 256 px",
+        seen["feed"],
+        seen["memory"],
+        "on a batch in memory",
+        0.95,
+    )
 
 
 def bench_score(folder: Path, place: Path, records: Path) -> None:
@@ -226,9 +271,14 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
     holdout = open_index(records, [0])
     holdout = select(holdout, np.arange(min(48, len(holdout))))
     run = forward(network)
-    whole = list(scan(holdout, count_batch(holdout)))  # a list: nothing is decoded beside what is measured
+    whole = list(
+        scan(holdout, count_batch(holdout))
+    )  # a list: nothing is decoded beside what is measured
     run(whole[0][1])
-    count(holdout.truth, extraction.find_objects(holdout.truth.ids, np.zeros((len(holdout), SIDE, SIDE), np.uint8)))  # compiled now
+    count(
+        holdout.truth,
+        extraction.find_objects(holdout.truth.ids, np.zeros((len(holdout), SIDE, SIDE), np.uint8)),
+    )  # compiled now
     times, found = [], []
     for places, images, _ in whole:
         names, marks = holdout.truth.ids[places.numpy()], [time.perf_counter()]
@@ -252,7 +302,12 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
 
 
 def main() -> None:
-    parts = {"batches": bench_batches, "ancestor": bench_ancestor, "steps": bench_steps, "score": bench_score}
+    parts = {
+        "batches": bench_batches,
+        "ancestor": bench_ancestor,
+        "steps": bench_steps,
+        "score": bench_score,
+    }
     wanted = [parts[name] for name in sys.argv[1:] or parts]
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     with tempfile.TemporaryDirectory() as folder:
@@ -261,8 +316,13 @@ def main() -> None:
 
         import kit.tf  # noqa: F401  before TensorFlow's first op: it sets the process's threads
 
-        intra, inter = tf.config.threading.get_intra_op_parallelism_threads(), tf.config.threading.get_inter_op_parallelism_threads()
-        print(f"TensorFlow: intra-op threads {intra or 'one a core'}, inter-op {inter}; tf.data: a private pool, one thread a core")
+        intra, inter = (
+            tf.config.threading.get_intra_op_parallelism_threads(),
+            tf.config.threading.get_inter_op_parallelism_threads(),
+        )
+        print(
+            f"TensorFlow: intra-op threads {intra or 'one a core'}, inter-op {inter}; tf.data: a private pool, one thread a core"
+        )
         for part in wanted:
             part(Path(folder), place, records)
 

@@ -39,7 +39,9 @@ class NoBatchNorm(keras.layers.BatchNormalization):
 
 def group_norm(chosen: TrainSettings) -> keras.Model:
     """The network of the settings with group norms (Wu 2018)."""
-    layers = keras.layers if chosen.encoder == "slim" else tf.keras.layers  # where segmentation-models looks
+    layers = (
+        keras.layers if chosen.encoder == "slim" else tf.keras.layers
+    )  # where segmentation-models looks
     with mock.patch.object(layers, "BatchNormalization", NoBatchNorm):
         return _build(chosen.encoder, chosen)
 
@@ -62,7 +64,8 @@ class SoftOutline(losses.Balanced):
     def call(self, y_true, y_pred):
         truth, prediction = losses.match(y_true, y_pred)
         truth, weights = (
-            tf.nn.avg_pool2d(part[..., None], 3, 1, "SAME")[..., 0] for part in (truth, losses._pool(self.weigh(y_true), prediction))
+            tf.nn.avg_pool2d(part[..., None], 3, 1, "SAME")[..., 0]
+            for part in (truth, losses._pool(self.weigh(y_true), prediction))
         )
         dice = losses.Dice().call(truth, prediction)
         return dice + self.average(weights, 1 - truth, prediction)
@@ -85,7 +88,9 @@ NETWORKS = {"group-norm": group_norm, "wide": wide}
 
 def main(arguments: list[str]) -> None:
     if len(arguments) < 3:
-        print("needs records: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]")
+        print(
+            "needs records: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]"
+        )
         return
     names, *rest = arguments
     options = make_parser().parse_args(["train", *rest])

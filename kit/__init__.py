@@ -3,8 +3,6 @@
 What a notebook needs is reachable from here and loaded on first use: `kit.score_csv(...)`, `kit.pack(...)`, `kit.train(...)`.
 """
 
-from __future__ import annotations
-
 import importlib
 import warnings
 
@@ -60,14 +58,22 @@ _NAMES = {
 }
 
 # former names, which still work in this version
-_RENAMED = {"find_damage": "check_records", "inspect_machine": "check_machine", "tune_folder": "tune_maps"}
+_RENAMED = {
+    "find_damage": "check_records",
+    "inspect_machine": "check_machine",
+    "tune_folder": "tune_maps",
+}
 
 __all__ = ["__version__", *_NAMES]
 
 
 def __getattr__(name: str):
     if name in _RENAMED:
-        warnings.warn(f"kit.{name} is now kit.{_RENAMED[name]}; the old name goes in the next version", DeprecationWarning, stacklevel=2)
+        warnings.warn(
+            f"kit.{name} is now kit.{_RENAMED[name]}; the old name goes in the next version",
+            DeprecationWarning,
+            stacklevel=2,
+        )
         name = _RENAMED[name]
     if name in _NAMES:
         return getattr(importlib.import_module(_NAMES[name]), name)

@@ -1,7 +1,5 @@
 """The command line: each verb a thin shell over one function with the same arguments."""
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import io
@@ -20,7 +18,11 @@ from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSett
 
 # Modules of the extra `train`; where one is missing the error names the extra.
 _TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
-_TRAIN |= {"classification_models", "efficientnet", "keras_applications"}  # what segmentation_models needs
+_TRAIN |= {
+    "classification_models",
+    "efficientnet",
+    "keras_applications",
+}  # what segmentation_models needs
 
 
 class _Parser(argparse.ArgumentParser):
@@ -30,7 +32,13 @@ class _Parser(argparse.ArgumentParser):
 
 def _shape(text: str) -> tuple[int, int]:
     height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal() and int(height) and int(width) and int(height) * int(width) < 2**31):
+    if not (
+        height.isdecimal()
+        and width.isdecimal()
+        and int(height)
+        and int(width)
+        and int(height) * int(width) < 2**31
+    ):
         raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH in px, such as 768x768")
     return int(height), int(width)
 
@@ -41,7 +49,11 @@ def _converter(annotation):
         inner = typing.get_args(annotation)[0]
 
         def convert(text):
-            return () if text == "none" and inner is str else tuple(inner(part) for part in text.split(","))
+            return (
+                ()
+                if text == "none" and inner is str
+                else tuple(inner(part) for part in text.split(","))
+            )
 
         convert.__name__ = "list of whole numbers" if inner is int else "list of names"
         return convert
@@ -62,8 +74,13 @@ def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
     for field in dataclasses.fields(cls):
         choices = field.metadata["choices"]
         if hints[field.name] is bool:
-            form: dict = {"action": argparse.BooleanOptionalAction if presets else "store_true", "help": field.metadata["help"]}
-            parser.add_argument(f"--{field.name.replace('_', '-')}", default=argparse.SUPPRESS, **form)
+            form: dict = {
+                "action": argparse.BooleanOptionalAction if presets else "store_true",
+                "help": field.metadata["help"],
+            }
+            parser.add_argument(
+                f"--{field.name.replace('_', '-')}", default=argparse.SUPPRESS, **form
+            )
             continue
         text = field.metadata["help"] + (f": {', '.join(map(str, choices))}" if choices else "")
         parser.add_argument(
@@ -77,12 +94,18 @@ def _add_settings(parser: argparse.ArgumentParser, cls) -> None:
 
 def pick_settings(options, cls) -> dict:
     """The fields of `cls` that were given."""
-    return {field.name: getattr(options, field.name) for field in dataclasses.fields(cls) if hasattr(options, field.name)}
+    return {
+        field.name: getattr(options, field.name)
+        for field in dataclasses.fields(cls)
+        if hasattr(options, field.name)
+    }
 
 
 def make_parser() -> argparse.ArgumentParser:
     """The parser of all verbs."""
-    parser = _Parser(prog="kit", description="Train, tune, score and submit run-length-mask competitions.")
+    parser = _Parser(
+        prog="kit", description="Train, tune, score and submit run-length-mask competitions."
+    )
     parser.add_argument("--version", action="version", version=f"kit {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
 
@@ -95,52 +118,152 @@ def make_parser() -> argparse.ArgumentParser:
 
     def add_competition(verb, default=AIRBUS.name, words=AIRBUS.name):
         text = f"conventions of the CSVs and the folder: {', '.join(COMPETITIONS)}, or a .json file of fields (default {words})"
-        verb.add_argument("--competition", dest="competition_name", default=default, metavar="NAME|FILE.json", help=text)
+        verb.add_argument(
+            "--competition",
+            dest="competition_name",
+            default=default,
+            metavar="NAME|FILE.json",
+            help=text,
+        )
 
     verb = add("demo", "a practice competition and the whole road on it, in minutes", _demo)
-    verb.add_argument("--out", default="demo", help="folder to make (default demo; one that an earlier demo made is replaced)")
+    verb.add_argument(
+        "--out",
+        default="demo",
+        help="folder to make (default demo; one that an earlier demo made is replaced)",
+    )
     verb.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
-    verb = add("practice", "write a competition folder from synthetic scenes", _practice, PracticeSettings)
+    verb = add(
+        "practice", "write a competition folder from synthetic scenes", _practice, PracticeSettings
+    )
     verb.add_argument("out", metavar="OUT", help="folder to make")
-    verb = add("pack", "pack a competition's training images into records, in folds of whole scenes", _pack, PackSettings)
-    verb.add_argument("competition", metavar="COMPETITION", help="folder or zip of the competition, or the word kaggle: its mounts")
+    verb = add(
+        "pack",
+        "pack a competition's training images into records, in folds of whole scenes",
+        _pack,
+        PackSettings,
+    )
+    verb.add_argument(
+        "competition",
+        metavar="COMPETITION",
+        help="folder or zip of the competition, or the word kaggle: its mounts",
+    )
     verb.add_argument("records", metavar="RECORDS", help="folder to make, or to go on with")
     add_competition(verb)
     verb = add("train", "train a U-Net on all folds but one", _train, TrainSettings)
     verb.add_argument("records", metavar="RECORDS", help="folder made by kit pack")
     verb.add_argument("model", metavar="MODEL", help="folder to make")
     verb = add("tune", "threshold and cuts on the holdout's maps", _tune, TuneSettings)
-    verb.add_argument("places", nargs="+", metavar="MODEL", help="folders made by kit train; with --maps: TRUTH.csv OUT.json")
+    verb.add_argument(
+        "places",
+        nargs="+",
+        metavar="MODEL",
+        help="folders made by kit train; with --maps: TRUTH.csv OUT.json",
+    )
     verb.add_argument("--records", help="folder of the records, if they moved since the training")
-    verb.add_argument("--maps", metavar="DIR", help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv")
-    verb.add_argument("--scenes", metavar="CSV", help="with --maps: columns ImageId and scene, such as folds.csv of the records")
-    verb.add_argument("--shape", type=_shape, metavar="HxW", help="with --maps: image size in px (default: the competition's)")
+    verb.add_argument(
+        "--maps",
+        metavar="DIR",
+        help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv",
+    )
+    verb.add_argument(
+        "--scenes",
+        metavar="CSV",
+        help="with --maps: columns ImageId and scene, such as folds.csv of the records",
+    )
+    verb.add_argument(
+        "--shape",
+        type=_shape,
+        metavar="HxW",
+        help="with --maps: image size in px (default: the competition's)",
+    )
     add_competition(verb)
-    verb = add("predict", "predict the test images and write a checked submission CSV", _predict, PredictSettings)
+    verb = add(
+        "predict",
+        "predict the test images and write a checked submission CSV",
+        _predict,
+        PredictSettings,
+    )
     places = "folders made by kit train, folder or zip of the competition (or the word kaggle), the submission to write"
-    verb.add_argument("places", nargs="+", metavar="MODEL... COMPETITION OUT.csv", help=f"{places}; with --maps: SAMPLE.csv OUT.csv")
-    verb.add_argument("--maps", metavar="DIR", help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv")
-    verb.add_argument("--tuning", metavar="FILE", help="with --maps: what kit tune wrote (default: DIR/tuning.json where there is one)")
-    verb.add_argument("--shape", type=_shape, metavar="HxW", help="with --maps: image size in px (default: the competition's)")
+    verb.add_argument(
+        "places",
+        nargs="+",
+        metavar="MODEL... COMPETITION OUT.csv",
+        help=f"{places}; with --maps: SAMPLE.csv OUT.csv",
+    )
+    verb.add_argument(
+        "--maps",
+        metavar="DIR",
+        help="maps made elsewhere: DIR/ImageId.png or .npy; and presence.csv",
+    )
+    verb.add_argument(
+        "--tuning",
+        metavar="FILE",
+        help="with --maps: what kit tune wrote (default: DIR/tuning.json where there is one)",
+    )
+    verb.add_argument(
+        "--shape",
+        type=_shape,
+        metavar="HxW",
+        help="with --maps: image size in px (default: the competition's)",
+    )
     add_competition(verb, None, f"the models' own; with --maps {AIRBUS.name}")
     verb = add("score", "object F2 of a prediction against the truth", _score)
     verb.add_argument("truth", metavar="TRUTH.csv")
     verb.add_argument("prediction", metavar="PREDICTION.csv")
-    verb.add_argument("--json", action="store_true", help="one JSON object on standard output and nothing else")
-    verb.add_argument("--per-image", metavar="OUT.csv", help="also write counts and F2 of every image")
-    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
+    verb.add_argument(
+        "--json", action="store_true", help="one JSON object on standard output and nothing else"
+    )
+    verb.add_argument(
+        "--per-image", metavar="OUT.csv", help="also write counts and F2 of every image"
+    )
+    verb.add_argument(
+        "--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)"
+    )
     add_competition(verb)
-    verb = add("check", "would Kaggle take this submission; is every file of these records whole; alone: is this machine ready", _check)
-    verb.add_argument("what", metavar="PREDICTION.csv|RECORDS", nargs="?", help="a submission, or a folder made by kit pack")
-    verb.add_argument("sample", metavar="SAMPLE.csv", nargs="?", help="the sample submission, whose ids count")
-    verb.add_argument("--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)")
-    verb.add_argument("--repair", action="store_true", help="make damaged files of the records again from their source")
-    verb.add_argument("--source", metavar="COMPETITION", help="where that source is now, if it moved since the packing")
+    verb = add(
+        "check",
+        "would Kaggle take this submission; is every file of these records whole; alone: is this machine ready",
+        _check,
+    )
+    verb.add_argument(
+        "what",
+        metavar="PREDICTION.csv|RECORDS",
+        nargs="?",
+        help="a submission, or a folder made by kit pack",
+    )
+    verb.add_argument(
+        "sample", metavar="SAMPLE.csv", nargs="?", help="the sample submission, whose ids count"
+    )
+    verb.add_argument(
+        "--shape", type=_shape, metavar="HxW", help="image size in px (default: the competition's)"
+    )
+    verb.add_argument(
+        "--repair",
+        action="store_true",
+        help="make damaged files of the records again from their source",
+    )
+    verb.add_argument(
+        "--source",
+        metavar="COMPETITION",
+        help="where that source is now, if it moved since the packing",
+    )
     add_competition(verb)
     verb = add("report", "one HTML page on a model, on several compared, or on the data", _report)
-    verb.add_argument("places", nargs="+", metavar="MODEL", help="folders made by kit train; or one made by kit pack")
-    verb.add_argument("--out", metavar="FILE", help="the page to write (default: report.html in the folder; of several models: here)")
-    verb.add_argument("--records", help="folder of the models' records, if they moved since the training")
+    verb.add_argument(
+        "places",
+        nargs="+",
+        metavar="MODEL",
+        help="folders made by kit train; or one made by kit pack",
+    )
+    verb.add_argument(
+        "--out",
+        metavar="FILE",
+        help="the page to write (default: report.html in the folder; of several models: here)",
+    )
+    verb.add_argument(
+        "--records", help="folder of the models' records, if they moved since the training"
+    )
     return parser
 
 
@@ -168,14 +291,22 @@ def _demo(options):
 def _practice(options):
     from .practice.folder import write_practice
 
-    print(f"kit practice: wrote {write_practice(options.out, **pick_settings(options, PracticeSettings))}")
+    print(
+        f"kit practice: wrote {write_practice(options.out, **pick_settings(options, PracticeSettings))}"
+    )
 
 
 def _pack(options):
     from .packing.packing import pack
 
     competition = find_competition(options.competition_name)
-    manifest = _interruptible(pack, options.competition, options.records, competition=competition, **pick_settings(options, PackSettings))
+    manifest = _interruptible(
+        pack,
+        options.competition,
+        options.records,
+        competition=competition,
+        **pick_settings(options, PackSettings),
+    )
     print(manifest["overview"])
     for item in manifest["skipped"]:
         line = f"left out: {item['image']}: {item['reason']}"
@@ -204,33 +335,51 @@ def _tune(options):
         _only_with_maps(options, scenes=None, shape=None, competition_name=AIRBUS.name)
         from .tf.inference.inference import tune
 
-        print(describe_tuning(_interruptible(tune, options.places, records=options.records, **settings).fields))
+        print(
+            describe_tuning(
+                _interruptible(tune, options.places, records=options.records, **settings).fields
+            )
+        )
         return
     if len(options.places) != 2 or options.records:
         raise KitError("with --maps: kit tune --maps DIR TRUTH.csv OUT.json")
     competition = find_competition(options.competition_name).with_shape(options.shape)
-    tuned = tune_maps(options.maps, *options.places, scenes=options.scenes, competition=competition, **settings)
+    tuned = tune_maps(
+        options.maps, *options.places, scenes=options.scenes, competition=competition, **settings
+    )
     print(describe_tuning(tuned.fields))
 
 
 def _predict(options):
     places, settings = options.places, pick_settings(options, PredictSettings)
     if len(places) < (3 if options.maps is None else 2):
-        raise KitError("give at least one model, the competition and the CSV to write: kit predict MODEL... COMPETITION OUT.csv")
+        raise KitError(
+            "give at least one model, the competition and the CSV to write: kit predict MODEL... COMPETITION OUT.csv"
+        )
     *models, place, out = places
     if options.maps is None:
         _only_with_maps(options, tuning=None, shape=None)
         from .tf.inference.inference import predict
 
-        competition = None if options.competition_name is None else find_competition(options.competition_name)
+        competition = (
+            None if options.competition_name is None else find_competition(options.competition_name)
+        )
         found = _interruptible(predict, models, place, out, competition=competition, **settings)
     else:
         if len(options.places) != 2 or settings.get("tta") or settings.get("scale"):
-            raise KitError("with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale")
+            raise KitError(
+                "with --maps: kit predict --maps DIR [--tuning FILE] SAMPLE.csv OUT.csv, without --tta and --scale"
+            )
         from .submission.prediction import predict_maps
 
-        competition = find_competition(options.competition_name or AIRBUS.name).with_shape(options.shape)
-        given = {"tuning": options.tuning, "competition": competition, "allow_missing": settings.get("allow_missing", False)}
+        competition = find_competition(options.competition_name or AIRBUS.name).with_shape(
+            options.shape
+        )
+        given = {
+            "tuning": options.tuning,
+            "competition": competition,
+            "allow_missing": settings.get("allow_missing", False),
+        }
         found = _interruptible(predict_maps, options.maps, place, out, **given)
     print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")
 
@@ -238,7 +387,9 @@ def _predict(options):
 def _report(options):
     from .pages.report import report
 
-    out = options.out or (Path(options.places[0]) / "report.html" if len(options.places) == 1 else Path("report.html"))
+    out = options.out or (
+        Path(options.places[0]) / "report.html" if len(options.places) == 1 else Path("report.html")
+    )
     made = _interruptible(report, options.places, out, records=options.records)
     print(f"kit report: wrote {out}, {len(made.text.encode()) / 1e6:.1f} MB")
 
@@ -247,7 +398,13 @@ def _score(options):
     from .scoring.scores import format_summary, score_csv, to_json
 
     competition = find_competition(options.competition_name)
-    summary = score_csv(options.truth, options.prediction, shape=options.shape, per_image=options.per_image, competition=competition)
+    summary = score_csv(
+        options.truth,
+        options.prediction,
+        shape=options.shape,
+        per_image=options.per_image,
+        competition=competition,
+    )
     print(to_json(summary) if options.json else format_summary(summary))
 
 
@@ -271,7 +428,12 @@ def _check(options):
         raise KitError("--repair and --source are for records: kit check RECORDS --repair")
     from .submission.csv_file import check_csv
 
-    problems, report = check_csv(options.what, options.sample, shape=options.shape, competition=find_competition(options.competition_name))
+    problems, report = check_csv(
+        options.what,
+        options.sample,
+        shape=options.shape,
+        competition=find_competition(options.competition_name),
+    )
     print(report)
     return 1 if problems else 0
 
@@ -280,7 +442,9 @@ def _check_records(options):
     from .records.manifest import check_records, open_records
 
     if Path(options.what).is_file():
-        raise KitError(f"{options.what}: is a file; a submission is checked against its sample: kit check PREDICTION.csv SAMPLE.csv")
+        raise KitError(
+            f"{options.what}: is a file; a submission is checked against its sample: kit check PREDICTION.csv SAMPLE.csv"
+        )
     if options.repair:
         from .packing.packing import repair
 
@@ -291,10 +455,14 @@ def _check_records(options):
     for name, reason in damage.items():
         print(f"{name}: {reason}")
     if damage:
-        print(f"{options.what}: {len(damage)} files are damaged; kit check {options.what} --repair makes them again")
+        print(
+            f"{options.what}: {len(damage)} files are damaged; kit check {options.what} --repair makes them again"
+        )
         return 1
     found = open_records(options.what)
-    print(f"{options.what}: {found.count(found.folds)} images in {len(found.manifest['shards'])} shards, all whole")
+    print(
+        f"{options.what}: {found.count(found.folds)} images in {len(found.manifest['shards'])} shards, all whole"
+    )
     return 0
 
 
@@ -302,7 +470,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one verb; returns the exit status. Whatever a user can cause is one line on standard error."""
     options = make_parser().parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")  # a log file shows each line when it is said
+        sys.stdout.reconfigure(
+            line_buffering=True, errors="backslashreplace"
+        )  # a log file shows each line when it is said
     try:
         return options.run(options) or 0
     except KitError as error:
@@ -320,12 +490,16 @@ def main(arguments: list[str] | None = None) -> int:
     except MemoryError:
         message = "out of memory; close other programs, or use a smaller --batch where there is one"
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader of our output is gone: nothing left to say
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the reader of our output is gone: nothing left to say
         return 128 + signal.SIGPIPE
     except OSError as error:
         from .system.files import explain
 
-        message = explain(error, Path(error.filename)) if isinstance(error.filename, str) else str(error)
+        message = (
+            explain(error, Path(error.filename)) if isinstance(error.filename, str) else str(error)
+        )
     print(f"kit {options.verb}: {' '.join(message.split())}", file=sys.stderr)
     return 2
 

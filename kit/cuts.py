@@ -4,8 +4,6 @@ A cut that drops components is one field of `Cuts` made by `_cut`: its column of
 the values that the search tries, and its words. The rule that keeps or drops is `keep` alone.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +25,9 @@ class Cuts(Checked):
     `words` tell people of a field that is not at its default; {field} stands for a field's value.
     """
 
-    threshold: int = setting(128, "a pixel belongs to an object if value >= threshold", low=1, high=255)
+    threshold: int = setting(
+        128, "a pixel belongs to an object if value >= threshold", low=1, high=255
+    )
     small_area: int = setting(
         0,
         "px: components of small_threshold below this area keep it, larger ones have `threshold`; 0: one threshold",
@@ -55,8 +55,14 @@ class Cuts(Checked):
         words="mean probability at least {min_confidence:g}",
         title="least mean probability",
     )
-    rectangles: bool = setting(False, "components become their best rotated rectangles", words="rectangles where they fit to {min_fit:g}")
-    min_fit: float = setting(0.6, "0 to 1: soft IoU that such a rectangle has to reach", low=0, high=1)
+    rectangles: bool = setting(
+        False,
+        "components become their best rotated rectangles",
+        words="rectangles where they fit to {min_fit:g}",
+    )
+    min_fit: float = setting(
+        0.6, "0 to 1: soft IoU that such a rectangle has to reach", low=0, high=1
+    )
     min_presence: float = setting(
         0.0,
         "0 to 1: images of which the network says less are left empty (the gate)",
@@ -69,11 +75,15 @@ class Cuts(Checked):
     def __post_init__(self):
         super().__post_init__()
         if self.small_area and self.small_threshold > self.threshold:
-            raise KitError(f"small_threshold {self.small_threshold}: small objects' threshold is at most the large ones', {self.threshold}")
+            raise KitError(
+                f"small_threshold {self.small_threshold}: small objects' threshold is at most the large ones', {self.threshold}"
+            )
 
 
 # The cuts that drop components, by field: column, scale of the column's values, values tried, title of an axis.
-COMPONENT_CUTS: dict[str, Any] = {field.name: field.metadata for field in dataclasses.fields(Cuts) if "column" in field.metadata}
+COMPONENT_CUTS: dict[str, Any] = {
+    field.name: field.metadata for field in dataclasses.fields(Cuts) if "column" in field.metadata
+}
 # What tuning may add to a threshold and these, and what a plot calls the best without it.
 OPTIONS = {"size": "one threshold", "rectangles": "no rectangles", "gate": "no gate"}
 HELPFUL = ("size",)  # those that gained out of fold (benchmarks/postprocessing.py)
@@ -87,7 +97,10 @@ def keep(column: Callable[[str], Any], **least: float) -> Any:
     kept: Any = True
     for name, value in least.items():
         if value > 0:
-            kept = kept & (column(COMPONENT_CUTS[name]["column"]) >= COMPONENT_CUTS[name].get("scale", 1) * value)
+            kept = kept & (
+                column(COMPONENT_CUTS[name]["column"])
+                >= COMPONENT_CUTS[name].get("scale", 1) * value
+            )
     return kept
 
 
@@ -111,5 +124,14 @@ def describe_cuts(cuts: Cuts) -> str:
     if cuts.blank:
         return "every image is left empty: no cut scored more"
     values = dataclasses.asdict(cuts)
-    told = [field for field in dataclasses.fields(Cuts) if "words" in field.metadata and values[field.name] != field.default]
-    return ", ".join([f"threshold {cuts.threshold}", *(field.metadata["words"].format(**values) for field in told)])
+    told = [
+        field
+        for field in dataclasses.fields(Cuts)
+        if "words" in field.metadata and values[field.name] != field.default
+    ]
+    return ", ".join(
+        [
+            f"threshold {cuts.threshold}",
+            *(field.metadata["words"].format(**values) for field in told),
+        ]
+    )

@@ -1,7 +1,5 @@
 """The whole road on a practice competition: scenes, records, training, tuning, a checked submission, a score and a picture."""
 
-from __future__ import annotations
-
 import importlib.util
 import re
 import shutil
@@ -27,13 +25,29 @@ from .submission import csv_file
 from .system.files import write_json
 from .tuning import tuning_file
 
-MADE = ("competition", "records", "model", "submission.csv", "submission.json", "contact-sheet.png", "road.png", "summary.json")
+MADE = (
+    "competition",
+    "records",
+    "model",
+    "submission.csv",
+    "submission.json",
+    "contact-sheet.png",
+    "road.png",
+    "summary.json",
+)
 
 # Sized for two CPU cores and six minutes: the network sees the tiles at half size. The last epoch's weights are taken as the best, so that
 # nothing but the cuts is chosen on the holdout.
 PRACTICE = EASY
 PACK: dict = {"folds": 5}
-TRAIN: dict = {"scale": 2, "epochs": 2, "steps": 160, "learning_rate": 3e-3, "best_by": "epoch", "presence": True}
+TRAIN: dict = {
+    "scale": 2,
+    "epochs": 2,
+    "steps": 160,
+    "learning_rate": 3e-3,
+    "best_by": "epoch",
+    "presence": True,
+}
 
 
 def run_demo(out="demo", *, seed: int = 0) -> dict:
@@ -43,7 +57,12 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     that an earlier demo made is replaced, any other that is not empty raises KitError.
     """
     begun = time.monotonic()
-    for name in ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn"):  # before anything is removed
+    for name in (
+        "tensorflow",
+        "tensorflow_datasets",
+        "segmentation_models",
+        "sklearn",
+    ):  # before anything is removed
         if importlib.util.find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     from .tf.inference import inference
@@ -58,7 +77,10 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
 
     competition, packed, model = out / "competition", out / "records", out / "model"
     easy = f"{PRACTICE['empty_share']:.0%} of them empty, ships around {PRACTICE['ship_area']:.0f} px, little land"
-    say(1, f"an easy practice competition: {PRACTICE['images']} training tiles of synthetic scenes, {easy}")
+    say(
+        1,
+        f"an easy practice competition: {PRACTICE['images']} training tiles of synthetic scenes, {easy}",
+    )
     write_practice(competition, seed=seed, **PRACTICE)
     say(2, "records, in folds of whole scenes")
     print(packing.pack(competition, packed, seed=seed, **PACK)["overview"])
@@ -68,7 +90,10 @@ def run_demo(out="demo", *, seed: int = 0) -> dict:
     say(4, "threshold and cuts, tuned on the maps of fold 0")
     tuned = inference.tune(model, empty_share=PRACTICE["empty_share"], seed=seed)
     print(tuning_file.describe_tuning(tuned.fields))
-    say(5, "the submission, and the score on the holdout, each split by cuts that the tuner chose without it")
+    say(
+        5,
+        "the submission, and the score on the holdout, each split by cuts that the tuner chose without it",
+    )
     inference.predict(model, competition, out / "submission.csv")
     problems, report = csv_file.check_csv(out / "submission.csv", competition / AIRBUS.sample_csv)
     print(report)
@@ -101,9 +126,16 @@ def _clear(out: Path) -> None:
     if not found:
         return
     cut_off = {name for name in found if re.fullmatch(r"\.competition\.[0-9]+\.tmp", name)}
-    if found - set(MADE) - cut_off or not (cut_off or (out / "competition" / "practice.json").is_file()):
-        raise KitError(f"{out}: is not empty and holds more than an earlier demo; give another folder with --out")
-    for name in [*reversed(MADE), *cut_off]:  # the competition, by which an earlier demo is known, goes last
+    if found - set(MADE) - cut_off or not (
+        cut_off or (out / "competition" / "practice.json").is_file()
+    ):
+        raise KitError(
+            f"{out}: is not empty and holds more than an earlier demo; give another folder with --out"
+        )
+    for name in [
+        *reversed(MADE),
+        *cut_off,
+    ]:  # the competition, by which an earlier demo is known, goes last
         path = out / name
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -118,14 +150,23 @@ def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path)
     ranked = np.flatnonzero(ships)[np.argsort(-values[ships > 0], kind="stable")]
     empty = np.flatnonzero(ships == 0)[np.argsort(values[ships == 0], kind="stable")][:1]
     chosen = np.concatenate([ranked[np.linspace(0, len(ranked) - 1, 5).round().astype(int)], empty])
-    images = [np.array(Image.open(image_path(competition, AIRBUS.train_images, name))) for name in truth.ids[chosen]]
+    images = [
+        np.array(Image.open(image_path(competition, AIRBUS.train_images, name)))
+        for name in truth.ids[chosen]
+    ]
     notes = [f"F2 {values[place]:.2f}" + ("" if ships[place] else " (no ship)") for place in chosen]
     contact_sheet.draw_contact_sheet(
-        images, table.select(truth, chosen), table.select(prediction, chosen), notes, out / "contact-sheet.png"
+        images,
+        table.select(truth, chosen),
+        table.select(prediction, chosen),
+        notes,
+        out / "contact-sheet.png",
     )
     best = [next((place for place in ranked if 2 <= ships[place] <= 4), ranked[0])]
     image = np.array(Image.open(image_path(competition, AIRBUS.train_images, truth.ids[best[0]])))
-    contact_sheet.draw_road(image, table.select(truth, best), table.select(prediction, best), out / "road.png")
+    contact_sheet.draw_road(
+        image, table.select(truth, best), table.select(prediction, best), out / "road.png"
+    )
 
 
 def describe_result(result: dict, out: Path) -> str:

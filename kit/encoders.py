@@ -1,7 +1,5 @@
 """The encoders of the U-Net: one entry each, known without TensorFlow (tests: tf/network/test_unet.py)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 Channels = tuple[float, float, float]  # of red, green, blue

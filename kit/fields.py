@@ -1,7 +1,5 @@
 """What every checked data class is built on: fields with a meaning, a type, a range and choices."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import numbers
@@ -67,7 +65,8 @@ class Checked:
         choices = ", ".join(map(str, meta.get("choices") or ()))
         if not fits(value, hint):
             of = f", of {choices}" if choices else ""
-            raise KitError(f"{words}: expected {field.type}{of}")
+            kind = hint.__name__ if isinstance(hint, type) else hint
+            raise KitError(f"{words}: expected {kind}{of}")
         for item in value if isinstance(value, tuple) else (value,):
             if choices and item is not None and item not in meta["choices"]:
                 word = "among" if isinstance(value, tuple) else "one of"

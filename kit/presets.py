@@ -1,7 +1,5 @@
 """Presets: settings of `kit train` that go well together, by name."""
 
-from __future__ import annotations
-
 from .errors import KitError
 
 _ROAD = {  # the base of the table in benchmarks/points.md, and what it found good whatever the network's size
@@ -16,7 +14,13 @@ _T4 = _ROAD | {
     "encoder": "resnet34",
     "mixed": "auto",  # float16: a T4 has tensor cores
     "momentum": 0.99,  # 40,000 steps are enough for it
-    "augment": ("dihedral", "scale", "brightness", "contrast", "gamma"),  # each ship is seen some twenty times
+    "augment": (
+        "dihedral",
+        "scale",
+        "brightness",
+        "contrast",
+        "gamma",
+    ),  # each ship is seen some twenty times
     "batch": 32,
     "epochs": 10,  # the whole holdout is scored after each
     "steps": 4000,
@@ -27,7 +31,9 @@ class Presets(dict[str, dict]):
     """Presets by name; an unknown name raises KitError with those that there are."""
 
     def __missing__(self, name):
-        raise KitError(f"preset {name!r}: choose one of {', '.join(self)}; competitions are in kit.COMPETITIONS")
+        raise KitError(
+            f"preset {name!r}: choose one of {', '.join(self)}; competitions are in kit.COMPETITIONS"
+        )
 
 
 # What --preset sets; an option given beside it wins.
@@ -51,6 +57,14 @@ PRESETS = Presets(
         # Twice the crops in the time; the rate grows with the root of the batch.
         "kaggle-t4x2": _T4 | {"batch": 64, "learning_rate": 2.8e-3},
         # After either, with --start-from: whole images, as many without a ship as with one, at a lower rate. Not measured either.
-        "kaggle-full": _T4 | {"crop": None, "ship_share": 0.5, "empty_share": 0.5, "batch": 4, "epochs": 4, "learning_rate": 4e-4},
+        "kaggle-full": _T4
+        | {
+            "crop": None,
+            "ship_share": 0.5,
+            "empty_share": 0.5,
+            "batch": 4,
+            "epochs": 4,
+            "learning_rate": 4e-4,
+        },
     }
 )

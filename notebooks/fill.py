@@ -21,12 +21,21 @@ def main() -> None:
             print(path.name, flush=True)
             book = nbformat.read(path, 4)
             os.environ["KERAS_HOME"] = folder  # weights that are somewhere here are not everybody's
-            NotebookClient(book, timeout=None, kernel_name="python3", resources={"metadata": {"path": folder}}).execute()
+            NotebookClient(
+                book, timeout=None, kernel_name="python3", resources={"metadata": {"path": folder}}
+            ).execute()
             for cell in book.cells:
                 cell.metadata.pop("execution", None)  # when it ran
                 if cell.cell_type == "code":
-                    cell.outputs = [clean(output, folder) for output in cell.outputs if output.get("name") != "stderr"]
-            book.metadata = {"kernelspec": book.metadata["kernelspec"], "language_info": {"name": "python"}}
+                    cell.outputs = [
+                        clean(output, folder)
+                        for output in cell.outputs
+                        if output.get("name") != "stderr"
+                    ]
+            book.metadata = {
+                "kernelspec": book.metadata["kernelspec"],
+                "language_info": {"name": "python"},
+            }
             nbformat.write(book, path)
 
 

@@ -21,14 +21,26 @@ def open_page(path, width=1280, height=1000, dark=False):
     options = webdriver.ChromeOptions()
     options.binary_location = chromium
     with tempfile.TemporaryDirectory() as profile:
-        for flag in (*FLAGS.split(), "--disable-sync", f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+        for flag in (
+            *FLAGS.split(),
+            "--disable-sync",
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+        ):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
         try:
-            scheme = {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]}
+            scheme = {
+                "features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+            }
             browser.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
-            size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}  # a window has no less than 500 px
+            size = {
+                "width": width,
+                "height": height,
+                "deviceScaleFactor": 1,
+                "mobile": False,
+            }  # a window has no less than 500 px
             browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
             browser.get_log("performance")  # of the page that a browser begins with
             browser.get(path.as_uri())

@@ -10,7 +10,9 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")  # two processes of tests share two cores; read at TensorFlow's first op
+os.environ.setdefault(
+    "TF_NUM_INTRAOP_THREADS", "1"
+)  # two processes of tests share two cores; read at TensorFlow's first op
 
 hypothesis.settings.register_profile("kit", deadline=None)  # a first call compiles
 hypothesis.settings.load_profile("kit")
@@ -19,7 +21,12 @@ ROOT = Path(__file__).resolve().parents[1]
 AIRBUS = ROOT.parent / "shared" / "airbus"
 
 
-TENSORFLOW = {"records", "model", "small", "detector"}  # fixtures that pack, which writes metadata with TensorFlow
+TENSORFLOW = {
+    "records",
+    "model",
+    "small",
+    "detector",
+}  # fixtures that pack, which writes metadata with TensorFlow
 
 
 def pytest_ignore_collect(collection_path, config):
@@ -30,7 +37,9 @@ def pytest_ignore_collect(collection_path, config):
 
 def pytest_collection_modifyitems(items) -> None:
     for item in items:
-        if (ROOT / "tests" / "tf") in item.path.parents or TENSORFLOW & set(getattr(item, "fixturenames", ())):
+        if (ROOT / "tests" / "tf") in item.path.parents or TENSORFLOW & set(
+            getattr(item, "fixturenames", ())
+        ):
             item.add_marker("tensorflow")
 
 
@@ -121,9 +130,15 @@ def write_small(out: Path) -> None:
             label[top : top + 12, left : left + 14] = number + 1
         labels.append(label)
         pixels = rng.integers(0, 90, (SIDE, SIDE, 3)) + 160 * (label > 0)[..., None]
-        Image.fromarray(pixels.astype(np.uint8)).save(out / "competition" / ("train_v2" if place < 30 else "test_v2") / name)
+        Image.fromarray(pixels.astype(np.uint8)).save(
+            out / "competition" / ("train_v2" if place < 30 else "test_v2") / name
+        )
     competition = Competition(height=SIDE, width=SIDE, scenes="")
-    csv_file.write_csv(dense.from_labels(names[:30], labels[:30]), out / "competition" / competition.truth_csv, competition)
+    csv_file.write_csv(
+        dense.from_labels(names[:30], labels[:30]),
+        out / "competition" / competition.truth_csv,
+        competition,
+    )
     lines = ["ImageId,EncodedPixels", *(f"{name},1 1" for name in names[30:])]
     (out / "competition" / competition.sample_csv).write_text("\n".join(lines) + "\n")
     write_json(out / "competition.json", to_json(competition))
@@ -142,7 +157,9 @@ def kit_cli(tmp_path):
 
     def run(*arguments, environment=None):
         command = [sys.executable, "-m", "kit", *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+        done = subprocess.run(
+            command, capture_output=True, text=True, cwd=tmp_path, env=environment
+        )
         return done.returncode, done.stdout, done.stderr
 
     return run
@@ -160,5 +177,9 @@ def arrays_of(path: Path) -> dict:
 
     found = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(
+            lambda name, item: (
+                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
+            )
+        )
     return found

@@ -34,7 +34,9 @@ def plan_death(death: Death | float | None) -> None:
             seen.append(first)
             return former(first, *rest)
         path = os.readlink(f"/proc/self/fd/{first}") if death.call == "fsync" else str(rest[0])
-        hit = death.word in os.path.basename(path) and os.path.isfile(path if death.call == "fsync" else first)
+        hit = death.word in os.path.basename(path) and os.path.isfile(
+            path if death.call == "fsync" else first
+        )
         seen.extend([path] * hit)
         due = hit and len(seen) == death.nth
         if due and death.torn:

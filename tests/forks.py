@@ -19,7 +19,13 @@ from pathlib import Path
 
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(
-    ["kit.cli", "kit.packing.packing", "kit.tf.data.tfds_metadata", "kit.tf.inference.inference", "kit.tf.training.training"]
+    [
+        "kit.cli",
+        "kit.packing.packing",
+        "kit.tf.data.tfds_metadata",
+        "kit.tf.inference.inference",
+        "kit.tf.training.training",
+    ]
 )
 
 

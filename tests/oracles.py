@@ -24,7 +24,10 @@ def count_by_hand(truth: np.ndarray, prediction: np.ndarray):
     a = [truth == value for value in np.unique(truth) if value]
     b = [prediction == value for value in np.unique(prediction) if value]
     ious = [[Fraction(int((x & y).sum()), int((x | y).sum())) for y in b] for x in a]
-    tp = [sum(any(iou > Fraction(level, 20) for iou in row) for row in ious) for level in range(10, 20)]
+    tp = [
+        sum(any(iou > Fraction(level, 20) for iou in row) for row in ious)
+        for level in range(10, 20)
+    ]
     return tp, [len(b) - hits for hits in tp], [len(a) - hits for hits in tp]
 
 
@@ -81,7 +84,12 @@ def read_by_hand(data: bytes, height: int, width: int) -> dict[str, list[set[int
             return None
         numbers, pixels = [int(token) for token in tokens], set()
         for start, length in zip(numbers[::2], numbers[1::2]):
-            if start < 1 or length < 1 or start + length - 1 > height * width or start - 1 <= max(pixels, default=-1):
+            if (
+                start < 1
+                or length < 1
+                or start + length - 1 > height * width
+                or start - 1 <= max(pixels, default=-1)
+            ):
                 return None
             pixels |= set(range(start - 1, start - 1 + length))
         if any(pixels & other for other in held):

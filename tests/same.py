@@ -26,13 +26,26 @@ STEPS = ("--epochs", "1", "--steps", "20", "--crop", "64", "--batch", "2")
 # Two trainings: the default encoder, and the slim one with all that a preset switches on.
 TRAININGS = {
     "resnet18": STEPS,
-    "slim": (*STEPS, "--encoder", "slim", "--output", "2", "--loss", "dice,balanced", "--presence", "--optimizer", "muon"),
+    "slim": (
+        *STEPS,
+        "--encoder",
+        "slim",
+        "--output",
+        "2",
+        "--loss",
+        "dice,balanced",
+        "--presence",
+        "--optimizer",
+        "muon",
+    ),
 }
 DROPPED = {"min_peak"}  # fields of tuning.json that one of the checkouts may lack
 
 
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("before", type=Path)
     parser.add_argument("after", type=Path)
     parser.add_argument("--images", type=Path, default=ROOT.parent / "shared" / "airbus")
@@ -49,7 +62,8 @@ def main(arguments: list[str]) -> int:
         one, other = (found.get(name) for found in made)
         different += one != other
         print(
-            f"{'same' if one == other else 'DIFFERENT':9s}  {name:34s}  {str(one)[:60]}" + ("" if one == other else f"  {str(other)[:60]}")
+            f"{'same' if one == other else 'DIFFERENT':9s}  {name:34s}  {str(one)[:60]}"
+            + ("" if one == other else f"  {str(other)[:60]}")
         )
     print(f"{len(made[0])} results, {different} different")
     return int(different > 0)
@@ -61,27 +75,43 @@ def run_road(tree: Path, out: Path, images: Path) -> dict:
 
     def kit(*words) -> str:
         command = [sys.executable, "-m", "kit", *map(str, words)]
-        done = subprocess.run(command, cwd=out, env=os.environ | {"PYTHONPATH": str(tree)}, capture_output=True, text=True)
+        done = subprocess.run(
+            command,
+            cwd=out,
+            env=os.environ | {"PYTHONPATH": str(tree)},
+            capture_output=True,
+            text=True,
+        )
         if done.returncode not in (0, 1):
             raise RuntimeError(f"{tree}: {' '.join(map(str, words))}: {done.stderr}")
         return done.stdout
 
     kit("practice", "practice", "--images", 60, "--test-images", 12, "--seed", 5)
-    found |= {f"practice, {name}": value for name, value in digest_folder(out / "practice", ["*"]).items()}
+    found |= {
+        f"practice, {name}": value for name, value in digest_folder(out / "practice", ["*"]).items()
+    }
     source = images if (images / "train_v2").is_dir() else out / "practice"
     kit("pack", source, "records", "--seed", 0, "--folds", 3)
-    found |= {f"records, {name}": value for name, value in digest_folder(out / "records", ["*.tfrecord-*", "f*"]).items()}
+    found |= {
+        f"records, {name}": value
+        for name, value in digest_folder(out / "records", ["*.tfrecord-*", "f*"]).items()
+    }
     kit("pack", source, "few", "--limit", 60, "--folds", 3, "--seed", 1)
     for name, settings in TRAININGS.items():
         kit("train", "few", name, *settings)
         found[f"{name}, weights"] = digest_weights(out / name / "best.weights.h5")
         options = "size,rectangles" + (",gate" if "--presence" in settings else "")
         kit("tune", name, "--options", options, "--empty-share", 0.3)
-        found |= {f"{name}, cuts: {field}": value for field, value in read_tuning(out / name / "tuning.json").items()}
+        found |= {
+            f"{name}, cuts: {field}": value
+            for field, value in read_tuning(out / name / "tuning.json").items()
+        }
         kit("predict", name, "practice", f"{name}.csv")
         found[f"{name}, submission"] = digest((out / f"{name}.csv").read_bytes())
         kit("report", name)
-        found[f"{name}, figures of the page"] = digest_figures((out / name / "report.html").read_text())
+        found[f"{name}, figures of the page"] = digest_figures(
+            (out / name / "report.html").read_text()
+        )
     truth = "practice/truth/test_ship_segmentations_v2.csv"
     found["score"] = kit("score", truth, "slim.csv", "--json", "--per-image", "by-image.csv")
     found["score, by image"] = digest((out / "by-image.csv").read_bytes())
@@ -112,7 +142,13 @@ def digest_weights(path: Path) -> str:
 
     arrays: dict[str, bytes] = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: arrays.update({name: item[()].tobytes()}) if isinstance(item, h5py.Dataset) else None)
+        file.visititems(
+            lambda name, item: (
+                arrays.update({name: item[()].tobytes()})
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
     return f"{len(arrays)} arrays {digest(b''.join(name.encode() + arrays[name] for name in sorted(arrays)))}"
 
 
@@ -120,7 +156,9 @@ def read_tuning(path: Path) -> dict:
     """The fields of tuning.json; of figures nine digits, since the calibration may round elsewhere."""
     fields = json.loads(path.read_text())
     return {
-        name: round(value, 9) if isinstance(value, float) else str(value) for name, value in sorted(fields.items()) if name not in DROPPED
+        name: round(value, 9) if isinstance(value, float) else str(value)
+        for name, value in sorted(fields.items())
+        if name not in DROPPED
     }
 
 

@@ -33,8 +33,12 @@ def few(airbus, tmp_path):
 def blank_share(few, records) -> float:
     """Share of images without a ship in fold 0, from the CSV and folds.csv alone."""
     truth = csv_masks.read_csv(few / "train_ship_segmentations_v2.csv")
-    fold = dict(line.split(",")[::2] for line in (records / "folds.csv").read_text().splitlines()[1:])
-    held = [count for name, count in zip(truth.ids, masks.count_objects(truth)) if fold[name] == "0"]
+    fold = dict(
+        line.split(",")[::2] for line in (records / "folds.csv").read_text().splitlines()[1:]
+    )
+    held = [
+        count for name, count in zip(truth.ids, masks.count_objects(truth)) if fold[name] == "0"
+    ]
     return sum(count == 0 for count in held) / len(held)
 
 
@@ -45,8 +49,18 @@ def test_real_images_become_a_checked_submission(few, shallow, tmp_path):
 
     manifest = pack(few, tmp_path / "records", folds=4)
     assert manifest["skipped"] == [] and sum(shard["count"] for shard in manifest["shards"]) == 40
-    (row,) = train(tmp_path / "records", tmp_path / "model", epochs=1, steps=3, batch=2, crop=64, encoder="plain")
-    assert row["step"] == 3 and row["val_object_f2_blank"] == pytest.approx(blank_share(few, tmp_path / "records"))
+    (row,) = train(
+        tmp_path / "records",
+        tmp_path / "model",
+        epochs=1,
+        steps=3,
+        batch=2,
+        crop=64,
+        encoder="plain",
+    )
+    assert row["step"] == 3 and row["val_object_f2_blank"] == pytest.approx(
+        blank_share(few, tmp_path / "records")
+    )
     tune(tmp_path / "model")
     assert json.loads((tmp_path / "model" / "tuning.json").read_text())["empty_share"] == 0.765
     predict(tmp_path / "model", few, tmp_path / "out.csv")

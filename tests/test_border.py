@@ -20,7 +20,13 @@ ROOMS = (
     f"{GROUND} system masks competition practice objects scoring records plots tuning submission models {TF} "
     "machine packing pages demo cli __main__"
 ).split()
-REACHING = {"cli", "demo", "packing", "pages", "machine"}  # rooms that reach kit.tf, inside of functions
+REACHING = {
+    "cli",
+    "demo",
+    "packing",
+    "pages",
+    "machine",
+}  # rooms that reach kit.tf, inside of functions
 MODULES = {
     ".".join(path.relative_to(ROOT / "kit").with_suffix("").parts): path
     for path in sorted((ROOT / "kit").rglob("*.py"))
@@ -59,14 +65,22 @@ def list_kit_imports(path: Path) -> Iterator[tuple[str, bool]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_only_down_the_rooms(module):
     for other, at_once in list_kit_imports(MODULES[module]):
-        assert ROOMS.index(find_room(other)) <= ROOMS.index(find_room(module)), f"kit.{module} imports kit.{other}"
+        assert ROOMS.index(find_room(other)) <= ROOMS.index(find_room(module)), (
+            f"kit.{module} imports kit.{other}"
+        )
         if other.startswith("tf.") and not module.startswith("tf."):
-            assert find_room(module) in REACHING and not at_once, f"kit.{module} imports kit.{other}"
+            assert find_room(module) in REACHING and not at_once, (
+                f"kit.{module} imports kit.{other}"
+            )
 
 
 def test_imports_have_no_circle():
-    graph = {module: {other for other, _ in list_kit_imports(path)} for module, path in MODULES.items()}
-    assert set(TopologicalSorter(graph).static_order()) == set(MODULES)  # a circle raises CycleError
+    graph = {
+        module: {other for other, _ in list_kit_imports(path)} for module, path in MODULES.items()
+    }
+    assert set(TopologicalSorter(graph).static_order()) == set(
+        MODULES
+    )  # a circle raises CycleError
 
 
 def test_packages_import_nothing():
@@ -103,20 +117,25 @@ def call(*arguments):
 VERBS = ("demo", "practice", "pack", "train", "tune", "predict", "score", "check", "report")
 
 
-@pytest.mark.parametrize("code", ["import kit", call("--help"), *(call(verb, "--help") for verb in VERBS)])
+@pytest.mark.parametrize(
+    "code", ["import kit", call("--help"), *(call(verb, "--help") for verb in VERBS)]
+)
 def test_import_and_help_load_neither_numba_nor_pandas_nor_tensorflow(code, tmp_path):
     assert not ({"numba", "pandas"} | HEAVY) & loaded_after(code, tmp_path)
 
 
 def test_score_and_check_never_load_tensorflow(tmp_path):
     (tmp_path / "a.csv").write_text("ImageId,EncodedPixels\na.jpg,1 2\n")
-    assert not HEAVY & loaded_after(call("score", "a.csv", "a.csv") + "\n" + call("check", "a.csv", "a.csv"), tmp_path)
+    assert not HEAVY & loaded_after(
+        call("score", "a.csv", "a.csv") + "\n" + call("check", "a.csv", "a.csv"), tmp_path
+    )
 
 
 def test_workers_and_the_check_of_records_never_load_tensorflow(records, tmp_path):
     assert not HEAVY & loaded_after(call("check", str(records)), tmp_path)
     assert not HEAVY & loaded_after(
-        "import kit.packing.inspection, kit.packing.shards, kit.system.processes, kit.packing.packing", tmp_path
+        "import kit.packing.inspection, kit.packing.shards, kit.system.processes, kit.packing.packing",
+        tmp_path,
     )
 
 
@@ -126,11 +145,18 @@ def test_every_public_name_is_there():
 
     for name in kit.__all__:
         first = getattr(kit, name)
-        assert first is getattr(kit, name) and not isinstance(first, types.ModuleType)  # a module of that name would hide it
+        assert first is getattr(kit, name) and not isinstance(
+            first, types.ModuleType
+        )  # a module of that name would hide it
 
 
 @pytest.mark.parametrize(
-    ("former", "name"), [("find_damage", "check_records"), ("inspect_machine", "check_machine"), ("tune_folder", "tune_maps")]
+    ("former", "name"),
+    [
+        ("find_damage", "check_records"),
+        ("inspect_machine", "check_machine"),
+        ("tune_folder", "tune_maps"),
+    ],
 )
 def test_former_names_still_work_and_warn(former, name):
     import kit

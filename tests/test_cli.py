@@ -48,7 +48,9 @@ def test_no_csv(capsys, competition, tmp_path):
 @pytest.mark.tensorflow
 def test_a_missing_column(capsys, competition, tmp_path):
     write_csv(competition / TRUTH, "a.jpg,1 2", header="ImageId,Pixels")
-    assert "column EncodedPixels is missing" in fails(capsys, "pack", competition, tmp_path / "records")
+    assert "column EncodedPixels is missing" in fails(
+        capsys, "pack", competition, tmp_path / "records"
+    )
 
 
 @pytest.mark.tensorflow
@@ -62,7 +64,9 @@ def test_a_run_that_is_no_integer(capsys, competition, tmp_path):
 def test_an_empty_folder(capsys, competition, tmp_path):
     for path in (competition / "train_v2").iterdir():
         path.unlink()
-    assert "holds no image at train_v2/{id}" in fails(capsys, "pack", competition, tmp_path / "records")
+    assert "holds no image at train_v2/{id}" in fails(
+        capsys, "pack", competition, tmp_path / "records"
+    )
     (tmp_path / "void").mkdir()
     assert f"holds no {TRUTH}" in fails(capsys, "pack", tmp_path / "void", tmp_path / "records")
     assert not (tmp_path / "records").exists()
@@ -73,10 +77,13 @@ def test_a_truncated_test_image_is_predicted_blank_and_said(capsys, model, compe
     path.write_bytes(path.read_bytes()[:4000])
     out = tmp_path / "out.csv"
     assert main(["predict", str(model), str(competition), str(out)]) == 0
-    assert f"1 of 4 images could not be read and are predicted blank, listed in {tmp_path / 'out.json'}; the first: {path.name}" in (
-        capsys.readouterr().out
+    assert (
+        f"1 of 4 images could not be read and are predicted blank, listed in {tmp_path / 'out.json'}; the first: {path.name}"
+        in (capsys.readouterr().out)
     )
-    assert f"\n{path.name},\n" in out.read_text() and list(json.loads(out.with_suffix(".json").read_text())["unreadable"]) == [path.name]
+    assert f"\n{path.name},\n" in out.read_text() and list(
+        json.loads(out.with_suffix(".json").read_text())["unreadable"]
+    ) == [path.name]
 
 
 def test_images_of_another_size(capsys, model, competition, tmp_path):
@@ -88,7 +95,10 @@ def test_images_of_another_size(capsys, model, competition, tmp_path):
         Image.new("RGB", (100, 90)).save(path)
         if part == "train_v2":
             assert main(["pack", str(competition), str(tmp_path / "records"), "--folds", "2"]) == 0
-            assert f"left out: {path.name}: {path.name}: is 100 px wide and 90 high, its runs are for 768" in capsys.readouterr().out
+            assert (
+                f"left out: {path.name}: {path.name}: is 100 px wide and 90 high, its runs are for 768"
+                in capsys.readouterr().out
+            )
     assert main(["predict", str(model), str(competition), str(tmp_path / "out.csv")]) == 0
     assert f"{path.name}: is 100 px wide and 90 high" in capsys.readouterr().out
 
@@ -111,7 +121,9 @@ def test_weights_of_another_encoder(capsys, model, practice, tmp_path):
     ],
 )
 def test_an_extra_that_is_not_installed(practice, records, tmp_path, verb, module):
-    status, _, errors = finish(run_kit_without, module, verb, practice if verb == "pack" else records, tmp_path / "out")
+    status, _, errors = finish(
+        run_kit_without, module, verb, practice if verb == "pack" else records, tmp_path / "out"
+    )
     assert status == 2 and len(errors.splitlines()) == 1, errors
     assert f"this verb needs {module}; in the kit's folder: pip install '.[train]'" in errors
 
@@ -156,16 +168,29 @@ def test_a_wrong_call(capsys, monkeypatch, tmp_path, arguments):
 
 
 def test_an_option_that_would_be_passed_over_is_refused(capsys, model, practice, tmp_path):
-    for name, value in (("--scenes", "folds.csv"), ("--shape", "9x9"), ("--competition", "tgs-salt")):
+    for name, value in (
+        ("--scenes", "folds.csv"),
+        ("--shape", "9x9"),
+        ("--competition", "tgs-salt"),
+    ):
         assert f"{name} goes with --maps only" in fails(capsys, "tune", model, name, value)
     for name, value in (("--tuning", "t.json"), ("--shape", "9x9")):
-        assert f"{name} goes with --maps only" in fails(capsys, "predict", model, practice, tmp_path / "out.csv", name, value)
-    assert "without --tta" in fails(capsys, "predict", "--maps", tmp_path, "sample.csv", tmp_path / "out.csv", "--tta", "8")
-    assert "kit tune --maps DIR TRUTH.csv OUT.json" in fails(capsys, "tune", "--maps", tmp_path, "truth.csv", "out.json", "--records", "r")
+        assert f"{name} goes with --maps only" in fails(
+            capsys, "predict", model, practice, tmp_path / "out.csv", name, value
+        )
+    assert "without --tta" in fails(
+        capsys, "predict", "--maps", tmp_path, "sample.csv", tmp_path / "out.csv", "--tta", "8"
+    )
+    assert "kit tune --maps DIR TRUTH.csv OUT.json" in fails(
+        capsys, "tune", "--maps", tmp_path, "truth.csv", "out.json", "--records", "r"
+    )
 
 
 def test_score_refuses_malformed_rows_and_check_lists_them(capsys, tmp_path):
-    truth, bad = write_csv(tmp_path / "t.csv", "a.jpg,1 2"), write_csv(tmp_path / "p.csv", "a.jpg,1 2 3")
+    truth, bad = (
+        write_csv(tmp_path / "t.csv", "a.jpg,1 2"),
+        write_csv(tmp_path / "p.csv", "a.jpg,1 2 3"),
+    )
     assert "p.csv row 2 (a.jpg): odd count of numbers" in fails(capsys, "score", truth, bad)
     assert main(["check", str(bad), str(truth)]) == 1
     assert "1 x odd count of numbers" in capsys.readouterr().out
@@ -183,12 +208,35 @@ def test_other_competitions_by_name_or_file(capsys, tmp_path):
     assert main(["score", str(truth), str(truth), "--competition", "tgs-salt", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["jaccard"] == 1
     assert main(["check", str(truth), str(truth), "--competition", "tgs-salt"]) == 0
-    (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "id_column": "id", "runs_column": "rle_mask", "height": 3, "width": 9}))
+    (tmp_path / "mine.json").write_text(
+        json.dumps(
+            {"name": "mine", "id_column": "id", "runs_column": "rle_mask", "height": 3, "width": 9}
+        )
+    )
     capsys.readouterr()
-    assert "past the last pixel" in fails(capsys, "score", truth, truth, "--competition", tmp_path / "mine.json")
-    assert main(["score", str(truth), str(truth), "--competition", str(tmp_path / "mine.json"), "--shape", "101x101"]) == 0
-    assert "not one of airbus, tgs-salt" in fails(capsys, "score", truth, truth, "--competition", "coco")
-    assert "score is open" in fails(capsys, "score", truth, truth, "--competition", "dsb2018", "--shape", "9x9")
+    assert "past the last pixel" in fails(
+        capsys, "score", truth, truth, "--competition", tmp_path / "mine.json"
+    )
+    assert (
+        main(
+            [
+                "score",
+                str(truth),
+                str(truth),
+                "--competition",
+                str(tmp_path / "mine.json"),
+                "--shape",
+                "101x101",
+            ]
+        )
+        == 0
+    )
+    assert "not one of airbus, tgs-salt" in fails(
+        capsys, "score", truth, truth, "--competition", "coco"
+    )
+    assert "score is open" in fails(
+        capsys, "score", truth, truth, "--competition", "dsb2018", "--shape", "9x9"
+    )
 
 
 CHATTER = """
@@ -201,9 +249,23 @@ for arguments in json.loads(sys.argv[1]):
 
 def test_the_road_leaves_no_chatter(small, tmp_path):
     """What a user reads of pack, train, tune and predict is ours: no line of TensorFlow, Keras or segmentation-models."""
-    place, sample = str(small / "competition"), str(small / "competition" / "sample_submission_v2.csv")
+    place, sample = (
+        str(small / "competition"),
+        str(small / "competition" / "sample_submission_v2.csv"),
+    )
     competition = ["--competition", str(small / "competition.json")]
-    size = ["--epochs", "1", "--steps", "1", "--batch", "1", "--crop", "32", "--decoder", "8,8,8,8,8"]
+    size = [
+        "--epochs",
+        "1",
+        "--steps",
+        "1",
+        "--batch",
+        "1",
+        "--crop",
+        "32",
+        "--decoder",
+        "8,8,8,8,8",
+    ]
     verbs = [
         ["pack", place, "records", "--folds", "2", *competition],
         ["train", "records", "model", *size],
@@ -212,19 +274,41 @@ def test_the_road_leaves_no_chatter(small, tmp_path):
         ["check", "out.csv", sample, *competition],
     ]
     command = [sys.executable, "-c", CHATTER, json.dumps(verbs)]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}  # as a user has it
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("TF_")
+    }  # as a user has it
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     said = done.stdout + done.stderr
     assert done.returncode == 0 and "epoch 1/1" in said and "fine" in said, said
-    for word in ("tensorflow", "keras", "onednn", "cuda", "warning", "absl", "segmentation", "/site-packages/"):
+    for word in (
+        "tensorflow",
+        "keras",
+        "onednn",
+        "cuda",
+        "warning",
+        "absl",
+        "segmentation",
+        "/site-packages/",
+    ):
         assert word not in said.lower(), said
 
 
-def test_report_writes_its_page_into_the_folder_or_where_it_is_told(capsys, records, model, tmp_path, monkeypatch):
-    records, model = shutil.copytree(records, tmp_path / "records"), shutil.copytree(model, tmp_path / "model")
-    assert main(["report", str(records)]) == 0 and f"wrote {records / 'report.html'}" in capsys.readouterr().out
+def test_report_writes_its_page_into_the_folder_or_where_it_is_told(
+    capsys, records, model, tmp_path, monkeypatch
+):
+    records, model = (
+        shutil.copytree(records, tmp_path / "records"),
+        shutil.copytree(model, tmp_path / "model"),
+    )
+    assert (
+        main(["report", str(records)]) == 0
+        and f"wrote {records / 'report.html'}" in capsys.readouterr().out
+    )
     assert main(["report", str(model), "--out", str(tmp_path / "page.html")]) == 0
-    assert "is not tuned" in capsys.readouterr().out and "<title>Model model</title>" in (tmp_path / "page.html").read_text()
+    assert (
+        "is not tuned" in capsys.readouterr().out
+        and "<title>Model model</title>" in (tmp_path / "page.html").read_text()
+    )
     monkeypatch.chdir(tmp_path)
     assert main(["report", str(model), str(model)]) == 0
     assert "<title>model (1) and model (2)</title>" in (tmp_path / "report.html").read_text()
@@ -234,7 +318,9 @@ def test_report_of_what_is_no_model_and_no_records(capsys, records, model, tmp_p
     assert "nowhere: no such model folder" in fails(capsys, "report", tmp_path / "nowhere")
     assert "config.json" in fails(capsys, "report", tmp_path)
     assert "config.json" in fails(capsys, "report", model, records)
-    assert str(tmp_path / "none") in fails(capsys, "report", model, "--out", tmp_path / "none" / "page.html")
+    assert str(tmp_path / "none") in fails(
+        capsys, "report", model, "--out", tmp_path / "none" / "page.html"
+    )
     assert str(tmp_path / "gone") in fails(capsys, "report", model, "--records", tmp_path / "gone")
     (tmp_path / "model").mkdir()
     shutil.copy(model / "config.json", tmp_path / "model")
@@ -245,7 +331,10 @@ def test_help_says_default_and_unit_of_every_option(capsys):
     with pytest.raises(SystemExit):
         main(["train", "--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "--crop X side of the training crops, px; none: whole images (default 256)" in text and "--max-hours X hours after which" in text
+    assert (
+        "--crop X side of the training crops, px; none: whole images (default 256)" in text
+        and "--max-hours X hours after which" in text
+    )
 
 
 def test_python_m_kit_is_the_same(kit_cli):
@@ -257,9 +346,26 @@ def test_lists_of_names_are_given_with_commas_and_none_is_none():
     from kit.cli import make_parser, pick_settings
     from kit.settings import TrainSettings
 
-    options = make_parser().parse_args(["train", "r", "m", "--augment", "none", "--loss", "dice,balanced", "--devices", "GPU:0,GPU:1"])
+    options = make_parser().parse_args(
+        [
+            "train",
+            "r",
+            "m",
+            "--augment",
+            "none",
+            "--loss",
+            "dice,balanced",
+            "--devices",
+            "GPU:0,GPU:1",
+        ]
+    )
     found = TrainSettings(**pick_settings(options, TrainSettings))
-    assert found.augment == () and found.loss == ("dice", "balanced") and found.devices == ("GPU:0", "GPU:1") and found.crop == 256
+    assert (
+        found.augment == ()
+        and found.loss == ("dice", "balanced")
+        and found.devices == ("GPU:0", "GPU:1")
+        and found.crop == 256
+    )
     assert found == TrainSettings(augment=(), loss=("dice", "balanced"), devices=("GPU:0", "GPU:1"))
     assert make_parser().parse_args(["train", "r", "m", "--crop", "none"]).crop is None
 
@@ -270,14 +376,39 @@ def test_an_option_beside_a_preset_wins_and_a_switch_can_be_turned_off():
     from kit.settings import TrainSettings, choose_training
 
     assert PRESETS["cpu-hour"]["presence"]
-    options = make_parser().parse_args(["train", "r", "m", "--preset", "cpu-hour", "--no-presence", "--crop", "none", "--epochs", "20"])
+    options = make_parser().parse_args(
+        [
+            "train",
+            "r",
+            "m",
+            "--preset",
+            "cpu-hour",
+            "--no-presence",
+            "--crop",
+            "none",
+            "--epochs",
+            "20",
+        ]
+    )
     found = choose_training(**pick_settings(options, TrainSettings))
-    given = {"preset": "cpu-hour", "presence": False, "crop": None, "epochs": 20}  # 20 is the default where no recipe says otherwise
+    given = {
+        "preset": "cpu-hour",
+        "presence": False,
+        "crop": None,
+        "epochs": 20,
+    }  # 20 is the default where no recipe says otherwise
     assert found == TrainSettings(**{**PRESETS["cpu-hour"], **given})
 
 
 def test_what_a_terminal_would_obey_is_shown_not_sent(tmp_path, capsys):
     write_csv(tmp_path / "sample.csv", "\x1b]0;obey\x07.jpg,1 1")
     (tmp_path / "maps").mkdir()
-    line = fails(capsys, "predict", "--maps", tmp_path / "maps", tmp_path / "sample.csv", tmp_path / "out.csv")
+    line = fails(
+        capsys,
+        "predict",
+        "--maps",
+        tmp_path / "maps",
+        tmp_path / "sample.csv",
+        tmp_path / "out.csv",
+    )
     assert "\\x1b]0;obey\\x07.jpg" in line and line.isprintable()

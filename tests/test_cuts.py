@@ -49,7 +49,12 @@ def test_a_cut_drops_what_is_below_it_and_the_first_value_tried_drops_nothing(na
     cut = cuts.COMPONENT_CUTS[name]
     least = cut["tried"][2] * cut.get("scale", 1)
     columns = {cut["column"]: np.array([0.0, np.nextafter(least, 0), least, 2 * least])}
-    assert cuts.keep(columns.__getitem__, **{name: cut["tried"][2]}).tolist() == [False, False, True, True]
+    assert cuts.keep(columns.__getitem__, **{name: cut["tried"][2]}).tolist() == [
+        False,
+        False,
+        True,
+        True,
+    ]
     assert cuts.keep({}.__getitem__, **{name: cut["tried"][0]}) is True
     assert list(cut["tried"]) == sorted(cut["tried"]) and getattr(Cuts(), name) == cut["tried"][0]
     assert cut["title"] and name in cut["words"] and Cuts(**{name: cut["tried"][-1]})

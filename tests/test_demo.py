@@ -14,9 +14,17 @@ pytestmark = pytest.mark.tensorflow
 @pytest.fixture
 def small(monkeypatch, shallow):
     """The demo's road with sizes for a test; the full one is `make demo`."""
-    monkeypatch.setattr(demo, "PRACTICE", {"images": 24, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0})
+    monkeypatch.setattr(
+        demo,
+        "PRACTICE",
+        {"images": 24, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0},
+    )
     monkeypatch.setattr(demo, "PACK", {"folds": 2})
-    monkeypatch.setattr(demo, "TRAIN", {"epochs": 2, "steps": 2, "batch": 2, "crop": 64, "encoder": "plain", "scale": 2})
+    monkeypatch.setattr(
+        demo,
+        "TRAIN",
+        {"epochs": 2, "steps": 2, "batch": 2, "crop": 64, "encoder": "plain", "scale": 2},
+    )
 
 
 def test_the_whole_road_and_again(small, tmp_path, capsys):
@@ -25,9 +33,21 @@ def test_the_whole_road_and_again(small, tmp_path, capsys):
     text = capsys.readouterr().out
     assert set(demo.MADE) == {path.name for path in out.iterdir()}
     assert json.loads((out / "summary.json").read_text()) == result
-    assert {"images", "ships", "ship_images", "f2", "f2_ships", "f2_empty", "f2_blank", "minutes"} == set(result)
+    assert {
+        "images",
+        "ships",
+        "ship_images",
+        "f2",
+        "f2_ships",
+        "f2_empty",
+        "f2_blank",
+        "minutes",
+    } == set(result)
     assert (
-        result["f2"] == pytest.approx(result["f2_blank"] * result["f2_empty"] + (1 - result["f2_blank"]) * result["f2_ships"])
+        result["f2"]
+        == pytest.approx(
+            result["f2_blank"] * result["f2_empty"] + (1 - result["f2_blank"]) * result["f2_ships"]
+        )
         and 0 < result["ship_images"] < result["images"]
     )
     assert "fine. 4 images" in text and f"{result['f2_blank']:.3f}" in text
@@ -35,7 +55,10 @@ def test_the_whole_road_and_again(small, tmp_path, capsys):
         assert len({row["ImageId"] for row in csv.DictReader(file)}) == 4
     sheet = np.array(Image.open(out / "contact-sheet.png").convert("RGB"))
     assert sheet.shape[0] > 800 and sheet.shape[1] > 1200 and sheet.std() > 20
-    assert "<title>Model model</title>" in (out / "model" / "report.html").read_text() and str(out / "model" / "report.html") in text
+    assert (
+        "<title>Model model</title>" in (out / "model" / "report.html").read_text()
+        and str(out / "model" / "report.html") in text
+    )
     again = demo.run_demo(out, seed=1)
     assert {**again, "minutes": 0} == {**result, "minutes": 0}
 

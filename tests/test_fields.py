@@ -6,7 +6,14 @@ from kit.settings import TrainSettings, TuneSettings
 
 
 @pytest.mark.parametrize(
-    "values", [{"batch": np.int64(4)}, {"max_hours": 1}, {"max_hours": None}, {"fold": None}, {"decoder": (9, 8, 7, 6, 5)}]
+    "values",
+    [
+        {"batch": np.int64(4)},
+        {"max_hours": 1},
+        {"max_hours": None},
+        {"fold": None},
+        {"decoder": (9, 8, 7, 6, 5)},
+    ],
 )
 def test_values_of_the_right_kind_are_taken(values):
     found = TrainSettings(**values)
@@ -35,10 +42,14 @@ def test_other_values_are_named(values, words):
 
 def test_a_list_is_the_tuple_that_is_meant():
     assert TuneSettings(options=["size", "gate"]) == TuneSettings(options=("size", "gate"))
-    assert TrainSettings(loss=["dice"], decoder=[9, 8, 7, 6, 5]) == TrainSettings(loss=("dice",), decoder=(9, 8, 7, 6, 5))
+    assert TrainSettings(loss=["dice"], decoder=[9, 8, 7, 6, 5]) == TrainSettings(
+        loss=("dice",), decoder=(9, 8, 7, 6, 5)
+    )
 
 
 def test_none_is_a_word_too():
-    assert TrainSettings(encoder_weights="none", crop="none") == TrainSettings(encoder_weights=None, crop=None)
+    assert TrainSettings(encoder_weights="none", crop="none") == TrainSettings(
+        encoder_weights=None, crop=None
+    )
     with pytest.raises(KitError, match="--batch none"):
         TrainSettings(batch="none")

@@ -45,7 +45,15 @@ def make_pairs():
     one[0, :4] = three[0, :4] = 1
     three[0, 10], three[0, 20] = 2, 3
     touching = np.array([[1, 1, 2, 2], [1, 1, 2, 2]])
-    yield from ((one, three), (three, one), (empty, empty), (empty, one), (one, empty), (touching, touching), (touching > 0, touching > 0))
+    yield from (
+        (one, three),
+        (three, one),
+        (empty, empty),
+        (empty, one),
+        (one, empty),
+        (touching, touching),
+        (touching > 0, touching > 0),
+    )
     broken = np.array([[1, 0, 1, 1, 0, 2]])  # one object may be several pieces
     yield broken, broken
     for _ in range(100):
@@ -57,7 +65,9 @@ def verify_scorer(f2) -> None:
     pairs = [(np.asarray(a, int), np.asarray(b, int)) for a, b in make_pairs()]
     for pair in pairs:
         assert f2([pair]) == pytest.approx(float(f2_by_hand(*pair)), abs=1e-12), pair
-    assert f2(pairs) == pytest.approx(float(np.mean([float(f2_by_hand(*pair)) for pair in pairs])), abs=1e-9)
+    assert f2(pairs) == pytest.approx(
+        float(np.mean([float(f2_by_hand(*pair)) for pair in pairs])), abs=1e-9
+    )
 
 
 def kit_encode(mask):
@@ -67,7 +77,9 @@ def kit_encode(mask):
 
 def kit_f2(pairs):
     names = [str(place) for place in range(len(pairs))]
-    return scores.summarize(count(*(dense.from_labels(names, [pair[side] for pair in pairs]) for side in (0, 1))))["f2"]
+    return scores.summarize(
+        count(*(dense.from_labels(names, [pair[side] for pair in pairs]) for side in (0, 1)))
+    )["f2"]
 
 
 def encode_from(flat, edges, one_based=1) -> str:
@@ -106,18 +118,32 @@ def counts_from_zero(mask):
 def writes_ends(mask):
     flat = mask.T.ravel().astype(int)
     edges = np.diff(flat, prepend=0, append=0)
-    return " ".join(f"{start + 1} {end}" for start, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)))
+    return " ".join(
+        f"{start + 1} {end}"
+        for start, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1))
+    )
 
 
 def breaks_runs_at_columns(mask):
     numbers = []
     for column in range(mask.shape[1]):
         text = encode_by_hand(mask[:, column : column + 1]).split()
-        numbers += [str(int(n) + (column * mask.shape[0] if place % 2 == 0 else 0)) for place, n in enumerate(text)]
+        numbers += [
+            str(int(n) + (column * mask.shape[0] if place % 2 == 0 else 0))
+            for place, n in enumerate(text)
+        ]
     return " ".join(numbers)
 
 
-ENCODERS = [loses_a_first_pixel, loses_a_last_pixel, shifts_a_last_run, goes_across, counts_from_zero, writes_ends, breaks_runs_at_columns]
+ENCODERS = [
+    loses_a_first_pixel,
+    loses_a_last_pixel,
+    shifts_a_last_run,
+    goes_across,
+    counts_from_zero,
+    writes_ends,
+    breaks_runs_at_columns,
+]
 
 
 def make_scorer(
@@ -139,7 +165,13 @@ def make_scorer(
                 tp = sum(any(hit((x & y).sum(), (x | y).sum(), k) for y in b) for x in a)
                 counts.append((tp, len(b) - tp, len(a) - tp))
             totals += counts
-            values.append(empty if not a and not b else false_alarm if not a else np.mean([value(*row) for row in counts]))
+            values.append(
+                empty
+                if not a and not b
+                else false_alarm
+                if not a
+                else np.mean([value(*row) for row in counts])
+            )
         if pooled:
             return float(np.mean([value(*row) if sum(row) else 1.0 for row in totals]))
         return float(np.mean(values)) if values else 0.0
@@ -149,9 +181,15 @@ def make_scorer(
 
 SCORERS = {
     "FN and FP swapped": make_scorer(value=lambda tp, fp, fn: 5 * tp / (5 * tp + fn + 4 * fp)),
-    "IoU at least the threshold": make_scorer(hit=lambda shared, union, k: 20 * shared >= k * union),
-    "float32 IoU": make_scorer(hit=lambda shared, union, k: float(np.float32(shared / union)) > k / 20),
-    "thresholds of np.arange": make_scorer(hit=lambda shared, union, k: shared / union >= np.arange(0.5, 1, 0.05)[k - 10]),
+    "IoU at least the threshold": make_scorer(
+        hit=lambda shared, union, k: 20 * shared >= k * union
+    ),
+    "float32 IoU": make_scorer(
+        hit=lambda shared, union, k: float(np.float32(shared / union)) > k / 20
+    ),
+    "thresholds of np.arange": make_scorer(
+        hit=lambda shared, union, k: shared / union >= np.arange(0.5, 1, 0.05)[k - 10]
+    ),
     "nine thresholds": make_scorer(hit=lambda shared, union, k: k < 19 and 20 * shared > k * union),
     "ships relabeled from their union": make_scorer(relabel=True),
     "nothing in both is nothing": make_scorer(empty=0.0),
@@ -160,7 +198,9 @@ SCORERS = {
     "empty images left out": make_scorer(skip_empty=True),
     "F1": make_scorer(value=lambda tp, fp, fn: 2 * tp / (2 * tp + fn + fp)),
     "TP/(TP+FP+FN)": make_scorer(value=lambda tp, fp, fn: tp / (tp + fn + fp)),
-    "Dice in place of IoU": make_scorer(hit=lambda shared, union, k: 40 * shared > k * (union + shared)),
+    "Dice in place of IoU": make_scorer(
+        hit=lambda shared, union, k: 40 * shared > k * (union + shared)
+    ),
 }
 
 

@@ -138,7 +138,10 @@ def trained(practice, once) -> Path:
 
 
 def test_train(trained):
-    text, place = trained.with_name("printed").read_text(), trained.parent / "input" / "competitions"
+    text, place = (
+        trained.with_name("printed").read_text(),
+        trained.parent / "input" / "competitions",
+    )
     assert f"the competition's data are at {place / AIRBUS.kaggle}" in text
     assert "this is not Kaggle" not in text and "an output of an earlier session" not in text
     assert len(read_history(trained)) == 2 and not list_leftovers(trained)
@@ -151,7 +154,9 @@ def test_submit_with_the_output_of_train_on_an_older_mount(trained, practice, tm
     assert f"the competition's data are at {inputs / AIRBUS.kaggle}" in text
     assert "an output of an earlier session" in text and "no trained model is attached" not in text
     assert "fine. 4 images" in text and read_history(working) == read_history(trained)
-    assert all((working / name).is_file() for name in ("submission.csv", "report.html", "worst.png"))
+    assert all(
+        (working / name).is_file() for name in ("submission.csv", "report.html", "worst.png")
+    )
     assert not list_leftovers(working)
 
 
@@ -185,12 +190,18 @@ def test_an_earlier_output_goes_on(call, trained, practice, tmp_path):
     inputs, working = tmp_path / "two" / "input", tmp_path / "two" / "working"
     with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained) as places:
         text = call("2-train", ("open_session", "kit.train("), working, **places, **settings)
-    assert "an output of an earlier session" in text and "epoch 2/2" in text and "epoch 1/2" not in text
+    assert (
+        "an output of an earlier session" in text
+        and "epoch 2/2" in text
+        and "epoch 1/2" not in text
+    )
     history = read_history(working)
     assert len(history) == 3 and history[:2] == read_history(trained)
 
     inputs, last = tmp_path / "three" / "input", tmp_path / "three" / "working"
-    with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained, working) as places:
+    with attached(
+        inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained, working
+    ) as places:
         text = call("3-submit", ("open_session",), last, **places, **settings)
     assert f"goes on with {inputs / 'output1' / 'model'}" in text and "epoch" not in text
     assert read_history(last) == history
@@ -237,14 +248,22 @@ def test_each_says_what_to_attach_and_how_long_it_takes(name):
     head = "".join(book["cells"][0]["source"])
     assert all(word in head for word in ("**Attach**", "**Takes**", "**Expect**"))
     about = json.loads((ROOT / "notebooks" / "kernels" / name / "kernel-metadata.json").read_text())
-    assert about["enable_gpu"] and not about["enable_internet"] and about["competition_sources"] == [AIRBUS.kaggle]
+    assert (
+        about["enable_gpu"]
+        and not about["enable_internet"]
+        and about["competition_sources"] == [AIRBUS.kaggle]
+    )
     code = ROOT / "notebooks" / "kernels" / name / about["code_file"]
     assert os.path.samefile(code, ROOT / "notebooks" / f"{name}.ipynb")
 
 
 def test_the_open_loop_is_short():
     book = json.loads((ROOT / "notebooks" / "2-train.ipynb").read_text())
-    (loop,) = ["".join(cell["source"]) for cell in book["cells"] if "GradientTape" in "".join(cell["source"])]
+    (loop,) = [
+        "".join(cell["source"])
+        for cell in book["cells"]
+        if "GradientTape" in "".join(cell["source"])
+    ]
     assert len(loop.splitlines()) <= 40
 
 
@@ -254,6 +273,8 @@ def test_each_shows_what_it_made_of_a_practice_competition(name):
     outputs = [output for cell in book["cells"] for output in cell.get("outputs", ())]
     assert all(cell["execution_count"] for cell in book["cells"] if cell["cell_type"] == "code")
     assert any("image/png" in output.get("data", {}) for output in outputs)
-    assert not any(output["output_type"] == "error" or "<iframe" in str(output) for output in outputs)
+    assert not any(
+        output["output_type"] == "error" or "<iframe" in str(output) for output in outputs
+    )
     assert not re.search(r"/(root|home|tmp/tmp)", str(outputs))  # where they ran
     assert "this is not Kaggle" in str(outputs) and len(json.dumps(outputs)) < 3_000_000

@@ -10,7 +10,10 @@ from kit.settings import TrainSettings, choose_training
 def test_a_preset_is_legal_and_changes_something(name):
     plain, found = choose_training(), choose_training(name)
     assert plain == TrainSettings() and found.preset == name
-    assert all(getattr(found, field) == value != getattr(plain, field) for field, value in PRESETS[name].items())
+    assert all(
+        getattr(found, field) == value != getattr(plain, field)
+        for field, value in PRESETS[name].items()
+    )
 
 
 def test_an_unknown_preset_is_named():
@@ -19,6 +22,9 @@ def test_an_unknown_preset_is_named():
 
 
 def test_a_competition_is_not_a_preset():
-    with pytest.raises(KitError, match=r"preset 'severstal': choose one of cpu-hour, .*; competitions are in kit\.COMPETITIONS"):
+    with pytest.raises(
+        KitError,
+        match=r"preset 'severstal': choose one of cpu-hour, .*; competitions are in kit\.COMPETITIONS",
+    ):
         kit.PRESETS["severstal"]
     assert kit.COMPETITIONS["severstal"].score == "dice" and kit.PRESETS is PRESETS

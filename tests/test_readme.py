@@ -13,7 +13,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def find_example(word: str) -> str:
     """The README's Python that holds a word."""
-    (code,) = [code for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S) if word in code]
+    (code,) = [
+        code
+        for code in re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+        if word in code
+    ]
     return code
 
 
@@ -21,8 +25,12 @@ def test_the_example_of_ones_own_network_runs(records, shallow, tmp_path, monkey
     """With fewer steps, a smaller network, and two folds instead of five."""
     monkeypatch.chdir(tmp_path)
     Path("records").symlink_to(records)
-    code = find_example("my_network").replace('"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,')
-    code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace("steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1")
+    code = find_example("my_network").replace(
+        '"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,'
+    )
+    code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace(
+        "steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1"
+    )
     code = code.replace('unet("resnet18")', 'unet("plain")')
     from kit.tf.network.unet import unet
 
@@ -41,8 +49,16 @@ def test_the_example_of_the_light_core_runs(tmp_path, monkeypatch):
     for name in ("train_ship_segmentations_v2.csv", "sample_submission_v2.csv"):
         Path(name).write_bytes(text)
     Path("theirs.csv").write_bytes(text + b"c.jpg,0 1\n")
-    known = {"ids": truth.ids, "maps": [image.astype(np.float32), 0 * image.astype(np.float32)], "scenes": np.array([0, 1])}
+    known = {
+        "ids": truth.ids,
+        "maps": [image.astype(np.float32), 0 * image.astype(np.float32)],
+        "scenes": np.array([0, 1]),
+    }
     known |= {"labels": dense.to_labels(truth, 0), "predicted_mask": image}
     exec(code, known)
-    assert len(known["problems"]) == 1 and len(known["masks"]) == 3 and table.count_objects(known["found"]).tolist() == [2, 0]
+    assert (
+        len(known["problems"]) == 1
+        and len(known["masks"]) == 3
+        and table.count_objects(known["found"]).tolist() == [2, 0]
+    )
     assert csv_masks.read_csv("out.csv") == known["found"] and known["fits"].shape == (2, 6)

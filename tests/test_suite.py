@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
-CLOCKS = {"time", "monotonic", "perf_counter", "process_time", "time_ns", "monotonic_ns", "perf_counter_ns", "default_timer"}
+CLOCKS = {
+    "time",
+    "monotonic",
+    "perf_counter",
+    "process_time",
+    "time_ns",
+    "monotonic_ns",
+    "perf_counter_ns",
+    "default_timer",
+}
 ASSERTING = {"raises", "warns", "fail", "check_call"}
 MODULES = [*sorted(TESTS.rglob("*.py"))]
 
@@ -22,9 +31,13 @@ def calls(node: ast.AST) -> set[str]:
 
 def asserts(node: ast.AST, helpers: set[str]) -> bool:
     """Whether it asserts by itself or calls one of `helpers`; `check=True` makes a command's failure an error."""
-    if any(isinstance(part, ast.Assert) for part in ast.walk(node)) or calls(node) & (ASSERTING | helpers):
+    if any(isinstance(part, ast.Assert) for part in ast.walk(node)) or calls(node) & (
+        ASSERTING | helpers
+    ):
         return True
-    checks = [word for word in ast.walk(node) if isinstance(word, ast.keyword) and word.arg == "check"]
+    checks = [
+        word for word in ast.walk(node) if isinstance(word, ast.keyword) and word.arg == "check"
+    ]
     return any(isinstance(word.value, ast.Constant) and word.value.value is True for word in checks)
 
 
@@ -57,9 +70,17 @@ def list_timed_asserts(tree) -> list[int]:
     for function in list_functions([tree]):
         timed = set()
         for node in ast.walk(function):
-            if isinstance(node, ast.Assign | ast.NamedExpr | ast.AugAssign) and calls(node.value) & CLOCKS:
+            if (
+                isinstance(node, ast.Assign | ast.NamedExpr | ast.AugAssign)
+                and calls(node.value) & CLOCKS
+            ):
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                timed |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+                timed |= {
+                    part.id
+                    for target in targets
+                    for part in ast.walk(target)
+                    if isinstance(part, ast.Name)
+                }
         for node in ast.walk(function):
             if isinstance(node, ast.Assert):
                 names = {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}

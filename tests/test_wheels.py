@@ -20,7 +20,13 @@ ROOT = Path(__file__).resolve().parents[1]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "runlength-kit"
 PINS = ROOT / "tests" / "kaggle-pins.txt"
 TOOLS = ("pytest", "hypothesis", "setuptools>=70")
-OURS = {"runlength-kit", "segmentation-models", "image-classifiers", "efficientnet", "keras-applications"}
+OURS = {
+    "runlength-kit",
+    "segmentation-models",
+    "image-classifiers",
+    "efficientnet",
+    "keras-applications",
+}
 CORE = (
     "masks/test_rle",
     "competition/test_csv_masks",
@@ -126,7 +132,10 @@ def build(out: Path, pinned: Path) -> None:
     try:
         run("make", "-s", "wheels", f"WHEELS={out}", place, cwd=ROOT, index=True)
     except pytest.skip.Exception:
-        pip, pure = (pinned, "-m", "pip"), re.findall(r"[\w-]+==[\d.]+", (ROOT / "Makefile").read_text())
+        pip, pure = (
+            (pinned, "-m", "pip"),
+            re.findall(r"[\w-]+==[\d.]+", (ROOT / "Makefile").read_text()),
+        )
         kept = ("--no-index", "--no-deps", "--find-links", CACHE / "wheels", "-d", out)
         if call(*pip, "download", *kept, *pure).returncode:
             raise

@@ -57,10 +57,24 @@ def lay_out(competition: Competition, submission: bool) -> Layout:
         return Layout(c.id_column, c.label_column, c.runs_column, separator, c.height, c.width)
     label = "" if separator else c.label_column
     height, width = c.sample_height or c.height, c.sample_width or c.width
-    return Layout(c.sample_id_column or c.id_column, label, c.sample_runs_column or c.runs_column, separator, height, width)
+    return Layout(
+        c.sample_id_column or c.id_column,
+        label,
+        c.sample_runs_column or c.runs_column,
+        separator,
+        height,
+        width,
+    )
 
 
-def read_csv(source, competition: Competition = AIRBUS, *, submission: bool = False, strict: bool = True, shapes: Shapes | None = None):
+def read_csv(
+    source,
+    competition: Competition = AIRBUS,
+    *,
+    submission: bool = False,
+    strict: bool = True,
+    shapes: Shapes | None = None,
+):
     """Masks of a CSV: a path, bytes, (name, bytes), or a pandas DataFrame.
 
     submission: the competition's columns and size for submissions come first (files of the other kind are read all the same). shapes: sizes
@@ -77,16 +91,22 @@ def read_csv(source, competition: Competition = AIRBUS, *, submission: bool = Fa
         return masks, tabulate(problems)
     if problems:
         first = min(problems, key=lambda problem: problem.row)
-        raise KitError(f"{name} row {first.row}{f' ({first.image})' if first.image else ''}: {first.detail}")
+        raise KitError(
+            f"{name} row {first.row}{f' ({first.image})' if first.image else ''}: {first.detail}"
+        )
     return masks
 
 
-def inspect_submission(source, competition: Competition = AIRBUS, *, shapes: Shapes | None = None) -> tuple[Masks, list[Problem]]:
+def inspect_submission(
+    source, competition: Competition = AIRBUS, *, shapes: Shapes | None = None
+) -> tuple[Masks, list[Problem]]:
     """Masks of the legal rows of a submission, and every `Problem`; only what is no CSV with the submission's columns raises KitError."""
     return _inspect(*csv_scan.load_text(source), competition, True, shapes, exact=True)
 
 
-def read_ids(source, competition: Competition = AIRBUS, *, labels: bool = False, strict: bool = True) -> list[str]:
+def read_ids(
+    source, competition: Competition = AIRBUS, *, labels: bool = False, strict: bool = True
+) -> list[str]:
     """The distinct image ids of a submission in order of first appearance; its runs are not read.
 
     labels: the id cells as they stand, with a label where the competition writes one there. strict: a damaged or empty one raises KitError.
@@ -107,17 +127,28 @@ def tabulate(problems: list[Problem]) -> pd.DataFrame:
 
     columns = ["kind", "row", "image", "detail"]
     return pd.DataFrame(
-        [[getattr(problem, name) for name in columns] for problem in sorted(problems, key=lambda p: p.row)], columns=columns
+        [
+            [getattr(problem, name) for name in columns]
+            for problem in sorted(problems, key=lambda p: p.row)
+        ],
+        columns=columns,
     )
 
 
-def _open(name: str, data: np.ndarray, competition: Competition, submission: bool, exact: bool = False) -> tuple[Cells, Layout]:
+def _open(
+    name: str, data: np.ndarray, competition: Competition, submission: bool, exact: bool = False
+) -> tuple[Cells, Layout]:
     """The cells of id, label (where there is one) and runs, and the layout whose columns the header has; exact: no layout but the first."""
     header, at = csv_scan.read_header(name, data)
-    layouts = [lay_out(competition, side) for side in ((submission,) if exact else (submission, not submission))]
+    layouts = [
+        lay_out(competition, side)
+        for side in ((submission,) if exact else (submission, not submission))
+    ]
     for layout in layouts:
         if all(header.count(column) == 1 for column in layout.columns):
-            return csv_scan.split(data, at, len(header), [header.index(column) for column in layout.columns]), layout
+            return csv_scan.split(
+                data, at, len(header), [header.index(column) for column in layout.columns]
+            ), layout
     column = next(column for column in layouts[0].columns if header.count(column) != 1)
     word = "missing" if column not in header else "there twice"
     raise KitError(f"{name}: column {column} is {word}; its header is {','.join(header)[:80]!r}")
@@ -131,7 +162,10 @@ def _number_cells(found: Cells, column: int) -> tuple[list[str], np.ndarray]:
 
 def _renumber(texts: list[str], codes: np.ndarray) -> tuple[list[str], np.ndarray]:
     """The same with equal texts made one, and -1 for blank ones."""
-    place = {text: number for number, text in enumerate(dict.fromkeys(text for text in texts if text.strip()))}
+    place = {
+        text: number
+        for number, text in enumerate(dict.fromkeys(text for text in texts if text.strip()))
+    }
     return list(place), np.array([place.get(text, -1) for text in texts], np.int64)[codes]
 
 
@@ -151,7 +185,9 @@ def _label_number(text: str, competition: Competition) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
 
 
-def _identify(found: Cells, layout: Layout, competition: Competition) -> tuple[list[str], np.ndarray, np.ndarray, list[Problem]]:
+def _identify(
+    found: Cells, layout: Layout, competition: Competition
+) -> tuple[list[str], np.ndarray, np.ndarray, list[Problem]]:
     """The distinct image ids; image (-1: none) and label (-1: illegal) of every row; problems of structure, ids and labels."""
     texts, codes = _number_cells(found, 0)
     ids, image = texts, codes
@@ -179,7 +215,9 @@ def _identify(found: Cells, layout: Layout, competition: Competition) -> tuple[l
     return ids, image, labels, problems
 
 
-def _find_shapes(ids: list[str], layout: Layout, competition: Competition, shapes: Shapes | None) -> np.ndarray:
+def _find_shapes(
+    ids: list[str], layout: Layout, competition: Competition, shapes: Shapes | None
+) -> np.ndarray:
     """(height, width) of every image, int32 (images, 2)."""
     if shapes is not None:
         missing = next((name for name in ids if name not in shapes), None)
@@ -188,18 +226,29 @@ def _find_shapes(ids: list[str], layout: Layout, competition: Competition, shape
         sides = np.array([shapes[name] for name in ids], np.int64).reshape(-1, 2)
         wrong = np.flatnonzero((sides < 0).any(axis=1) | (sides.prod(axis=1) >= 2**31))
         if len(wrong):
-            raise KitError(f"image {ids[wrong[0]]}: its size {tuple(sides[wrong[0]].tolist())} is not one of an image below 2^31 px")
+            raise KitError(
+                f"image {ids[wrong[0]]}: its size {tuple(sides[wrong[0]].tolist())} is not one of an image below 2^31 px"
+            )
         return sides.astype(np.int32)
     shape = layout.height or competition.need("height"), layout.width or competition.need("width")
     return np.full((len(ids), 2), shape, np.int32)
 
 
-def _inspect(name: str, data: np.ndarray, competition: Competition, submission: bool, shapes: Shapes | None, exact: bool = False):
+def _inspect(
+    name: str,
+    data: np.ndarray,
+    competition: Competition,
+    submission: bool,
+    shapes: Shapes | None,
+    exact: bool = False,
+):
     found, layout = _open(name, data, competition, submission, exact)
     across = competition.need("order") == "across"
     ids, image, label, problems = _identify(found, layout, competition)
     sides = _find_shapes(ids, layout, competition, shapes)
-    sizes = np.append(sides[:, 0].astype(np.int64) * sides[:, 1], 2**31 - 1)[image]  # -1, no image: the last
+    sizes = np.append(sides[:, 0].astype(np.int64) * sides[:, 1], 2**31 - 1)[
+        image
+    ]  # -1, no image: the last
     start, length, offsets, code, where = rle.parse(
         found.data,
         found.begin[:, -1],
@@ -219,8 +268,16 @@ def _inspect(name: str, data: np.ndarray, competition: Competition, submission: 
         problems.append(Problem(rle.PROBLEMS[int(code[row])], row + 2, ids[image[row]], detail))
     legal, is_blank = sound & (code == 0), sound & (code == rle.BLANK)
     if competition.row == "object":
-        mixed = np.bincount(image[is_blank], minlength=len(ids)) * np.bincount(image[sound & ~is_blank], minlength=len(ids)) > 0
-        blame(is_blank & np.append(mixed, False)[image], "blank row beside a mask row", "a blank row beside a mask row of the same image")
+        mixed = (
+            np.bincount(image[is_blank], minlength=len(ids))
+            * np.bincount(image[sound & ~is_blank], minlength=len(ids))
+            > 0
+        )
+        blame(
+            is_blank & np.append(mixed, False)[image],
+            "blank row beside a mask row",
+            "a blank row beside a mask row of the same image",
+        )
     else:
         key = image * (label.max(initial=0) + 1) + label
         again = sound.copy()
@@ -231,19 +288,34 @@ def _inspect(name: str, data: np.ndarray, competition: Competition, submission: 
 
     rows = np.flatnonzero(legal)
     if (np.diff(image[rows]) < 0).any():
-        rows = rows[np.argsort(image[rows], kind="stable")]  # objects by image, in the order of their rows
+        rows = rows[
+            np.argsort(image[rows], kind="stable")
+        ]  # objects by image, in the order of their rows
     start, length, runs = table.gather_runs(start, length, offsets, rows)
     if across:
         height, width = sides[image[rows]].T.astype(np.int64)
         start, length, runs = transpose(start, length, runs, width, height)
-    objects = np.concatenate([[0], np.cumsum(np.bincount(image[rows], minlength=len(ids)))]).astype(np.int64)
-    masks = Masks(np.array(ids, object), sides, objects, label[rows].astype(np.int32), runs, start, length)
+    objects = np.concatenate([[0], np.cumsum(np.bincount(image[rows], minlength=len(ids)))]).astype(
+        np.int64
+    )
+    masks = Masks(
+        np.array(ids, object), sides, objects, label[rows].astype(np.int32), runs, start, length
+    )
     if competition.row == "object":
         other = find_overlaps(masks.objects, masks.runs, masks.start, masks.length)
         for place in np.flatnonzero(other >= 0).tolist():
             first, last = sorted((int(rows[place]), int(rows[other[place]])))
-            problems.append(Problem("overlapping objects", last + 2, ids[image[last]], f"overlaps the object in row {first + 2}"))
-        if (other >= 0).any():  # without every object that meets one with an earlier first pixel no two are left that meet
+            problems.append(
+                Problem(
+                    "overlapping objects",
+                    last + 2,
+                    ids[image[last]],
+                    f"overlaps the object in row {first + 2}",
+                )
+            )
+        if (
+            other >= 0
+        ).any():  # without every object that meets one with an earlier first pixel no two are left that meet
             masks = table.select_objects(masks, other < 0)
     return masks, problems
 
@@ -252,7 +324,9 @@ def _quote(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
 
 
-def format_csv(masks: Masks, competition: Competition = AIRBUS, *, submission: bool = False) -> bytes:
+def format_csv(
+    masks: Masks, competition: Competition = AIRBUS, *, submission: bool = False
+) -> bytes:
     """The CSV of `masks` as the competition's truth or submission has it: header, then a row an object, a blank one where there is none.
 
     Raises KitError where the competition leaves open what is needed, or an id cannot be written.
@@ -282,18 +356,37 @@ def format_csv(masks: Masks, competition: Competition = AIRBUS, *, submission: b
     except UnicodeEncodeError as error:
         raise KitError(f"image id {error.object!r}: cannot be written as UTF-8") from None
     header = ",".join(map(_quote, layout.columns)).encode() + b"\n"
-    return header + rle.write(encoded, prefix, items, runs, start, length, relative=competition.relative, empty=competition.empty)
+    return header + rle.write(
+        encoded,
+        prefix,
+        items,
+        runs,
+        start,
+        length,
+        relative=competition.relative,
+        empty=competition.empty,
+    )
 
 
-def _list_labeled(masks: Masks, layout: Layout, competition: Competition, silent: bool) -> tuple[list[str], list[int]]:
+def _list_labeled(
+    masks: Masks, layout: Layout, competition: Competition, silent: bool
+) -> tuple[list[str], list[int]]:
     """Text before the runs of every row of a CSV with labels, and its object (-1: blank)."""
     prefixes, items = list[str](), list[int]()
-    for wrong in masks.labels[(masks.labels < 0) | (masks.labels >= (len(competition.labels) or 2**31))][:1].tolist():
-        raise KitError(f"label {wrong} is not one of the competition's: {', '.join(competition.labels) or 'whole numbers from 0'}")
+    for wrong in masks.labels[
+        (masks.labels < 0) | (masks.labels >= (len(competition.labels) or 2**31))
+    ][:1].tolist():
+        raise KitError(
+            f"label {wrong} is not one of the competition's: {', '.join(competition.labels) or 'whole numbers from 0'}"
+        )
 
     def add(name, label, item):
         tag = competition.labels[label] if competition.labels else str(label)
-        prefixes.append(f"{_quote(f'{name}{layout.separator}{tag}')}," if layout.separator else f"{_quote(name)},{_quote(tag)},")
+        prefixes.append(
+            f"{_quote(f'{name}{layout.separator}{tag}')},"
+            if layout.separator
+            else f"{_quote(name)},{_quote(tag)},"
+        )
         items.append(item)
 
     for image, name in enumerate(masks.ids):
@@ -315,5 +408,12 @@ def complete(truth: Masks, ids: Iterable[str], competition: Competition, shapes=
         return truth
     known = set(truth.ids)
     absent = [name for name in ids if name not in known and (shapes is None or name in shapes)]
-    absent = [name for name in absent if name.isprintable()]  # a file name that is no text is no image's id
-    return table.concatenate([truth, table.blank(absent, [shapes[name] if shapes else competition.shape for name in absent])])
+    absent = [
+        name for name in absent if name.isprintable()
+    ]  # a file name that is no text is no image's id
+    return table.concatenate(
+        [
+            truth,
+            table.blank(absent, [shapes[name] if shapes else competition.shape for name in absent]),
+        ]
+    )

@@ -1,7 +1,5 @@
 """The cells of a CSV (RFC 4180) as byte ranges (tests: competition/test_csv_masks.py)."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,11 +51,19 @@ def load_text(source) -> tuple[str, np.ndarray]:
     elif isinstance(source, bytes | bytearray | memoryview):
         name, data = "CSV", np.frombuffer(source, np.uint8)
     elif hasattr(source, "to_csv"):
-        name, data = "DataFrame", np.frombuffer(source.to_csv(index=False, lineterminator="\n").encode(), np.uint8)
+        name, data = (
+            "DataFrame",
+            np.frombuffer(source.to_csv(index=False, lineterminator="\n").encode(), np.uint8),
+        )
     else:
         path = Path(source)
         try:  # as an array it lies in huge pages: at 300 MB read in less than half the time
-            name, data = path.name, np.fromfile(path, np.uint8) if path.is_file() else np.frombuffer(path.read_bytes(), np.uint8)
+            name, data = (
+                path.name,
+                np.fromfile(path, np.uint8)
+                if path.is_file()
+                else np.frombuffer(path.read_bytes(), np.uint8),
+            )
         except FileNotFoundError:
             raise KitError(f"{path}: no such file") from None
         except OSError as error:
@@ -67,7 +73,9 @@ def load_text(source) -> tuple[str, np.ndarray]:
             data.tobytes().decode()
         except UnicodeDecodeError as error:
             row = np.count_nonzero(data[: error.start] == 10) + 1
-            raise KitError(f"{name} row {row}: not UTF-8 text; save the file as a CSV in UTF-8") from None
+            raise KitError(
+                f"{name} row {row}: not UTF-8 text; save the file as a CSV in UTF-8"
+            ) from None
     return name, data
 
 
@@ -89,7 +97,9 @@ def read_header(name: str, data: np.ndarray) -> tuple[list[str], int]:
         end += 1
     line = head[begin:end].removesuffix(b"\r")
     if not line:
-        raise KitError(f"{name}: its first line is empty; expected a header with the names of the columns")
+        raise KitError(
+            f"{name}: its first line is empty; expected a header with the names of the columns"
+        )
     if b"\0" in line:
         raise KitError(f"{name} row 1: holds a NUL byte; the file is damaged or no CSV")
     text, names, at = line.decode(), list[str](), -1
@@ -155,7 +165,9 @@ def _split(data, at, stop, width, picks, special, begin, end, doubled, problem, 
                 while at < stop and not special[data[at]]:
                     at += _ONE
                 last = at
-            while at < stop and data[at] != 44 and data[at] != 10:  # to the end of the cell; a return belongs to the line's end
+            while (
+                at < stop and data[at] != 44 and data[at] != 10
+            ):  # to the end of the cell; a return belongs to the line's end
                 if data[at] == 13 and data[at + _ONE] == 10:
                     at += _ONE
                     break
@@ -194,8 +206,24 @@ def split(data: np.ndarray, at: int, width: int, picks: list[int]) -> Cells:
         stop -= 1
     rows = np.count_nonzero(data[at:stop] == 10) + 1
     begin, end = np.zeros((rows, len(picks)), np.int64), np.zeros((rows, len(picks)), np.int64)
-    doubled, problem, key = np.zeros(rows, np.bool_), np.zeros(rows, np.int8), np.empty(rows, np.uint64)
-    rows = _split(data, at, stop, width, np.array(picks, np.int64), _SPECIAL, begin, end, doubled, problem, key)
+    doubled, problem, key = (
+        np.zeros(rows, np.bool_),
+        np.zeros(rows, np.int8),
+        np.empty(rows, np.uint64),
+    )
+    rows = _split(
+        data,
+        at,
+        stop,
+        width,
+        np.array(picks, np.int64),
+        _SPECIAL,
+        begin,
+        end,
+        doubled,
+        problem,
+        key,
+    )
     return Cells(data, begin[:rows], end[:rows], doubled[:rows], problem[:rows], key[:rows])
 
 
@@ -203,8 +231,15 @@ def split(data: np.ndarray, at: int, width: int, picks: list[int]) -> Cells:
 def _number(data, begin, end, key, slots, codes, firsts):
     distinct, mask = 0, len(slots) - 1
     for row in range(len(begin)):
-        slot, known = np.int64((key[row] ^ (key[row] >> np.uint64(32))) & np.uint64(mask)), np.int64(0)
-        if row > 0 and key[row] == key[row - 1] and _are_same(data, begin[row], end[row], begin[row - 1], end[row - 1]):
+        slot, known = (
+            np.int64((key[row] ^ (key[row] >> np.uint64(32))) & np.uint64(mask)),
+            np.int64(0),
+        )
+        if (
+            row > 0
+            and key[row] == key[row - 1]
+            and _are_same(data, begin[row], end[row], begin[row - 1], end[row - 1])
+        ):
             codes[row] = codes[row - 1]  # rows of one image mostly stand together
             continue
         while True:
@@ -214,7 +249,9 @@ def _number(data, begin, end, key, slots, codes, firsts):
                 distinct += 1
                 break
             other = firsts[known]
-            if key[row] == key[other] and _are_same(data, begin[row], end[row], begin[other], end[other]):
+            if key[row] == key[other] and _are_same(
+                data, begin[row], end[row], begin[other], end[other]
+            ):
                 codes[row] = known
                 break
             slot = (slot + 1) & mask
@@ -235,7 +272,9 @@ def number(cells: Cells, column: int) -> tuple[np.ndarray, np.ndarray]:
         key = np.empty(len(begin), np.uint64)
         _hash_all(data, begin, end, key)
     codes, firsts = np.empty(len(begin), np.int64), np.empty(len(begin), np.int64)
-    slots = np.full(1 << max(4, (2 * len(begin)).bit_length()), -1, np.int32 if len(begin) < 2**31 else np.int64)
+    slots = np.full(
+        1 << max(4, (2 * len(begin)).bit_length()), -1, np.int32 if len(begin) < 2**31 else np.int64
+    )
     return codes, firsts[: _number(data, begin, end, key, slots, codes, firsts)].copy()
 
 

@@ -1,7 +1,5 @@
 """Image files: whether they are whole, their size, and what they show at 1/8 scale."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import warnings
@@ -39,11 +37,15 @@ def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
     try:
         with wary(), Image.open(io.BytesIO(data), formats=("JPEG", "PNG")) as image:
             if image.format not in expected:
-                raise KitError(f"{name}: is a {image.format} by its bytes; give the file its right name")
+                raise KitError(
+                    f"{name}: is a {image.format} by its bytes; give the file its right name"
+                )
             if image.mode != "RGB":
                 raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
             if image.format == "JPEG" and not data.endswith(END):
-                raise KitError(f"{name}: is truncated, or more follows it: its {len(data)} bytes do not end with the marker FF D9")
+                raise KitError(
+                    f"{name}: is truncated, or more follows it: its {len(data)} bytes do not end with the marker FF D9"
+                )
             width, height = image.size
             small = ((width + 7) // 8, (height + 7) // 8)
             image.draft("L", small)
@@ -53,7 +55,11 @@ def inspect(name: str, data: bytes) -> tuple[int, int, np.ndarray]:
         raise KitError(f"{name}: is no JPEG or PNG of a sensible size") from None
     except (OSError, SyntaxError, ValueError) as error:
         raise KitError(f"{name}: cannot be decoded: {error}") from None
-    return height, width, np.asarray(gray if gray.size == small else gray.resize(small, Image.Resampling.BOX))
+    return (
+        height,
+        width,
+        np.asarray(gray if gray.size == small else gray.resize(small, Image.Resampling.BOX)),
+    )
 
 
 def decode(name: str, data: bytes) -> Image.Image:
@@ -90,7 +96,9 @@ def look(name: str, file: BinaryIO) -> tuple[int, int]:
             if image.mode != "RGB":
                 raise KitError(f"{name}: its colors are {image.mode}, expected RGB")
             if not end.endswith(END if image.format == "JPEG" else PNG_END):
-                raise KitError(f"{name}: is truncated, or more follows it: it does not end as a whole {image.format} does")
+                raise KitError(
+                    f"{name}: is truncated, or more follows it: it does not end as a whole {image.format} does"
+                )
             return image.height, image.width
     except (UnidentifiedImageError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise KitError(f"{name}: is no JPEG or PNG of a sensible size") from None

@@ -1,7 +1,5 @@
 """Where a competition's files come from: a folder, its zip read in place, or Kaggle's mounts."""
 
-from __future__ import annotations
-
 import contextlib
 import glob
 import os
@@ -59,7 +57,9 @@ def find_source(place, competition: Competition, mounts: Path = MOUNTS) -> Sourc
     path = Path(place)
     if not path.exists():
         truth = competition.truth_csv or "the truth CSV"
-        raise KitError(f"{path}: no such folder or zip; give the folder that holds {truth}, or make one: kit practice {path}")
+        raise KitError(
+            f"{path}: no such folder or zip; give the folder that holds {truth}, or make one: kit practice {path}"
+        )
     if path.is_dir():
         return Source(path)
     if not path.is_file():
@@ -70,12 +70,19 @@ def find_source(place, competition: Competition, mounts: Path = MOUNTS) -> Sourc
 def _find_mount(competition: Competition, mounts: Path) -> Path:
     truth, slug = competition.need("truth_csv"), competition.kaggle
     named = [mounts / "competitions" / slug, mounts / slug] if slug else []
-    others = [path for pattern in ("competitions/*", "*", "datasets/*/*") for path in sorted(mounts.glob(pattern)) if path.is_dir()]
+    others = [
+        path
+        for pattern in ("competitions/*", "*", "datasets/*/*")
+        for path in sorted(mounts.glob(pattern))
+        if path.is_dir()
+    ]
     for path in (*named, *others):
         if (path / truth).is_file():
             return path
     looked = ", ".join(dict.fromkeys(map(str, (*named, *others, mounts / "datasets" / "*" / "*"))))
-    raise KitError(f"kaggle: no input holds {truth}; looked in {looked}; attach the competition's data, or give a folder or a zip")
+    raise KitError(
+        f"kaggle: no input holds {truth}; looked in {looked}; attach the competition's data, or give a folder or a zip"
+    )
 
 
 def _read_directory(path: Path) -> dict[str, File]:
@@ -84,13 +91,27 @@ def _read_directory(path: Path) -> dict[str, File]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries, total = archive.infolist(), path.stat().st_size
-    except (OSError, ValueError, NotImplementedError, EOFError, struct.error, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        ValueError,
+        NotImplementedError,
+        EOFError,
+        struct.error,
+        zipfile.BadZipFile,
+    ) as error:
         raise KitError(f"{path}: cannot be read as a zip: {error}") from None
     for entry in entries:
         name = entry.orig_filename
         where = f"{path}: entry {name!r}"
         parts = PurePosixPath(name).parts
-        if not name or "\\" in name or "\0" in name or name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
+        if (
+            not name
+            or "\\" in name
+            or "\0" in name
+            or name.startswith("/")
+            or ".." in parts
+            or re.match("[A-Za-z]:", name)
+        ):
             raise Refused(f"{where} would leave its folder; do not use this zip")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise Refused(f"{where} is a link or a device; do not use this zip")
@@ -99,12 +120,19 @@ def _read_directory(path: Path) -> dict[str, File]:
         name = str(PurePosixPath(name))  # a//b and ./a/b are a/b
         if name in found:
             raise Refused(f"{where} is there twice; do not use this zip")
-        if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise Refused(f"{where} is encrypted, or neither stored nor deflated; pack the zip anew")
+        if entry.flag_bits & 1 or entry.compress_type not in (
+            zipfile.ZIP_STORED,
+            zipfile.ZIP_DEFLATED,
+        ):
+            raise Refused(
+                f"{where} is encrypted, or neither stored nor deflated; pack the zip anew"
+            )
         if entry.header_offset < 0 or entry.header_offset + 30 + entry.compress_size > total:
             raise Refused(f"{where} reaches past the end of the zip; do not use this zip")
         deflated = entry.compress_type == zipfile.ZIP_DEFLATED
-        found[name] = File(name, entry.file_size, entry.CRC, entry.header_offset, entry.compress_size, deflated)
+        found[name] = File(
+            name, entry.file_size, entry.CRC, entry.header_offset, entry.compress_size, deflated
+        )
     return found
 
 
@@ -141,7 +169,11 @@ def list_images(source: Source, pattern: str) -> dict[str, File]:
         match = one.fullmatch(name)
         file = None
         if match and not name.rpartition("/")[2].startswith("."):
-            file = source.directory[name] if source.directory is not None else _describe(source.path / name, name)
+            file = (
+                source.directory[name]
+                if source.directory is not None
+                else _describe(source.path / name, name)
+            )
         if match and file:
             found[match["id"]] = file
     if not found:
@@ -151,7 +183,10 @@ def list_images(source: Source, pattern: str) -> dict[str, File]:
 
 def locate_images(source: Source, pattern: str, ids) -> list[File]:
     """The images of some ids, in their order; KitError where one is missing."""
-    return [find_file(source, image_path(Path(), pattern, name).as_posix(), f"image {name}") for name in ids]
+    return [
+        find_file(source, image_path(Path(), pattern, name).as_posix(), f"image {name}")
+        for name in ids
+    ]
 
 
 @contextlib.contextmanager
@@ -172,7 +207,9 @@ def reading(path: Path):
 
 def _bound(file: File) -> None:
     if file.size > LARGEST:
-        raise KitError(f"{file.name}: has {file.size} bytes, more than any image or CSV of such a competition")
+        raise KitError(
+            f"{file.name}: has {file.size} bytes, more than any image or CSV of such a competition"
+        )
 
 
 def _read_file(folder: Path, file: File) -> bytes:
@@ -192,14 +229,21 @@ def _read_entry(descriptor: int, path: Path, file: File) -> bytes:
     try:
         return _unpack(descriptor, path, file)
     except OSError as error:
-        raise Unreachable(f"{path}: entry {file.name!r} cannot be read: {error.strerror or error}") from None
+        raise Unreachable(
+            f"{path}: entry {file.name!r} cannot be read: {error.strerror or error}"
+        ) from None
 
 
 def _unpack(descriptor: int, path: Path, file: File) -> bytes:
     header = os.pread(descriptor, 30, file.at)
     if len(header) < 30 or header[:4] != b"PK\3\4":
         raise KitError(f"{file.name}: the zip is damaged there: no entry begins at byte {file.at}")
-    begin = file.at + 30 + int.from_bytes(header[26:28], "little") + int.from_bytes(header[28:30], "little")
+    begin = (
+        file.at
+        + 30
+        + int.from_bytes(header[26:28], "little")
+        + int.from_bytes(header[28:30], "little")
+    )
     data = os.pread(descriptor, file.packed, begin)
     rest = 0
     if file.deflated:
@@ -210,7 +254,9 @@ def _unpack(descriptor: int, path: Path, file: File) -> bytes:
             raise KitError(f"{file.name}: the zip is damaged there: {error}") from None
         rest = len(inflater.unconsumed_tail)
     if len(data) > file.size or rest:
-        raise Refused(f"{path}: entry {file.name!r} inflates past the {file.size} bytes that its header says; do not use this zip")
+        raise Refused(
+            f"{path}: entry {file.name!r} inflates past the {file.size} bytes that its header says; do not use this zip"
+        )
     if len(data) < file.size:
         raise KitError(f"{file.name}: the zip is damaged there: {len(data)} of {file.size} bytes")
     return data
@@ -220,7 +266,9 @@ def check(file: File, data: bytes) -> int:
     """CRC-32 of a file's bytes; KitError where a zip says another."""
     found = zlib.crc32(data)
     if file.at >= 0 and found != file.stamp:
-        raise KitError(f"{file.name}: the zip is damaged there: its CRC-32 is {found:08x}, the zip says {file.stamp:08x}")
+        raise KitError(
+            f"{file.name}: the zip is damaged there: its CRC-32 is {found:08x}, the zip says {file.stamp:08x}"
+        )
     return found
 
 

@@ -1,7 +1,5 @@
 """Is this machine ready: one finding a line, each with a verdict and, where it needs one, a remedy."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import os
@@ -38,7 +36,11 @@ TRAIN = {
     "tensorflow-datasets": ("4.9.9", "4.9"),
     "scikit-learn": ("1.6", "1.9"),
 }
-ROOM, LEAST, MEMORY = 5e9, 2e8, 4e9  # bytes: below the first and the last a training may fail, below LEAST nothing can be made
+ROOM, LEAST, MEMORY = (
+    5e9,
+    2e8,
+    4e9,
+)  # bytes: below the first and the last a training may fail, below LEAST nothing can be made
 
 
 def check_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> Iterator[Finding]:
@@ -46,24 +48,42 @@ def check_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> I
     yield check_python(sys.version_info[:2])
     yield from (check_package(name, *span, wanted=WRONG) for name, span in CORE.items())
     yield from (check_package(name, *span, wanted=NOTE) for name, span in TRAIN.items())
-    if all(importlib.util.find_spec(name) for name in ("tensorflow", "segmentation_models", "tensorflow_datasets")):
+    if all(
+        importlib.util.find_spec(name)
+        for name in ("tensorflow", "segmentation_models", "tensorflow_datasets")
+    ):
         try:
             from ..tf.devices import check_devices
 
             yield from check_devices(mounts)
         except Exception as error:  # of packages that do not go together, of any kind
             reason = str(error).partition("\n")[0]
-            yield Finding(WRONG, f"what trains cannot be loaded: {reason}", "install what is missing; on Kaggle attach all of make wheels")
-    for folder in dict.fromkeys((WORKING if WORKING.is_dir() else Path.cwd(), Path(tempfile.gettempdir()))):
+            yield Finding(
+                WRONG,
+                f"what trains cannot be loaded: {reason}",
+                "install what is missing; on Kaggle attach all of make wheels",
+            )
+    for folder in dict.fromkeys(
+        (WORKING if WORKING.is_dir() else Path.cwd(), Path(tempfile.gettempdir()))
+    ):
         yield check_disk(folder)
-    yield from (check_memory(), Finding(FINE, f"cores: {count_cores()}"), check_data(mounts, competition), check_cache())
+    yield from (
+        check_memory(),
+        Finding(FINE, f"cores: {count_cores()}"),
+        check_data(mounts, competition),
+        check_cache(),
+    )
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
     words = ".".join(map(str, version))
     if version < PYTHON[0]:
         return Finding(WRONG, f"Python {words}", "the kit needs 3.11 or newer")
-    return Finding(FINE, f"Python {words}") if version <= PYTHON[1] else Finding(NOTE, f"Python {words}", "tested are 3.11 to 3.13")
+    return (
+        Finding(FINE, f"Python {words}")
+        if version <= PYTHON[1]
+        else Finding(NOTE, f"Python {words}", "tested are 3.11 to 3.13")
+    )
 
 
 def check_package(name: str, oldest: str, newest: str, wanted: str) -> Finding:
@@ -71,12 +91,26 @@ def check_package(name: str, oldest: str, newest: str, wanted: str) -> Finding:
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        remedy = "in the kit's folder: pip install '.[train]'" if wanted == NOTE else f"pip install '{name}>={oldest}'"
-        return Finding(wanted, f"{name} is missing" + (", without which nothing is trained" if wanted == NOTE else ""), remedy)
+        remedy = (
+            "in the kit's folder: pip install '.[train]'"
+            if wanted == NOTE
+            else f"pip install '{name}>={oldest}'"
+        )
+        return Finding(
+            wanted,
+            f"{name} is missing" + (", without which nothing is trained" if wanted == NOTE else ""),
+            remedy,
+        )
     if _number(version) < _number(oldest):
-        return Finding(WRONG, f"{name} {version}", f"the kit needs {oldest} or newer: pip install '{name}>={oldest}'")
+        return Finding(
+            WRONG,
+            f"{name} {version}",
+            f"the kit needs {oldest} or newer: pip install '{name}>={oldest}'",
+        )
     if _number(version)[: len(_number(newest))] > _number(newest):
-        return Finding(NOTE, f"{name} {version}", f"newer than {newest}, with which the kit was tested last")
+        return Finding(
+            NOTE, f"{name} {version}", f"newer than {newest}, with which the kit was tested last"
+        )
     return Finding(FINE, f"{name} {version}")
 
 
@@ -92,13 +126,20 @@ def check_disk(folder: Path) -> Finding:
     if not os.access(folder, os.W_OK):
         return Finding(WRONG, f"{folder} cannot be written", "choose another folder to work in")
     verdict = FINE if free >= ROOM else NOTE if free >= LEAST else WRONG
-    remedy = "" if verdict == FINE else "make room; kit pack --fit leaves out what does not fit, kit train --keep 0 saves less"
+    remedy = (
+        ""
+        if verdict == FINE
+        else "make room; kit pack --fit leaves out what does not fit, kit train --keep 0 saves less"
+    )
     return Finding(verdict, f"disk: {free / 1e9:.1f} GB free in {folder}", remedy)
 
 
 def check_memory() -> Finding:
     try:
-        free = int(re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text()).group(1)) * 1024  # type: ignore[union-attr]
+        free = (
+            int(re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text()).group(1))
+            * 1024
+        )  # type: ignore[union-attr]
     except (OSError, AttributeError):
         return Finding(NOTE, "memory: this system does not say how much is free")
     for names in (
@@ -107,19 +148,27 @@ def check_memory() -> Finding:
     ):
         try:
             limit, used, kinds = ((Path("/sys/fs/cgroup") / name).read_text() for name in names)
-            cached = int(dict(line.split() for line in kinds.splitlines())["inactive_file"])  # given back as soon as it is needed
+            cached = int(
+                dict(line.split() for line in kinds.splitlines())["inactive_file"]
+            )  # given back as soon as it is needed
             free = min(free, int(limit) - int(used) + cached)
         except (OSError, ValueError, KeyError):
             continue
     text = f"memory: {free / 1e9:.1f} GB free"
-    return Finding(FINE, text) if free >= MEMORY else Finding(NOTE, text, "close other programs, or train with a smaller --batch")
+    return (
+        Finding(FINE, text)
+        if free >= MEMORY
+        else Finding(NOTE, text, "close other programs, or train with a smaller --batch")
+    )
 
 
 def check_data(mounts: Path, competition: Competition) -> Finding:
     """Whether the competition's data is attached."""
     if not mounts.is_dir():
         return Finding(
-            FINE, f"data: not on Kaggle ({mounts} is missing)", "give the competition's folder or zip, or make one: kit practice"
+            FINE,
+            f"data: not on Kaggle ({mounts} is missing)",
+            "give the competition's folder or zip, or make one: kit practice",
         )
     try:
         return Finding(FINE, f"data: {find_source('kaggle', competition, mounts).path}")
@@ -134,9 +183,17 @@ def check_cache() -> Finding:
 
         numba.njit(cache=True)(_nothing)
     except ImportError as error:
-        return Finding(WRONG, f"numba cannot be loaded: {error}", "install the version that goes with this numpy")
+        return Finding(
+            WRONG,
+            f"numba cannot be loaded: {error}",
+            "install the version that goes with this numpy",
+        )
     except RuntimeError:
-        return Finding(NOTE, "numba's cache cannot be written: seconds at every start", "set NUMBA_CACHE_DIR to a folder that can be")
+        return Finding(
+            NOTE,
+            "numba's cache cannot be written: seconds at every start",
+            "set NUMBA_CACHE_DIR to a folder that can be",
+        )
     return Finding(FINE, "numba's cache can be written")
 
 

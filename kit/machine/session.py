@@ -1,7 +1,5 @@
 """Where a notebook works: the data that it finds or makes, a place for records, and one whose files are kept."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import shutil
@@ -36,7 +34,11 @@ class Session:
         that is said.
         """
         out = self.working / name
-        found = [] if out.exists() else [folder / name for folder in list_inputs(self.mounts) if _is_model(folder / name)]
+        found = (
+            []
+            if out.exists()
+            else [folder / name for folder in list_inputs(self.mounts) if _is_model(folder / name)]
+        )
         if found:
             found.sort(key=_count_steps)
             with replacing_folder(out) as temporary:
@@ -69,7 +71,9 @@ def _copy(source: Path, target: Path) -> None:
                 shutil.copyfile(os.path.join(folder, name), there / name)
 
 
-def open_session(mounts=MOUNTS, working=None, scratch=None, *, competition: Competition = AIRBUS, **practice) -> Session:
+def open_session(
+    mounts=MOUNTS, working=None, scratch=None, *, competition: Competition = AIRBUS, **practice
+) -> Session:
     """The folders to work in; where no inputs are mounted, a practice competition is made in scratch, which is said.
 
     working: None: Kaggle's, or the present folder; scratch: None: on Kaggle the temporary folder, else `scratch` in working. Other keyword
@@ -78,13 +82,23 @@ def open_session(mounts=MOUNTS, working=None, scratch=None, *, competition: Comp
     """
     mounts = Path(mounts)
     working = Path(working) if working is not None else WORKING if WORKING.is_dir() else Path.cwd()
-    scratch = Path(scratch) if scratch is not None else Path(tempfile.gettempdir()) if mounts.is_dir() else working / "scratch"
+    scratch = (
+        Path(scratch)
+        if scratch is not None
+        else Path(tempfile.gettempdir())
+        if mounts.is_dir()
+        else working / "scratch"
+    )
     if mounts.is_dir():
         found = find_source("kaggle", competition, mounts).path
     else:
         found = _make_practice(scratch / "practice", PracticeSettings(**{**EASY, **practice}))
-        print(f"kit: this is not Kaggle ({mounts} is missing), so this works on a practice competition of synthetic scenes")
-    print(f"kit: the competition's data are at {found}; records go to {scratch}, models and submissions to {working}")
+        print(
+            f"kit: this is not Kaggle ({mounts} is missing), so this works on a practice competition of synthetic scenes"
+        )
+    print(
+        f"kit: the competition's data are at {found}; records go to {scratch}, models and submissions to {working}"
+    )
     for folder in (scratch, working):
         folder.mkdir(parents=True, exist_ok=True)
     return Session(found, not mounts.is_dir(), scratch, working, mounts)
@@ -95,5 +109,7 @@ def _make_practice(folder: Path, chosen: PracticeSettings) -> Path:
     if not folder.exists():
         return write_practice(folder, **dataclasses.asdict(chosen))
     if read_json(folder / "practice.json", "by kit practice") != dataclasses.asdict(chosen):
-        raise KitError(f"{folder}: is another practice competition; remove {folder.parent}, or choose another scratch folder")
+        raise KitError(
+            f"{folder}: is another practice competition; remove {folder.parent}, or choose another scratch folder"
+        )
     return folder

@@ -1,7 +1,5 @@
 """Pixels to runs and back: label images and boolean masks."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -18,16 +16,24 @@ def from_labels(ids: Sequence[str], labels: Iterable[np.ndarray]) -> Masks:
     parts = []
     for name, image in zip(ids, labels, strict=True):
         flat = np.asarray(image).T.ravel()
-        edges = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]]) if flat.size else np.zeros(1, np.int64)
+        edges = (
+            np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]])
+            if flat.size
+            else np.zeros(1, np.int64)
+        )
         start, length = edges[:-1], np.diff(edges)
         value = flat[start]
         start, length, value = start[value != 0], length[value != 0], value[value != 0]
         _, first, inverse = np.unique(value, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int64)
-        rank[np.argsort(first)] = np.arange(len(first))  # objects by first pixel, not by label value
+        rank[np.argsort(first)] = np.arange(
+            len(first)
+        )  # objects by first pixel, not by label value
         owner = rank[inverse] if len(first) else inverse
         order = np.argsort(owner, kind="stable")
-        runs = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(first)))]).astype(np.int64)
+        runs = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(first)))]).astype(
+            np.int64
+        )
         empty = table.blank([name], np.shape(image))
         parts.append(
             Masks(
@@ -43,25 +49,47 @@ def from_labels(ids: Sequence[str], labels: Iterable[np.ndarray]) -> Masks:
     return table.concatenate(parts)
 
 
-def from_masks(ids: Sequence[str], stacks: Iterable[np.ndarray], labels: Iterable[Sequence[int]] | None = None) -> Masks:
+def from_masks(
+    ids: Sequence[str], stacks: Iterable[np.ndarray], labels: Iterable[Sequence[int]] | None = None
+) -> Masks:
     """One image an id; stacks: boolean masks (objects, height, width) of each image, in the order of the objects.
 
     labels: the class of each mask of each image; none: 0. A mask without a pixel is no object.
     """
     parts = []
     stacks = list(stacks)
-    for name, stack, classes in zip(ids, stacks, [None] * len(stacks) if labels is None else labels, strict=True):
+    for name, stack, classes in zip(
+        ids, stacks, [None] * len(stacks) if labels is None else labels, strict=True
+    ):
         stack = np.asarray(stack, bool)
         held = np.flatnonzero(stack.any(axis=(1, 2)))
-        columns = stack[held].transpose(0, 2, 1).reshape(len(held), stack.shape[1] * stack.shape[2]).astype(np.int8)
+        columns = (
+            stack[held]
+            .transpose(0, 2, 1)
+            .reshape(len(held), stack.shape[1] * stack.shape[2])
+            .astype(np.int8)
+        )
         edges = np.diff(columns, axis=1, prepend=0, append=0)
         owner, start = np.nonzero(edges > 0)
         stop = np.nonzero(edges < 0)[1]
         runs = np.searchsorted(owner, np.arange(len(held) + 1))
-        tags = np.zeros(len(held), np.int32) if classes is None else np.asarray(classes, np.int32)[held]
+        tags = (
+            np.zeros(len(held), np.int32)
+            if classes is None
+            else np.asarray(classes, np.int32)[held]
+        )
         empty = table.blank([name], stack.shape[1:])
         spans = start.astype(np.int32), (stop - start).astype(np.int32)
-        parts.append(Masks(empty.ids, empty.shapes, np.array([0, len(held)]), tags, runs.astype(np.int64), *spans))
+        parts.append(
+            Masks(
+                empty.ids,
+                empty.shapes,
+                np.array([0, len(held)]),
+                tags,
+                runs.astype(np.int64),
+                *spans,
+            )
+        )
     return table.concatenate(parts)
 
 
@@ -71,7 +99,9 @@ def to_labels(masks: Masks, image: int) -> np.ndarray:
     first, last = masks.objects[image], masks.objects[image + 1]
     runs = slice(masks.runs[first], masks.runs[last])
     start, length = masks.start[runs].astype(np.int64), masks.length[runs]
-    value = np.repeat(np.arange(1, last - first + 1, dtype=np.int32), np.diff(masks.runs[first : last + 1]))
+    value = np.repeat(
+        np.arange(1, last - first + 1, dtype=np.int32), np.diff(masks.runs[first : last + 1])
+    )
     flat = np.zeros(int(height) * int(width), np.int32)
     begin = np.concatenate([[0], np.cumsum(length)])[:-1]
     flat[np.arange(length.sum()) + np.repeat(start - begin, length)] = np.repeat(value, length)

@@ -1,7 +1,5 @@
 """Run-length text to runs and back: `start length start length ...`, validated byte by byte while it is read."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..system.jit import compiled
@@ -71,7 +69,13 @@ def _parse(data, begins, ends, sizes, relative, empty, start, length, offsets, p
         if at == end:
             problem[row] = 9
             continue
-        size, bad, even, begin, free = sizes[row], 0, True, np.int64(0), np.int64(0)  # free: the first pixel that is not taken yet
+        size, bad, even, begin, free = (
+            sizes[row],
+            0,
+            True,
+            np.int64(0),
+            np.int64(0),
+        )  # free: the first pixel that is not taken yet
         token = at
         while at < end and bad == 0:
             token, value, sign = at, np.int64(0), 0
@@ -91,7 +95,15 @@ def _parse(data, begins, ends, sizes, relative, empty, start, length, offsets, p
                     bad = 10 if sign != 0 else 5 if value >= size - free else 0
                 else:
                     begin = value - 1
-                    bad = 3 if sign != 0 or value < 1 else 5 if value > size else 6 if begin < free else 0
+                    bad = (
+                        3
+                        if sign != 0 or value < 1
+                        else 5
+                        if value > size
+                        else 6
+                        if begin < free
+                        else 0
+                    )
             elif sign != 0 or value < 1:
                 bad = 4
             elif value > size - begin:
@@ -111,7 +123,15 @@ def _parse(data, begins, ends, sizes, relative, empty, start, length, offsets, p
     return runs
 
 
-def parse(data: np.ndarray, begin: np.ndarray, end: np.ndarray, sizes: np.ndarray, *, relative: bool = False, empty: str = ""):
+def parse(
+    data: np.ndarray,
+    begin: np.ndarray,
+    end: np.ndarray,
+    sizes: np.ndarray,
+    *,
+    relative: bool = False,
+    empty: str = "",
+):
     """Runs of many objects, each the text data[begin[i]:end[i]] (uint8).
 
     sizes: int64 (objects,), pixels of each object's image (at most 2^31 - 1). relative: a start counts from the end of the run before, from
@@ -125,17 +145,39 @@ def parse(data: np.ndarray, begin: np.ndarray, end: np.ndarray, sizes: np.ndarra
     (array([0, 9], dtype=int32), array([3, 2], dtype=int32), array([0, 2]))
     """
     begin, end = np.ascontiguousarray(begin, np.int64), np.ascontiguousarray(end, np.int64)
-    room = int((end - begin + 1).sum()) // 4 + 1  # the shortest run takes four bytes, the space after it included
-    start, length, offsets = np.empty(room, np.int32), np.empty(room, np.int32), np.zeros(len(begin) + 1, np.int64)
+    room = (
+        int((end - begin + 1).sum()) // 4 + 1
+    )  # the shortest run takes four bytes, the space after it included
+    start, length, offsets = (
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+        np.zeros(len(begin) + 1, np.int64),
+    )
     problem, where = np.zeros(len(begin), np.int8), np.zeros(len(begin), np.int64)
     blank = np.frombuffer(empty.encode(), np.uint8)
-    runs = _parse(data, begin, end, np.ascontiguousarray(sizes, np.int64), relative, blank, start, length, offsets, problem, where)
+    runs = _parse(
+        data,
+        begin,
+        end,
+        np.ascontiguousarray(sizes, np.int64),
+        relative,
+        blank,
+        start,
+        length,
+        offsets,
+        problem,
+        where,
+    )
     return start[:runs], length[:runs], offsets, problem, where
 
 
 def explain(text: str, problem: int, where: int) -> str:
     """A problem of `parse` in words, with the number that it is about."""
-    return PROBLEMS[problem] if problem in (2, 9) else f"{PROBLEMS[problem]}: {text[where:].split(' ', 1)[0][:40]!r}"
+    return (
+        PROBLEMS[problem]
+        if problem in (2, 9)
+        else f"{PROBLEMS[problem]}: {text[where:].split(' ', 1)[0][:40]!r}"
+    )
 
 
 @compiled
@@ -181,7 +223,17 @@ def _write(texts, text_offsets, prefix, item, runs, start, length, relative, emp
     return at
 
 
-def write(prefixes: list[bytes], prefix, item, runs, start, length, *, relative: bool = False, empty: str = "") -> bytes:
+def write(
+    prefixes: list[bytes],
+    prefix,
+    item,
+    runs,
+    start,
+    length,
+    *,
+    relative: bool = False,
+    empty: str = "",
+) -> bytes:
     """Lines of a CSV: line i is prefixes[prefix[i]] and the runs of object item[i], or `empty` where that is -1. Lines end with a newline.
 
     prefix, item: int64 (lines,); runs, start, length: as in `Masks`.
@@ -192,7 +244,14 @@ def write(prefixes: list[bytes], prefix, item, runs, start, length, *, relative:
     sizes = np.array([len(text) for text in prefixes], np.int64)
     prefix, item = np.asarray(prefix, np.int64), np.asarray(item, np.int64)
     blank = np.frombuffer(empty.encode(), np.uint8)
-    room = int(sizes[prefix].sum()) + len(prefix) * (1 + len(blank)) + 22 * len(start) + 1  # ten digits and a space a number
+    room = (
+        int(sizes[prefix].sum()) + len(prefix) * (1 + len(blank)) + 22 * len(start) + 1
+    )  # ten digits and a space a number
     out = np.empty(room, np.uint8)
-    texts, offsets = np.frombuffer(b"".join(prefixes), np.uint8), np.concatenate([[0], np.cumsum(sizes)])
-    return out[: _write(texts, offsets, prefix, item, runs, start, length, relative, blank, out)].tobytes()
+    texts, offsets = (
+        np.frombuffer(b"".join(prefixes), np.uint8),
+        np.concatenate([[0], np.cumsum(sizes)]),
+    )
+    return out[
+        : _write(texts, offsets, prefix, item, runs, start, length, relative, blank, out)
+    ].tobytes()

@@ -1,7 +1,5 @@
 """Sets of pixels as ascending runs: what two objects share, hits between two tables, turning columns into rows. No pixel is ever drawn."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..system.jit import compiled, inlined
@@ -106,7 +104,19 @@ def find_overlaps(objects, runs, start, length):
             size = _drop_passed(active, size, np.int64(start[runs[item]]), runs, start, length)
             for near in range(size):
                 near_by = active[near]
-                if _shared(start, length, runs[near_by], runs[near_by + 1], start, length, runs[item], runs[item + 1]) > 0:
+                if (
+                    _shared(
+                        start,
+                        length,
+                        runs[near_by],
+                        runs[near_by + 1],
+                        start,
+                        length,
+                        runs[item],
+                        runs[item + 1],
+                    )
+                    > 0
+                ):
                     other[item] = near_by
                     break
             active[size] = item
@@ -146,7 +156,16 @@ def _meet(item, mine, active, size, theirs, others, number, image, tp, pixels):
             return True
     for place in range(number):
         other = others[place]
-        both = _shared(start, length, first, last, other_start, other_length, other_runs[other], other_runs[other + 1])
+        both = _shared(
+            start,
+            length,
+            first,
+            last,
+            other_start,
+            other_length,
+            other_runs[other],
+            other_runs[other + 1],
+        )
         pixels[image, 0] += both
         found = count_levels(both, area[item] + other_area[other] - both)
         if found > 0:  # above 0.5 a match is unique
@@ -172,7 +191,10 @@ def count_hits(objects_a, a, objects_b, b, tp, pixels):
     runs_a, start_a, length_a, _, _ = a
     runs_b, start_b, length_b, _, _ = b
     for image in range(len(objects_a) - 1):
-        count_a, count_b = objects_a[image + 1] - objects_a[image], objects_b[image + 1] - objects_b[image]
+        count_a, count_b = (
+            objects_a[image + 1] - objects_a[image],
+            objects_b[image + 1] - objects_b[image],
+        )
         if count_a > 0:
             pixels[image, 1] = _measure(objects_a[image], objects_a[image + 1], a)
             _by_first_pixel(objects_a[image], objects_a[image + 1], runs_a, start_a, order_a)
@@ -220,7 +242,11 @@ def transpose(start, length, runs, inner, outer):
         for run in range(runs[item], runs[item + 1]):
             area += length[run]
         room, largest = room + area, max(largest, area)
-    begin, size, offsets = np.empty(room, np.int32), np.empty(room, np.int32), np.zeros(len(runs), np.int64)
+    begin, size, offsets = (
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+        np.zeros(len(runs), np.int64),
+    )
     pixels, found = np.empty(largest, np.int64), 0
     for item in range(len(runs) - 1):
         area = 0

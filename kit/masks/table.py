@@ -1,7 +1,5 @@
 """Masks: one columnar table of the objects of any number of images, as runs."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -22,7 +20,9 @@ class Masks:
     ids: np.ndarray  # str objects (images,), in order of first appearance
     shapes: np.ndarray  # int32 (images, 2): height, width in px
     objects: np.ndarray  # int64 (images + 1,)
-    labels: np.ndarray  # int32 (objects,): class of each object, 0 where a competition has one class
+    labels: (
+        np.ndarray
+    )  # int32 (objects,): class of each object, 0 where a competition has one class
     runs: np.ndarray  # int64 (objects + 1,)
     start: np.ndarray  # int32 (runs,): first pixel, 0-based
     length: np.ndarray  # int32 (runs,): px
@@ -32,7 +32,9 @@ class Masks:
 
     def __eq__(self, other) -> bool:
         fields = ("ids", "shapes", "objects", "labels", "runs", "start", "length")
-        return isinstance(other, Masks) and all(np.array_equal(getattr(self, name), getattr(other, name)) for name in fields)
+        return isinstance(other, Masks) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in fields
+        )
 
 
 def count_objects(masks: Masks) -> np.ndarray:
@@ -72,7 +74,15 @@ def select(masks: Masks, index: Sequence[int] | np.ndarray) -> Masks:
     index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
     objects, object_offsets = _gather(masks.objects, index)
     start, length, runs = gather_runs(masks.start, masks.length, masks.runs, objects)
-    return Masks(masks.ids[index], masks.shapes[index], object_offsets, masks.labels[objects], runs, start, length)
+    return Masks(
+        masks.ids[index],
+        masks.shapes[index],
+        object_offsets,
+        masks.labels[objects],
+        runs,
+        start,
+        length,
+    )
 
 
 def select_ids(masks: Masks, ids: Iterable[str]) -> Masks:
@@ -97,7 +107,9 @@ def concatenate(parts: Sequence[Masks]) -> Masks:
 
     def join(offsets):
         ends = np.concatenate([[0], np.cumsum([item[-1] for item in offsets])])
-        return np.concatenate([[0], *(item[1:] + end for item, end in zip(offsets, ends))]).astype(np.int64)
+        return np.concatenate([[0], *(item[1:] + end for item, end in zip(offsets, ends))]).astype(
+            np.int64
+        )
 
     if not parts:
         return blank([], [])
@@ -116,19 +128,33 @@ def blank(ids: Sequence[str], shapes) -> Masks:
     """The images `ids` without any object; shapes: one (height, width) for all, or one an image."""
     table = np.array(np.broadcast_to(np.asarray(shapes, np.int32).reshape(-1, 2), (len(ids), 2)))
     none = np.zeros(0, np.int32)
-    return Masks(np.array(list(ids), object), table, np.zeros(len(ids) + 1, np.int64), none, np.zeros(1, np.int64), none, none)
+    return Masks(
+        np.array(list(ids), object),
+        table,
+        np.zeros(len(ids) + 1, np.int64),
+        none,
+        np.zeros(1, np.int64),
+        none,
+        none,
+    )
 
 
 def boxes(masks: Masks) -> np.ndarray:
     """Bounding boxes, int32 (objects, 4): top, left, bottom, right, the last two exclusive."""
     height = np.repeat(masks.shapes[owners(masks), 0], np.diff(masks.runs)).astype(np.int64)
     first, last = masks.start.astype(np.int64), masks.start.astype(np.int64) + masks.length - 1
-    crosses = first // height != last // height  # a run over a column's end covers a whole height between its two columns
+    crosses = (
+        first // height != last // height
+    )  # a run over a column's end covers a whole height between its two columns
     top, bottom = np.where(crosses, 0, first % height), np.where(crosses, height, last % height + 1)
     found = np.zeros((len(masks.labels), 4), np.int32)
     if len(first):
         at = masks.runs[:-1]
-        reduced = (np.minimum.reduceat(top, at), first[at] // height[at], np.maximum.reduceat(bottom, at))
+        reduced = (
+            np.minimum.reduceat(top, at),
+            first[at] // height[at],
+            np.maximum.reduceat(bottom, at),
+        )
         found[:, :3] = np.stack(reduced, axis=1)
         found[:, 3] = (last // height)[masks.runs[1:] - 1] + 1
     return found
@@ -155,13 +181,26 @@ def join(masks: Masks) -> Masks:
     base = owner[order] * 2**32  # one axis for all groups, with room between them
     begin = base + masks.start[order]
     end = np.maximum.accumulate(begin + masks.length[order]) if len(order) else begin
-    first = np.flatnonzero(np.concatenate([[True], begin[1:] > end[:-1]])) if len(order) else np.zeros(0, np.int64)
+    first = (
+        np.flatnonzero(np.concatenate([[True], begin[1:] > end[:-1]]))
+        if len(order)
+        else np.zeros(0, np.int64)
+    )
     last = np.append(first[1:], len(order)) - 1 if len(order) else first
     runs = np.searchsorted(owner[order][first], np.arange(len(groups) + 1))
     objects = np.searchsorted(groups // labels, np.arange(len(masks) + 1))
-    start, length = (begin[first] - base[first]).astype(np.int32), (end[last] - begin[first]).astype(np.int32)
+    start, length = (
+        (begin[first] - base[first]).astype(np.int32),
+        (end[last] - begin[first]).astype(np.int32),
+    )
     return Masks(
-        masks.ids, masks.shapes, objects.astype(np.int64), (groups % labels).astype(np.int32), runs.astype(np.int64), start, length
+        masks.ids,
+        masks.shapes,
+        objects.astype(np.int64),
+        (groups % labels).astype(np.int32),
+        runs.astype(np.int64),
+        start,
+        length,
     )
 
 
@@ -171,10 +210,22 @@ def split_labels(masks: Masks, labels: int) -> Masks:
     For scores that look at each class alone. Raises KitError for a label beyond these.
     """
     if len(masks.labels) and not (masks.labels.min() >= 0 and masks.labels.max() < labels):
-        raise KitError(f"labels go from {masks.labels.min()} to {masks.labels.max()}, expected 0 to {labels - 1}")
+        raise KitError(
+            f"labels go from {masks.labels.min()} to {masks.labels.max()}, expected 0 to {labels - 1}"
+        )
     key = owners(masks) * labels + masks.labels
     order = np.argsort(key, kind="stable")
     start, length, runs = gather_runs(masks.start, masks.length, masks.runs, order)
-    objects = np.concatenate([[0], np.cumsum(np.bincount(key, minlength=len(masks) * labels))]).astype(np.int64)
+    objects = np.concatenate(
+        [[0], np.cumsum(np.bincount(key, minlength=len(masks) * labels))]
+    ).astype(np.int64)
     ids = np.array([f"{name}_{label}" for name in masks.ids for label in range(labels)], object)
-    return Masks(ids, np.repeat(masks.shapes, labels, axis=0), objects, masks.labels[order], runs, start, length)
+    return Masks(
+        ids,
+        np.repeat(masks.shapes, labels, axis=0),
+        objects,
+        masks.labels[order],
+        runs,
+        start,
+        length,
+    )

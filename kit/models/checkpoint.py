@@ -1,7 +1,5 @@
 """The state of a training on the disk: arrays and a few words about them, whole or not at all, and the one before kept."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
@@ -42,13 +40,22 @@ def load_state(folder: Path) -> tuple[list[np.ndarray], dict] | None:
             found = _read(path)
         except UNREADABLE as error:
             reason = " ".join(str(error).split())[:100] or type(error).__name__
-            print(f"{path}: is damaged ({reason}); " + ("going on from the state before it" if place + 1 < len(states) else "none is left"))
+            print(
+                f"{path}: is damaged ({reason}); "
+                + (
+                    "going on from the state before it"
+                    if place + 1 < len(states)
+                    else "none is left"
+                )
+            )
             continue
         for later in states[len(states) - place :]:
             later.unlink()  # else it would stand in the way of a state of the same step
         return found
     if states:
-        raise KitError(f"{folder}: every state is damaged; train into another folder, --start-from {folder.parent} keeps its best weights")
+        raise KitError(
+            f"{folder}: every state is damaged; train into another folder, --start-from {folder.parent} keeps its best weights"
+        )
     return None
 
 

@@ -1,7 +1,5 @@
 """What a trained model is worth on its holdout (tests: pages/test_report.py)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -30,7 +28,9 @@ class Evaluation:
     environment: str  # of environment.txt
     history: list[dict]  # rows of history.csv
     index: Index  # of the holdout
-    prediction: Masks  # each image by cuts chosen without its split of the scenes; untuned: threshold 128
+    prediction: (
+        Masks  # each image by cuts chosen without its split of the scenes; untuned: threshold 128
+    )
     ungated: Masks  # the same without a gate, for the ladder
     cuts: Cuts | None  # those for other images; None: not tuned
     tuning: Tuning | None  # how they were found; None: not tuned, or together with other models
@@ -81,9 +81,15 @@ class Evaluation:
 
     def mean(self, values: np.ndarray) -> float:
         """Mean of a value an image (images,), re-weighted where that can be."""
-        return scores.f2_weighted(values, self.empty, self.empty_share) if self.weighted else float(values.mean())
+        return (
+            scores.f2_weighted(values, self.empty, self.empty_share)
+            if self.weighted
+            else float(values.mean())
+        )
 
-    def bound(self, values: np.ndarray, chosen: np.ndarray | None = None) -> tuple[float, float] | None:
+    def bound(
+        self, values: np.ndarray, chosen: np.ndarray | None = None
+    ) -> tuple[float, float] | None:
         """95% interval over scenes of `mean`, or of the plain mean over the images of `chosen` (bool); None where they are of one scene."""
         share = self.empty_share if self.weighted and chosen is None else None
         return bound(values, self.groups, self.empty, share, chosen, self.settings.seed)
@@ -92,10 +98,15 @@ class Evaluation:
     def ladder(self) -> dict[str, float]:
         """F2 as it is and after each rung of the oracle ladder; the rungs begin from the prediction without its gate."""
         rungs = climb_ladder(self.index.truth, self.ungated)
-        return {rung: self.mean(self.f2 if rung == RUNGS[0] else scores.f2(rungs[rung])) for rung in RUNGS}
+        return {
+            rung: self.mean(self.f2 if rung == RUNGS[0] else scores.f2(rungs[rung]))
+            for rung in RUNGS
+        }
 
 
-def bound(values, groups, empty, share: float | None, chosen, seed: int = 0) -> tuple[float, float] | None:
+def bound(
+    values, groups, empty, share: float | None, chosen, seed: int = 0
+) -> tuple[float, float] | None:
     """95% interval over groups of a mean over images; None where all are of one group, which says nothing of others.
 
     share: of empty images, to which it is re-weighted (then None where those of one kind are of one group), None: plain; chosen: bool

@@ -1,7 +1,5 @@
 """A model folder: settings, best weights, description (tests: tf/inference/test_load.py)."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -20,14 +18,20 @@ def read_config(folder: Path) -> dict:
         raise KitError(f"{folder}: no such model folder; make it: kit train RECORDS {folder}")
     path = folder / "config.json"
     config = read_json(path, "a model folder is made by kit train")
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in config.items()
+    }
     try:
         settings = {field.name: values[field.name] for field in dataclasses.fields(TrainSettings)}
         # A preset is only where values came from: this version may not know it.
         chosen = dataclasses.asdict(TrainSettings(**{**settings, "preset": None}))
         conventions.from_json(config["competition"])
         known = {"competition": config["competition"], "own": dict(config["own"])}
-        return {**chosen, **known, **{name: str(config[name]) for name in ("records", "records_sha256")}}
+        return {
+            **chosen,
+            **known,
+            **{name: str(config[name]) for name in ("records", "records_sha256")},
+        }
     except (AttributeError, KeyError, TypeError, ValueError, KitError) as error:
         raise KitError(f"{path}: not the settings of a training ({error!r})") from None
 

@@ -1,7 +1,5 @@
 """The history of a training: a row an epoch, which epochs are the best, and what their weights are called."""
 
-from __future__ import annotations
-
 import csv
 import io
 from pathlib import Path
@@ -26,7 +24,9 @@ def tabulate(history: list[dict]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows(["" if row[name] is None else row[name] for name in COLUMNS] for row in history)
+    writer.writerows(
+        ["" if row[name] is None else row[name] for name in COLUMNS] for row in history
+    )
     return text.getvalue()
 
 
@@ -36,7 +36,11 @@ def describe_epoch(row: dict, epochs: int) -> str:
     if row["val_object_f2"] is None:
         return line
     line += f"  holdout: loss {row['val_loss']:.3f}"
-    for name, word in (("val_pixel_iou", "pixel IoU"), ("val_pixel_f2", "pixel F2"), ("val_object_f2", "object F2")):
+    for name, word in (
+        ("val_pixel_iou", "pixel IoU"),
+        ("val_pixel_f2", "pixel F2"),
+        ("val_object_f2", "object F2"),
+    ):
         line += f"  {word} {'-' if row[name] is None else format(row[name], '.3f')}"
     ships = row["val_object_f2_ships"]
     return f"{line} (blank {row['val_object_f2_blank']:.3f}, ship images {'-' if ships is None else format(ships, '.3f')})"
@@ -46,7 +50,14 @@ def rank_epochs(history: list[dict], column: str) -> list[int]:
     """Epochs, best first, by a column; without such a figure a later epoch is the better one."""
     sign = 1 if column.endswith("loss") else -1
     return [
-        row["epoch"] for row in sorted(history, key=lambda row: (sign * (row[column] or 0), -row["epoch"] if row[column] is None else 0))
+        row["epoch"]
+        for row in sorted(
+            history,
+            key=lambda row: (
+                sign * (row[column] or 0),
+                -row["epoch"] if row[column] is None else 0,
+            ),
+        )
     ]
 
 

@@ -1,7 +1,5 @@
 """How long a training will take, said when its first steps have shown it, and again after every epoch of more than a minute."""
 
-from __future__ import annotations
-
 import datetime
 
 import numpy as np
@@ -9,7 +7,9 @@ import numpy as np
 PACE_STEPS = 50  # after so many it is said
 
 
-def describe_pace(marks: list[float], steps: int, scorings: int, left: float | None, now: datetime.datetime) -> str:
+def describe_pace(
+    marks: list[float], steps: int, scorings: int, left: float | None, now: datetime.datetime
+) -> str:
     """A line on the steps that are left, from the times (seconds) at which the first PACE_STEPS began and ended.
 
     scorings: of the holdout that are to come, of which nothing is known yet; left: seconds until --max-hours ends the training, None:
@@ -21,7 +21,11 @@ def describe_pace(marks: list[float], steps: int, scorings: int, left: float | N
     """
     second = float(np.median(np.diff(marks)))  # of which the few that compile or wait are no part
     text = f"{second:.3f} s a step: the {steps:,} steps left take {_tell(second * steps, now)}"
-    text += f", and {scorings} scoring{'s' * (scorings > 1)} of the holdout come{'s' * (scorings == 1)} on top" if scorings else ""
+    text += (
+        f", and {scorings} scoring{'s' * (scorings > 1)} of the holdout come{'s' * (scorings == 1)} on top"
+        if scorings
+        else ""
+    )
     if left is not None and left < second * steps:
         text += f"; --max-hours ends it after some {max(0, int(left / second)):,} of them, and the same command goes on"
     return text
@@ -34,7 +38,9 @@ def describe_epochs(seconds: float, epochs: int, left: float | None, now: dateti
     '10 minutes an epoch with its scoring: the 3 left take 30 minutes, till 12:30'
     """
     ahead = f"the {epochs} left take" if epochs > 1 else "the last one takes"
-    text = f"{_count(seconds / 60)} an epoch with its scoring: {ahead} {_tell(seconds * epochs, now)}"
+    text = (
+        f"{_count(seconds / 60)} an epoch with its scoring: {ahead} {_tell(seconds * epochs, now)}"
+    )
     if left is not None and left < seconds * epochs:
         text += f"; --max-hours ends it within epoch {max(0, int(left / seconds)) + 1} of these, and the same command goes on"
     return text

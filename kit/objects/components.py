@@ -1,7 +1,5 @@
 """A probability map's connected components, by union-find over runs: no label image."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Iterable
 
@@ -71,7 +69,9 @@ def as_map(image: np.ndarray, shape=None) -> tuple[np.ndarray, np.float32]:
     if shape is not None and image.shape != tuple(shape):
         raise KitError(f"the map has shape {image.shape}, its image {tuple(map(int, shape))}")
     if image.ndim != 2 or image.dtype not in (np.uint8, np.float16, np.float32, np.float64):
-        raise KitError(f"a map is uint8 or float of shape (height, width), got {image.dtype} of shape {image.shape}")
+        raise KitError(
+            f"a map is uint8 or float of shape (height, width), got {image.dtype} of shape {image.shape}"
+        )
     if image.dtype == np.uint8:
         return np.ascontiguousarray(image), np.float32(1)
     return np.ascontiguousarray(image, np.float32), np.float32(255)
@@ -90,7 +90,9 @@ def _smallest(threshold: int) -> np.float32:
 
 def _collect(ids: Iterable[str], parts: list) -> Masks:
     """One table from (shape, (start, length, runs)) of each image."""
-    names = np.array([*ids, None], object)[:-1]  # None keeps NumPy from taking texts of one length for something else
+    names = np.array([*ids, None], object)[
+        :-1
+    ]  # None keeps NumPy from taking texts of one length for something else
     if len(names) != len(parts):
         raise KitError(f"{len(names)} ids for {len(parts)} maps")
     shapes = np.array([shape for shape, _ in parts], np.int32).reshape(-1, 2)
@@ -98,10 +100,27 @@ def _collect(ids: Iterable[str], parts: list) -> Masks:
     if len(found) == 1:
         (start, length, runs), objects = found[0], np.array([0, len(found[0][2]) - 1])
     else:
-        start, length = (np.concatenate([np.zeros(0, np.int32), *(spans[k] for spans in found)]) for k in (0, 1))
-        runs = np.concatenate([[0], np.cumsum(np.concatenate([np.zeros(0, np.int64), *(np.diff(spans[2]) for spans in found)]))])
+        start, length = (
+            np.concatenate([np.zeros(0, np.int32), *(spans[k] for spans in found)]) for k in (0, 1)
+        )
+        runs = np.concatenate(
+            [
+                [0],
+                np.cumsum(
+                    np.concatenate([np.zeros(0, np.int64), *(np.diff(spans[2]) for spans in found)])
+                ),
+            ]
+        )
         objects = np.cumsum([0, *(len(spans[2]) - 1 for spans in found)])
-    return Masks(names, shapes, objects, np.zeros(len(runs) - 1, np.int32), runs.astype(np.int64), start, length)
+    return Masks(
+        names,
+        shapes,
+        objects,
+        np.zeros(len(runs) - 1, np.int32),
+        runs.astype(np.int64),
+        start,
+        length,
+    )
 
 
 @compiled
@@ -188,14 +207,23 @@ def _find(image, threshold, connectivity):
     """Components of a map, as (start, length, runs) of `Masks`."""
     height, width = image.shape
     room = (height + 1) // 2 * width
-    columns, tops, bottoms = np.empty(room, np.int32), np.empty(room, np.int32), np.empty(room, np.int32)
+    columns, tops, bottoms = (
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+    )
     found = _find_spans(image, threshold, columns, tops, bottoms)
 
     begin = np.zeros(width + 1, np.int64)  # sorts by column; within one they ascend already
     for span in range(found):
         begin[columns[span] + 1] += 1
     begin = np.cumsum(begin)
-    place, column, top, bottom = begin.copy(), np.empty(found, np.int32), np.empty(found, np.int32), np.empty(found, np.int32)
+    place, column, top, bottom = (
+        begin.copy(),
+        np.empty(found, np.int32),
+        np.empty(found, np.int32),
+        np.empty(found, np.int32),
+    )
     for span in range(found):
         to = place[columns[span]]
         place[columns[span]] += 1
@@ -218,7 +246,11 @@ def _find(image, threshold, connectivity):
         runs[item + 1] += first != after[item]
         after[item] = first + bottom[span] - top[span]
     runs = np.cumsum(runs)
-    start, length, place = np.empty(runs[number], np.int32), np.empty(runs[number], np.int32), runs[:-1].copy()
+    start, length, place = (
+        np.empty(runs[number], np.int32),
+        np.empty(runs[number], np.int32),
+        runs[:-1].copy(),
+    )
     after[:] = -1
     for span in range(found):
         item, first = owner[span], np.int64(column[span]) * height + top[span]

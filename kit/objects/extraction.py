@@ -1,7 +1,5 @@
 """A probability map's objects: what makes a pixel an object pixel, a component an object, and an image empty."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 
 import numpy as np
@@ -30,7 +28,9 @@ def find_objects(
     names, found = list(ids), []
     given = [None] * len(names) if presence is None else list(presence)
     if cuts.min_presence and presence is None:
-        raise KitError("these cuts hold a gate (min_presence), and nothing says how likely an image holds an object; tune without it")
+        raise KitError(
+            "these cuts hold a gate (min_presence), and nothing says how likely an image holds an object; tune without it"
+        )
     images = list(maps)
     if not len(images) == len(names) == len(given):
         raise KitError(f"{len(names)} ids for {len(images)} maps")
@@ -62,11 +62,18 @@ def _find_by_size(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -
     wide = find_components([name], [pixels], cuts.small_threshold, connectivity=connectivity)
     narrow = find_components([name], [pixels], cuts.threshold, connectivity=connectivity)
     small = table.areas(wide) < cuts.small_area
-    parts = [table.select_objects(wide, small), table.select_objects(narrow, ~small[find_parents(narrow, wide)])]
-    order = np.argsort(np.concatenate([part.start[part.runs[:-1]] for part in parts]), kind="stable")
+    parts = [
+        table.select_objects(wide, small),
+        table.select_objects(narrow, ~small[find_parents(narrow, wide)]),
+    ]
+    order = np.argsort(
+        np.concatenate([part.start[part.runs[:-1]] for part in parts]), kind="stable"
+    )
     both = table.concatenate(parts)  # two images of one name, made one
     start, length, runs = table.gather_runs(both.start, both.length, both.runs, order)
-    return Masks(wide.ids, wide.shapes, np.array([0, len(order)]), both.labels[order], runs, start, length)
+    return Masks(
+        wide.ids, wide.shapes, np.array([0, len(order)]), both.labels[order], runs, start, length
+    )
 
 
 def find_parents(narrow: Masks, wide: Masks) -> np.ndarray:

@@ -1,7 +1,5 @@
 """Probability maps on the disk: one PNG or .npy an image, named by its id, and what the network says of each image in presence.csv."""
 
-from __future__ import annotations
-
 import io
 import os
 import struct
@@ -25,14 +23,20 @@ def write_map(folder: Path, name: str, image: np.ndarray) -> None:
     path = image_path(folder, "{id}.png", name)
     temporary = path.with_name(f".{path.name}.tmp")
     data = io.BytesIO()
-    Image.fromarray(image).save(data, "PNG", compress_level=1)  # 6, the default, takes five times as long for 10% less
+    Image.fromarray(image).save(
+        data, "PNG", compress_level=1
+    )  # 6, the default, takes five times as long for 10% less
     temporary.write_bytes(data.getvalue())
     os.replace(temporary, path)
 
 
 def find_map_file(folder: Path, name: str) -> Path | None:
     """The file of an image's map, None where there is none; KitError where there are two."""
-    found = [path for path in (image_path(folder, "{id}" + ending, name) for ending in (".png", ".npy")) if path.is_file()]
+    found = [
+        path
+        for path in (image_path(folder, "{id}" + ending, name) for ending in (".png", ".npy"))
+        if path.is_file()
+    ]
     if len(found) > 1:
         raise KitError(f"{found[0]}: beside it lies {found[1].name}; remove one of the two maps")
     return found[0] if found else None
@@ -56,7 +60,9 @@ def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
         raise KitError(f"{path}: the map is {found.dtype}, expected uint8, or float in 0..1")
     low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 0.0)
     if not (low >= 0 and high <= 1):  # also where one is NaN
-        raise KitError(f"{path}: the map's values go from {low:g} to {high:g}, expected probabilities in 0..1 (logits? apply the sigmoid)")
+        raise KitError(
+            f"{path}: the map's values go from {low:g} to {high:g}, expected probabilities in 0..1 (logits? apply the sigmoid)"
+        )
     return to_uint8(found)
 
 
@@ -67,7 +73,9 @@ def _read_png(path: Path, shape) -> np.ndarray:
             image.verify()  # the checksums of all parts
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if shape is not None and image.size != (shape[1], shape[0]):  # before it costs memory
-                raise KitError(f"{path}: the map has shape {image.size[::-1]}, expected {tuple(map(int, shape))}")
+                raise KitError(
+                    f"{path}: the map has shape {image.size[::-1]}, expected {tuple(map(int, shape))}"
+                )
             if image.mode not in ("L", "1"):
                 raise KitError(f"{path}: the PNG's mode is {image.mode}, expected 8-bit gray")
             return np.array(image.convert("L"))
@@ -79,7 +87,9 @@ def _read_array(path: Path) -> np.ndarray:
     try:
         found = np.load(path, allow_pickle=False)
     except UNREADABLE as error:
-        raise KitError(f"{path}: cannot be read as an array: {' '.join(str(error).split())[:120]}") from None
+        raise KitError(
+            f"{path}: cannot be read as an array: {' '.join(str(error).split())[:120]}"
+        ) from None
     if not isinstance(found, np.ndarray):
         raise KitError(f"{path}: holds several arrays, expected one map")
     return found

@@ -3,8 +3,6 @@
 Airbus's truth masks are rotated rectangles drawn as pixels, so a predicted outline that is one fits better.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 import numpy as np
@@ -47,15 +45,24 @@ def _measure(box, sums, total, hard):
             if first >= last:
                 continue
             if hard:
-                top, bottom = max(int(np.ceil(first + row)), 0), min(int(np.floor(last + row)) + 1, height)
+                top, bottom = (
+                    max(int(np.ceil(first + row)), 0),
+                    min(int(np.floor(last + row)) + 1, height),
+                )
                 if bottom > top:
                     inside += sums[place, bottom] - sums[place, top]
                     area += bottom - top
             else:
                 begin, end = first + row + 0.5, last + row + 0.5
                 top, bottom = min(int(begin), height - 1), min(int(end), height - 1)
-                below = sums[place, bottom] + (end - bottom) * (sums[place, bottom + 1] - sums[place, bottom])
-                inside += 0.5 * (below - sums[place, top] - (begin - top) * (sums[place, top + 1] - sums[place, top]))
+                below = sums[place, bottom] + (end - bottom) * (
+                    sums[place, bottom + 1] - sums[place, bottom]
+                )
+                inside += 0.5 * (
+                    below
+                    - sums[place, top]
+                    - (begin - top) * (sums[place, top + 1] - sums[place, top])
+                )
                 area += 0.5 * (end - begin)
     return inside / (area + total - inside) if area > 0 else 0.0
 
@@ -76,7 +83,11 @@ def _climb(box, sums, total, coarsest, finest):
                 for side in range(2):
                     before = box[part]
                     box[part] = before + size if side else before - size
-                    value = _measure(box, sums, total, hard) if box[1] > box[0] and box[3] > box[2] else 0.0
+                    value = (
+                        _measure(box, sums, total, hard)
+                        if box[1] > box[0] and box[3] > box[2]
+                        else 0.0
+                    )
                     if value > best + 1e-9:
                         best, improved = value, True
                         break
@@ -101,8 +112,19 @@ def _start(runs_first, runs_last, start, length, height, box):
             xx, yy, xy = xx + x * x, yy + y * y, xy + x * y
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     middle, spread = (xx + yy) / 2 / count, np.sqrt(((xx - yy) / 2) ** 2 + xy**2) / count
-    long, short = np.sqrt(12 * (middle + spread) + 1) / 2, np.sqrt(max(12 * (middle - spread), 0) + 1) / 2
-    box[0], box[1], box[2], box[3], box[4], box[5], box[6] = -long, long, -short, short, angle, row, column
+    long, short = (
+        np.sqrt(12 * (middle + spread) + 1) / 2,
+        np.sqrt(max(12 * (middle - spread), 0) + 1) / 2,
+    )
+    box[0], box[1], box[2], box[3], box[4], box[5], box[6] = (
+        -long,
+        long,
+        -short,
+        short,
+        angle,
+        row,
+        column,
+    )
 
 
 @compiled
@@ -110,7 +132,9 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
     """Fills found (objects, 6) and returns (start, length, runs) of the objects, rectangles where the fit reaches min_fit."""
     height, width = image.shape
     number = len(runs) - 1
-    owner = np.zeros(height * width, np.int32)  # which object has a pixel, from 1; column by column as the runs
+    owner = np.zeros(
+        height * width, np.int32
+    )  # which object has a pixel, from 1; column by column as the runs
     for item in range(number):
         for run in range(runs[item], runs[item + 1]):
             owner[start[run] : start[run] + length[run]] = item + 1
@@ -121,9 +145,17 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
             first, last = np.int64(start[run]), np.int64(start[run]) + length[run] - 1
             left, right = min(left, first // height), max(right, last // height + 1)
             one_column = first // height == last // height
-            top, bottom = min(top, first % height if one_column else 0), max(bottom, last % height + 1 if one_column else height)
+            top, bottom = (
+                min(top, first % height if one_column else 0),
+                max(bottom, last % height + 1 if one_column else height),
+            )
         margin = 3 + max(bottom - top, right - left) // 8
-        top, left, bottom, right = max(top - margin, 0), max(left - margin, 0), min(bottom + margin, height), min(right + margin, width)
+        top, left, bottom, right = (
+            max(top - margin, 0),
+            max(left - margin, 0),
+            min(bottom + margin, height),
+            min(right + margin, width),
+        )
         windows[item] = top, left, bottom, right
         if right <= left or bottom <= top:
             continue
@@ -141,7 +173,12 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
         along, across = (box[0] + box[1]) / 2, (box[2] + box[3]) / 2
         found[item, 0] = box[5] + top + along * sine + across * cosine
         found[item, 1] = box[6] + left + along * cosine - across * sine
-        found[item, 2], found[item, 3], found[item, 4], found[item, 5] = box[1] - box[0], box[3] - box[2], box[4], fit
+        found[item, 2], found[item, 3], found[item, 4], found[item, 5] = (
+            box[1] - box[0],
+            box[3] - box[2],
+            box[4],
+            fit,
+        )
         if fit < min_fit:
             continue
         for run in range(runs[item], runs[item + 1]):
@@ -149,10 +186,15 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
         drawn = 0
         for column in range(left, right):
             x = column - left - box[6]
-            begin, end = _clip(x * cosine, sine, box[0], box[1], -box[5] - 0.5, bottom - top - 0.5 - box[5])
+            begin, end = _clip(
+                x * cosine, sine, box[0], box[1], -box[5] - 0.5, bottom - top - 0.5 - box[5]
+            )
             begin, end = _clip(-x * sine, cosine, box[2], box[3], begin, end)
             if begin < end:
-                for row in range(max(int(np.ceil(begin + box[5])), 0), min(int(np.floor(end + box[5])) + 1, bottom - top)):
+                for row in range(
+                    max(int(np.ceil(begin + box[5])), 0),
+                    min(int(np.floor(end + box[5])) + 1, bottom - top),
+                ):
                     if owner[column * height + top + row] == 0:
                         owner[column * height + top + row] = item + 1
                         drawn += 1
@@ -190,7 +232,9 @@ def _read(owner, windows, height):
     return start, length, runs
 
 
-def fit_rectangles(masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.6) -> tuple[Masks, np.ndarray]:
+def fit_rectangles(
+    masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.6
+) -> tuple[Masks, np.ndarray]:
     """Objects as rotated rectangles where these fit, and the rectangles.
 
     maps: the probability map (height, width) of each image, uint8 or float in 0..1. Returns the masks, in which an object whose rectangle
@@ -206,7 +250,22 @@ def fit_rectangles(masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float =
         begin = masks.runs[first]
         runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
         if first < last:
-            parts.append(_fit(pixels, runs, masks.start[spans], masks.length[spans], min_fit, COARSEST, FINEST, found[first:last]))
-    start, length = (np.concatenate([np.zeros(0, np.int32), *(part[k] for part in parts)]) for k in (0, 1))
+            parts.append(
+                _fit(
+                    pixels,
+                    runs,
+                    masks.start[spans],
+                    masks.length[spans],
+                    min_fit,
+                    COARSEST,
+                    FINEST,
+                    found[first:last],
+                )
+            )
+    start, length = (
+        np.concatenate([np.zeros(0, np.int32), *(part[k] for part in parts)]) for k in (0, 1)
+    )
     sizes = np.concatenate([np.zeros(1, np.int64), *(np.diff(part[2]) for part in parts)])
-    return Masks(masks.ids, masks.shapes, masks.objects, masks.labels, np.cumsum(sizes), start, length), found
+    return Masks(
+        masks.ids, masks.shapes, masks.objects, masks.labels, np.cumsum(sizes), start, length
+    ), found

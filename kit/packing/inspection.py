@@ -1,7 +1,5 @@
 """The inspection pass: every image is read and decoded once, at 1/8 scale; what is found is kept, so that a kill costs seconds."""
 
-from __future__ import annotations
-
 import json
 import os
 import shutil
@@ -55,7 +53,11 @@ class Thumbnails:
 
 
 def inspect_images(
-    source: Source, wanted: dict[str, File], folder: Path, shape: tuple[int, int] | None, workers: int | None = None
+    source: Source,
+    wanted: dict[str, File],
+    folder: Path,
+    shape: tuple[int, int] | None,
+    workers: int | None = None,
 ) -> tuple[dict[str, Inspected], Thumbnails]:
     """What was found of each wanted image (by id, in their order), and thumbnails of those that are whole and of `shape` (height, width).
 
@@ -68,7 +70,9 @@ def inspect_images(
     parts = [rest[start : start + CHUNK] for start in range(0, len(rest), CHUNK)]
     needed, free = len(rest) * _count_pixels(shape), shutil.disk_usage(folder).free
     if needed > free:
-        raise KitError(f"{folder}: the thumbnails of {len(rest)} images need {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free")
+        raise KitError(
+            f"{folder}: the thumbnails of {len(rest)} images need {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free"
+        )
     tasks = [(source.path, [wanted[name] for name in part], shape) for part in parts]
     place = 1 + max((finding.place for finding in known.values()), default=-1)
     with (
@@ -89,7 +93,9 @@ def inspect_images(
                         finding = finding._replace(place=place)
                         place += 1
                     known[name] = finding
-                    lines.write(json.dumps([name, wanted[name].size, wanted[name].stamp, *finding]) + "\n")
+                    lines.write(
+                        json.dumps([name, wanted[name].size, wanted[name].stamp, *finding]) + "\n"
+                    )
                 lines.flush()
                 bar.update(len(findings))
     found = {name: known[name] for name in wanted}
@@ -106,7 +112,9 @@ def _count_pixels(shape: tuple[int, int] | None) -> int:
     return height * width
 
 
-def inspect_files(task: tuple[Path, list[File], tuple[int, int] | None]) -> tuple[list[Inspected], bytes]:
+def inspect_files(
+    task: tuple[Path, list[File], tuple[int, int] | None],
+) -> tuple[list[Inspected], bytes]:
     """Findings of some files, place 0 where there is a thumbnail, and the thumbnails' bytes one after the other."""
     root, files, shape = task
     findings, pixels = [], []
@@ -129,16 +137,25 @@ def inspect_files(task: tuple[Path, list[File], tuple[int, int] | None]) -> tupl
     return findings, b"".join(pixels)
 
 
-def _read_findings(folder: Path, shape: tuple[int, int] | None, wanted: dict[str, File]) -> dict[str, Inspected]:
+def _read_findings(
+    folder: Path, shape: tuple[int, int] | None, wanted: dict[str, File]
+) -> dict[str, Inspected]:
     """What an earlier run found of files that are still the same; lines and thumbnails that did not reach the disk whole do not count."""
     found: dict[str, Inspected] = {}
     size = _count_pixels(shape)
     try:
-        with open(folder / "findings.jsonl", "rb") as lines, open(folder / "thumbnails", "rb") as thumbnails:
+        with (
+            open(folder / "findings.jsonl", "rb") as lines,
+            open(folder / "thumbnails", "rb") as thumbnails,
+        ):
             for line in lines:
                 try:
                     name, count, stamp, reason, *numbers = json.loads(line)
-                    if (count, stamp) != wanted[name][1:3] or reason is not None or len(numbers) != 6:
+                    if (
+                        (count, stamp) != wanted[name][1:3]
+                        or reason is not None
+                        or len(numbers) != 6
+                    ):
                         continue  # a bad image is looked at again: it may have been mended
                     finding = Inspected(None, *map(int, numbers))
                     if finding.place >= 0:

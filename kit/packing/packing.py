@@ -1,7 +1,5 @@
 """Packing: a competition's training images and their masks become records; whatever stops it, the same call goes on."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.util
 import json
@@ -31,7 +29,9 @@ from .shards import Shard, write_shard
 SPARE = 0.05  # share of the free space that --fit leaves free
 
 
-def pack(competition_folder, records_folder, *, competition: Competition = AIRBUS, **settings) -> dict:
+def pack(
+    competition_folder, records_folder, *, competition: Competition = AIRBUS, **settings
+) -> dict:
     """Packs the training images of a competition, with their masks, into the folder `records_folder`; returns its manifest.
 
     competition_folder: a folder, a zip, or `kaggle`; keyword arguments are the fields of PackSettings. The manifest has besides `overview`,
@@ -40,7 +40,11 @@ def pack(competition_folder, records_folder, *, competition: Competition = AIRBU
     folder that holds something else, another call than the one that began.
     """
     chosen = PackSettings(**settings)
-    for name in ("tensorflow", "tensorflow_datasets", "sklearn"):  # needed at the end: say so at the beginning
+    for name in (
+        "tensorflow",
+        "tensorflow_datasets",
+        "sklearn",
+    ):  # needed at the end: say so at the beginning
         if importlib.util.find_spec(name) is None:
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
     source = sources.find_source(competition_folder, competition, MOUNTS)
@@ -53,7 +57,9 @@ def pack(competition_folder, records_folder, *, competition: Competition = AIRBU
     except OSError as error:
         inside = error.filename is None or Path(error.filename).is_relative_to(out)
         if inside and is_full(error):
-            raise KitError(f"{out}: its disk is full; free some space and run the same command again, it goes on") from None
+            raise KitError(
+                f"{out}: its disk is full; free some space and run the same command again, it goes on"
+            ) from None
         raise KitError(explain(error, out if inside else Path(error.filename))) from None
 
 
@@ -69,7 +75,9 @@ def _pack(request: Request, out: Path) -> dict:
                 raise KitError(f"{error}; remove {out} and pack again") from None
             _say(f"{error}; made again")
     if plan and former and former["plan"]["sha256"] != seals.digest_file(out / "plan.json"):
-        raise KitError(f"{out}: manifest.json and plan.json are not of one packing; remove {out} and pack again")
+        raise KitError(
+            f"{out}: manifest.json and plan.json are not of one packing; remove {out} and pack again"
+        )
     for head in (plan.head if plan else None, former):
         if head:
             _compare(head, request.fields, out)
@@ -104,12 +112,16 @@ def _read_former(out: Path) -> dict | None:
 def _compare(head: dict, wanted: dict, out: Path) -> None:
     """KitError where an earlier run was asked for something else."""
     if head["truth_sha256"] != wanted["truth_sha256"]:
-        raise KitError(f"{out}: was packed from another truth CSV; remove it or choose another folder for the records")
+        raise KitError(
+            f"{out}: was packed from another truth CSV; remove it or choose another folder for the records"
+        )
     for kind in ("settings", "competition"):
         for name, value in json.loads(json.dumps(wanted[kind])).items():  # tuples are lists there
             if head[kind].get(name) != value:
                 was = f"{name.replace('_', '-')} {head[kind].get(name)}"
-                raise KitError(f"{out}: was begun with {was}, now it is {value}; give the same, remove it or choose another folder")
+                raise KitError(
+                    f"{out}: was begun with {was}, now it is {value}; give the same, remove it or choose another folder"
+                )
 
 
 def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, Masks]:
@@ -117,23 +129,35 @@ def _make_plan(request: Request, out: Path, former: dict | None) -> tuple[Plan, 
     cache = out / CACHE
     room = int((1 - SPARE) * (shutil.disk_usage(out).free + _weigh(cache)))
     if request.settings.fit:
-        room -= room % (1 << max(0, room.bit_length() - 5))  # so that a disk of nearly the same room leaves out the same images
+        room -= room % (
+            1 << max(0, room.bit_length() - 5)
+        )  # so that a disk of nearly the same room leaves out the same images
     if former is not None and former["fit_bytes"] is not None:
         room = former["fit_bytes"]
     plan, truth = plans.make(request, cache, room)
-    _check_space(plan, range(len(plan.shards)), {}, out, cache)  # a plan that cannot be carried out is not saved
+    _check_space(
+        plan, range(len(plan.shards)), {}, out, cache
+    )  # a plan that cannot be carried out is not saved
     data = plans.to_json(plan)
     if former is not None and former["plan"]["sha256"] != seals.digest(data):
-        raise KitError(f"{out}: its plan cannot be made again, the source or the kit has changed; remove {out} and pack again")
+        raise KitError(
+            f"{out}: its plan cannot be made again, the source or the kit has changed; remove {out} and pack again"
+        )
     write_bytes(out / "plan.json", data)
     if plan.head["scenes"]["by"] == "":
-        _say("no scenes are known here, folds are random over images; neighboring tiles may lie on both sides")
+        _say(
+            "no scenes are known here, folds are random over images; neighboring tiles may lie on both sides"
+        )
     return plan, truth
 
 
 def _read_truth(plan: Plan, request: Request) -> Masks:
     """The truth of a plan that was made by an earlier run."""
-    shapes = None if plan.shapes is None else {name: (int(h), int(w)) for name, (h, w) in zip(plan.ids, plan.shapes)}
+    shapes = (
+        None
+        if plan.shapes is None
+        else {name: (int(h), int(w)) for name, (h, w) in zip(plan.ids, plan.shapes)}
+    )
     return csv_masks.complete(request.read_truth(shapes), plan.ids, request.competition, shapes)
 
 
@@ -166,7 +190,11 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
             _say(f"{path.name}: a shard that the plan does not know; removed")
             path.unlink()
     files = former["files"] if former else {}
-    if files and not missing and all(seals.digest_file(out / name) == value for name, value in files.items()):
+    if (
+        files
+        and not missing
+        and all(seals.digest_file(out / name) == value for name, value in files.items())
+    ):
         return former or {}
     if missing:
         _say(_check_space(plan, missing, done, out))
@@ -177,7 +205,10 @@ def _carry_out(plan: Plan, truth: Masks, request: Request, out: Path, former: di
         write_bytes(out / "folds.csv", by_image)
         tasks = _plan_shards(plan, missing, truth, request, out, entries)
         total = sum(plan.shards[place]["count"] for place in missing)
-        with progress.bar(total, "pack") as bar, processes.run_tasks(write_shard, tasks, request.settings.workers) as results:
+        with (
+            progress.bar(total, "pack") as bar,
+            processes.run_tasks(write_shard, tasks, request.settings.workers) as results,
+        ):
             for number, found in results:
                 shard = plan.shards[missing[number]]
                 done[shard["file"]] = {"file": shard["file"], "split": shard["split"], **found}
@@ -206,7 +237,9 @@ def _weigh(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.iterdir()) if folder.is_dir() else 0
 
 
-def _check_space(plan: Plan, missing: Sequence[int], done: dict, out: Path, cache: Path | None = None) -> str:
+def _check_space(
+    plan: Plan, missing: Sequence[int], done: dict, out: Path, cache: Path | None = None
+) -> str:
     """A line that says what is needed and free, with what `cache` will give back; KitError where it is too little."""
     needed, free = int(plan.needed[missing].sum()) + 2**16, shutil.disk_usage(out).free
     free += _weigh(cache) if cache else 0
@@ -215,14 +248,26 @@ def _check_space(plan: Plan, missing: Sequence[int], done: dict, out: Path, cach
     if done:
         said += f" ({len(done)} shards are there)"
     if needed > free:
-        way = "" if cache is None else " or pack less: --limit" if plan.head["settings"]["fit"] else " or pack less: --fit, --limit"
-        raise KitError(f"{said}, {_size(needed - free)} too little; free some{',' if way else ' or'} choose another folder{way}")
+        way = (
+            ""
+            if cache is None
+            else " or pack less: --limit"
+            if plan.head["settings"]["fit"]
+            else " or pack less: --fit, --limit"
+        )
+        raise KitError(
+            f"{said}, {_size(needed - free)} too little; free some{',' if way else ' or'} choose another folder{way}"
+        )
     return said
 
 
-def _plan_shards(plan: Plan, wanted: list[int], truth: Masks, request: Request, out: Path, entries: dict) -> list[Shard]:
+def _plan_shards(
+    plan: Plan, wanted: list[int], truth: Masks, request: Request, out: Path, entries: dict
+) -> list[Shard]:
     """Everything that each wanted shard depends on."""
-    files = sources.locate_images(request.source, request.competition.need("train_images"), plan.ids)
+    files = sources.locate_images(
+        request.source, request.competition.need("train_images"), plan.ids
+    )
     run, starts, found = uuid.uuid4().hex[:12], plan.starts, []
     for place in wanted:
         held = slice(starts[place], starts[place + 1])
@@ -273,8 +318,15 @@ def repair(folder, source=None) -> dict:
         except KitError:
             raise error from None
         if source is None:
-            raise KitError(f"{error}; only it knows where the images are: give --source COMPETITION") from None
-    return pack(source or head["source"], folder, competition=conventions.from_json(head["competition"]), **head["settings"])
+            raise KitError(
+                f"{error}; only it knows where the images are: give --source COMPETITION"
+            ) from None
+    return pack(
+        source or head["source"],
+        folder,
+        competition=conventions.from_json(head["competition"]),
+        **head["settings"],
+    )
 
 
 # Names of temporary files that a kill may leave.
@@ -288,7 +340,9 @@ def claim(out: Path):
     """The folder `out`, made where it is missing, for this process alone; one that stays empty is removed again."""
     made = not out.exists()
     if not made and (not out.is_dir() or (any(out.iterdir()) and not manifest.is_records(out))):
-        raise KitError(f"{out}: exists already and holds no records; remove it or choose another folder for the records")
+        raise KitError(
+            f"{out}: exists already and holds no records; remove it or choose another folder for the records"
+        )
     if any(path.is_symlink() for path in (out / CACHE, *(out / CACHE).glob("*"))):
         raise KitError(f"{out / CACHE}: holds a link, which kit pack does not make; remove it")
     with hold(out, "kit pack"):

@@ -1,7 +1,5 @@
 """The plan of the records: which image goes into which shard, made once from the source and saved before the first byte is written."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 from dataclasses import dataclass
@@ -40,20 +38,31 @@ class Request:
         """What a later run must ask for to go on with a plan, as JSON; workers change no byte, the source may move."""
         settings = dataclasses.asdict(self.settings)
         del settings["workers"]
-        return {"competition": conventions.to_json(self.competition), "settings": settings, "truth_sha256": seals.digest(self.truth)}
+        return {
+            "competition": conventions.to_json(self.competition),
+            "settings": settings,
+            "truth_sha256": seals.digest(self.truth),
+        }
 
     def read_truth(self, shapes: dict[str, tuple[int, int]] | None = None) -> Masks:
         """The truth's masks; shapes: sizes of the images, where the competition has none of its own."""
         sizes = None if shapes is None else _Sizes(shapes)
-        return csv_masks.read_csv((self.competition.truth_csv, self.truth), self.competition, shapes=sizes)
+        return csv_masks.read_csv(
+            (self.competition.truth_csv, self.truth), self.competition, shapes=sizes
+        )
 
     def read_misfits(self, shapes: dict[str, tuple[int, int]]) -> tuple[Masks, dict[str, str]]:
         """The truth's masks, and the images whose size their runs do not fit, with the reason; any other illegal row raises KitError."""
         file = (self.competition.truth_csv, self.truth)
-        found, problems = csv_masks.read_csv(file, self.competition, shapes=_Sizes(shapes), strict=False)
+        found, problems = csv_masks.read_csv(
+            file, self.competition, shapes=_Sizes(shapes), strict=False
+        )
         if set(problems.kind) - {rle.PROBLEMS[5]}:
             self.read_truth(shapes)
-        return found, {image: f"row {row}: {detail}" for image, row, detail in zip(problems.image, problems.row, problems.detail)}
+        return found, {
+            image: f"row {row}: {detail}"
+            for image, row, detail in zip(problems.image, problems.row, problems.detail)
+        }
 
 
 class _Sizes(dict):
@@ -75,27 +84,45 @@ class Plan:
     scenes: np.ndarray  # int64 (images,), -1 where nothing was searched
     sizes: np.ndarray  # bytes of each image, int64
     crc: np.ndarray  # CRC-32 of each image, uint32
-    shapes: np.ndarray | None  # (images, 2) height and width, where the competition has none of its own
+    shapes: (
+        np.ndarray | None
+    )  # (images, 2) height and width, where the competition has none of its own
     shards: list[dict]  # file, split, count
     needed: np.ndarray  # bytes that each shard takes at most, int64
 
     @property
     def starts(self) -> np.ndarray:
         """Position of the first image of each shard, and after the last one the number of images."""
-        return np.concatenate([[0], np.cumsum([shard["count"] for shard in self.shards])]).astype(np.int64)
+        return np.concatenate([[0], np.cumsum([shard["count"] for shard in self.shards])]).astype(
+            np.int64
+        )
 
     @property
     def folds(self) -> np.ndarray:
         """Fold of each image."""
-        return np.repeat([manifest.fold_of(shard) for shard in self.shards], [shard["count"] for shard in self.shards])
+        return np.repeat(
+            [manifest.fold_of(shard) for shard in self.shards],
+            [shard["count"] for shard in self.shards],
+        )
 
 
 def to_json(plan: Plan) -> bytes:
     """plan.json: a sealed JSON object."""
-    images = {"id": plan.ids, "scene": plan.scenes.tolist(), "bytes": plan.sizes.tolist(), "crc32": plan.crc.tolist()}
+    images = {
+        "id": plan.ids,
+        "scene": plan.scenes.tolist(),
+        "bytes": plan.sizes.tolist(),
+        "crc32": plan.crc.tolist(),
+    }
     if plan.shapes is not None:
         images["shape"] = plan.shapes.tolist()
-    fields = {"format": manifest.FORMAT, **plan.head, "shards": plan.shards, "needed": plan.needed.tolist(), "images": images}
+    fields = {
+        "format": manifest.FORMAT,
+        **plan.head,
+        "shards": plan.shards,
+        "needed": plan.needed.tolist(),
+        "images": images,
+    }
     return seals.seal(fields)
 
 
@@ -103,7 +130,11 @@ def read_plan(path: Path) -> Plan:
     """The plan in plan.json; KitError where it is missing or damaged."""
     fields = seals.unseal(path, "written by kit pack")
     try:
-        images, shards, needed = fields.pop("images"), fields.pop("shards"), np.array(fields.pop("needed"), np.int64)
+        images, shards, needed = (
+            fields.pop("images"),
+            fields.pop("shards"),
+            np.array(fields.pop("needed"), np.int64),
+        )
         if fields.pop("format") != manifest.FORMAT:
             raise ValueError("format")
         manifest.check_head(fields)
@@ -114,9 +145,15 @@ def read_plan(path: Path) -> Plan:
         crc = np.array(images["crc32"], np.uint32)
         shapes = np.array(images["shape"], np.int64).reshape(-1, 2) if "shape" in images else None
         count = sum(shard["count"] for shard in shards)
-        if {len(images["id"]), len(ids), len(set(ids)), len(scenes), len(sizes), len(crc), count if shapes is None else len(shapes)} != {
-            count
-        }:
+        if {
+            len(images["id"]),
+            len(ids),
+            len(set(ids)),
+            len(scenes),
+            len(sizes),
+            len(crc),
+            count if shapes is None else len(shapes),
+        } != {count}:
             raise ValueError("images")
         if len({shard["file"] for shard in shards}) < len(shards):
             raise ValueError("shards")
@@ -144,34 +181,64 @@ def make(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
     shape = competition.shape if sized else None
     search = competition.scenes == "shared blocks"
     if search and shape != (768, 768):
-        raise KitError(f'competition {competition.name}: shared blocks are known for 768 x 768 px only; give "scenes": "" in its JSON file')
-    findings, thumbnails = inspection.inspect_images(request.source, wanted, cache, shape if search else None, settings.workers)
+        raise KitError(
+            f'competition {competition.name}: shared blocks are known for 768 x 768 px only; give "scenes": "" in its JSON file'
+        )
+    findings, thumbnails = inspection.inspect_images(
+        request.source, wanted, cache, shape if search else None, settings.workers
+    )
     if truth is None:
-        shapes = {name: (found.height, found.width) for name, found in findings.items() if found.reason is None}
+        shapes = {
+            name: (found.height, found.width)
+            for name, found in findings.items()
+            if found.reason is None
+        }
         read, misfits = request.read_misfits(shapes)
-        findings.update({name: Inspected(reason) for name, reason in misfits.items() if name in findings and findings[name].reason is None})
+        findings.update(
+            {
+                name: Inspected(reason)
+                for name, reason in misfits.items()
+                if name in findings and findings[name].reason is None
+            }
+        )
         truth = complete(read, listing, competition, shapes)
         truth, wanted, unpaired = _match(truth, listing, settings)
     bad = _judge({name: findings[name] for name in wanted}, shape)
-    share = len(unpaired) / max(1, len(set(listing) | {item["image"] for item in unpaired})) + len(bad) / max(1, len(wanted))
+    share = len(unpaired) / max(1, len(set(listing) | {item["image"] for item in unpaired})) + len(
+        bad
+    ) / max(1, len(wanted))
     skipped = unpaired + bad
     _limit_bad(skipped, len(bad) == len(wanted), share, settings)
     left_out = {item["image"] for item in skipped}
     truth = table.select_ids(truth, [name for name in wanted if name not in left_out])
     found = [findings[name] for name in truth.ids]
-    scenes = find_scenes(thumbnails, SceneSettings()) if search else np.full(len(truth), -1, np.int64)
+    scenes = (
+        find_scenes(thumbnails, SceneSettings()) if search else np.full(len(truth), -1, np.int64)
+    )
     how = {"by": "shared blocks", **dataclasses.asdict(SceneSettings())} if search else {"by": ""}
-    head = {**request.fields, "scenes": how, "skipped": skipped, "fit_bytes": room if settings.fit else None}
+    head = {
+        **request.fields,
+        "scenes": how,
+        "skipped": skipped,
+        "fit_bytes": room if settings.fit else None,
+    }
     return _lay_out(head, truth, found, scenes, room, settings, sized), truth
 
 
-def _match(truth: Masks, listing: dict[str, File], settings: PackSettings) -> tuple[Masks, dict[str, File], list[dict]]:
+def _match(
+    truth: Masks, listing: dict[str, File], settings: PackSettings
+) -> tuple[Masks, dict[str, File], list[dict]]:
     """Truth and files of the chosen images, sorted by id, and what has only a row or only a file."""
     known = set(truth.ids)
     skipped = [
-        {"image": name, "reason": f"{file.name}: the truth has no row for it"} for name, file in listing.items() if name not in known
+        {"image": name, "reason": f"{file.name}: the truth has no row for it"}
+        for name, file in listing.items()
+        if name not in known
     ]
-    skipped += [{"image": name, "reason": "the truth names it, the source lacks it"} for name in sorted(known - set(listing))]
+    skipped += [
+        {"image": name, "reason": "the truth names it, the source lacks it"}
+        for name in sorted(known - set(listing))
+    ]
     truth = table.select_ids(truth, [name for name in listing if name in known])
     truth = table.select(truth, selection.choose_images(table.count_objects(truth), settings))
     return truth, {name: listing[name] for name in truth.ids}, skipped
@@ -191,14 +258,28 @@ def _judge(findings: dict[str, Inspected], shape: tuple[int, int] | None) -> lis
 
 def _limit_bad(skipped: list[dict], all_bad: bool, share: float, settings: PackSettings) -> None:
     """KitError where too many are left out; share: that of the images with a row or a file alone, and of those looked at, together."""
-    first = f"the first is {skipped[0]['image']}: {skipped[0]['reason']}" if skipped else "none was chosen"
+    first = (
+        f"the first is {skipped[0]['image']}: {skipped[0]['reason']}"
+        if skipped
+        else "none was chosen"
+    )
     if all_bad:
         raise KitError(f"no image can be packed; {first}")
     if len(skipped) > settings.max_bad and share > settings.max_bad_share:
-        raise KitError(f"{len(skipped)} images are bad ({share:.1%}), {first}; mend the source, or allow more with --max-bad")
+        raise KitError(
+            f"{len(skipped)} images are bad ({share:.1%}), {first}; mend the source, or allow more with --max-bad"
+        )
 
 
-def _lay_out(head: dict, truth: Masks, found: list[Inspected], scenes: np.ndarray, room: int, settings: PackSettings, sized: bool) -> Plan:
+def _lay_out(
+    head: dict,
+    truth: Masks,
+    found: list[Inspected],
+    scenes: np.ndarray,
+    room: int,
+    settings: PackSettings,
+    sized: bool,
+) -> Plan:
     """Folds, and the images of each fold in random order in shards, so that a reader who streams sees them mixed."""
     sizes = np.array([finding.bytes for finding in found], np.int64)
     bounds, objects = tfrecord.bound_size(truth, sizes) + LINES, table.count_objects(truth)
@@ -213,7 +294,12 @@ def _lay_out(head: dict, truth: Masks, found: list[Inspected], scenes: np.ndarra
         members = order[fold[order] == number]
         if not len(members):
             continue
-        pieces = np.array_split(members, min(len(members), max(1, math.ceil(sizes[members].sum() / (settings.shard_mb * 2**20)))))
+        pieces = np.array_split(
+            members,
+            min(
+                len(members), max(1, math.ceil(sizes[members].sum() / (settings.shard_mb * 2**20)))
+            ),
+        )
         for place, piece in enumerate(pieces):
             name = f"{manifest.DATASET}-fold{number}.tfrecord-{place:05d}-of-{len(pieces):05d}"
             shards.append({"file": name, "split": f"fold{number}", "count": len(piece)})
@@ -235,7 +321,9 @@ def tabulate(plan: Plan, truth: Masks) -> str:
             f"{number:4d}  {here.sum():6d}  {objects[here].sum():7d}  {(objects[here] == 0).mean():5.2f}  {len(np.unique(groups[here])):6d}"
         )
     pairs = np.unique(np.stack([groups, fold]), axis=1)
-    lines.append(f" all  {len(fold):6d}  {objects.sum():7d}  {(objects == 0).mean():5.2f}  {len(np.unique(groups)):6d}")
+    lines.append(
+        f" all  {len(fold):6d}  {objects.sum():7d}  {(objects == 0).mean():5.2f}  {len(np.unique(groups)):6d}"
+    )
     twice = int((np.bincount(pairs[0]) > 1).sum())
     lines.append(f"scenes on two folds: {twice if (plan.scenes >= 0).all() else 'unknown'}")
     return "\n".join(lines)

@@ -4,8 +4,6 @@ Tiles of 768 px were cut with a stride of 256 px, so each holds nine blocks, and
 differs between copies, so bytes do not tell; at 1/8 scale a shared block differs by about one gray level.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +13,11 @@ from ..fields import Settings, setting
 from ..system.jit import compiled
 
 THUMBNAIL, BLOCK, SIDE = 96, 32, 3  # px of a tile and of a block at 1/8 scale, blocks along a tile
-HASHES, BITS, NEIGHBORS = 8, 18, 8  # hashes of a block, bits of a key, entries after a block's own that are looked at
+HASHES, BITS, NEIGHBORS = (
+    8,
+    18,
+    8,
+)  # hashes of a block, bits of a key, entries after a block's own that are looked at
 CHUNK = 512  # tiles, or pairs of them, at a time, for flat memory
 
 
@@ -23,11 +25,18 @@ CHUNK = 512  # tiles, or pairs of them, at a time, for flat memory
 class SceneSettings(Settings):
     """What is evidence that two tiles share ground."""
 
-    min_std: float = setting(6.0, "standard deviation of a block's gray values at 1/8 scale below which it is faint (flat sea)")
+    min_std: float = setting(
+        6.0,
+        "standard deviation of a block's gray values at 1/8 scale below which it is faint (flat sea)",
+    )
     min_correlation: float = setting(0.98, "correlation over all blocks that two tiles would share")
     faint_std: float = setting(2.0, "standard deviation below which a block is no evidence at all")
-    faint_correlation: float = setting(0.999, "correlation that is wanted where a faint block is the evidence")
-    max_difference: float = setting(2.5, "largest difference of the mean gray values of two blocks that may be one")
+    faint_correlation: float = setting(
+        0.999, "correlation that is wanted where a faint block is the evidence"
+    )
+    max_difference: float = setting(
+        2.5, "largest difference of the mean gray values of two blocks that may be one"
+    )
 
 
 def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.ndarray:
@@ -49,23 +58,40 @@ def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.nda
     parent = np.arange(len(thumbnails))
     for place in range(HASHES):
         order = np.lexsort((mean, keys[:, place]))
-        pairs, least = _pair(block[order], keys[order, place], mean[order], wanted[order], parent, settings.max_difference)
+        pairs, least = _pair(
+            block[order],
+            keys[order, place],
+            mean[order],
+            wanted[order],
+            parent,
+            settings.max_difference,
+        )
         for start in range(0, len(pairs), CHUNK):
             part = pairs[start : start + CHUNK]
             apart = _apart(part, parent)  # what is joined by now needs no second look
             part = part[apart]
-            _join(part, least[start : start + CHUNK][apart], thumbnails[part[:, 0]], thumbnails[part[:, 1]], parent)
+            _join(
+                part,
+                least[start : start + CHUNK][apart],
+                thumbnails[part[:, 0]],
+                thumbnails[part[:, 1]],
+                parent,
+            )
     return np.unique(_roots(parent), return_inverse=True)[1]  # a root is its scene's first tile
 
 
-def find_offset(one: np.ndarray, other: np.ndarray, settings: SceneSettings = SceneSettings()) -> tuple[int, int] | None:
+def find_offset(
+    one: np.ndarray, other: np.ndarray, settings: SceneSettings = SceneSettings()
+) -> tuple[int, int] | None:
     """By how many blocks of 256 px the tile `other` lies below and to the right of `one`, by the ground that they share; None: none.
 
     one, other: uint8 (96, 96), gray at 1/8 scale. Ground flatter than faint_std is no evidence; of several places the one with most.
     """
     places = [(down, right) for down in range(1 - SIDE, SIDE) for right in range(1 - SIDE, SIDE)]
     for down, right in sorted(places, key=lambda place: abs(place[0]) + abs(place[1])):
-        shared = one[max(down, 0) * BLOCK :, max(right, 0) * BLOCK :][: THUMBNAIL - abs(down) * BLOCK, : THUMBNAIL - abs(right) * BLOCK]
+        shared = one[max(down, 0) * BLOCK :, max(right, 0) * BLOCK :][
+            : THUMBNAIL - abs(down) * BLOCK, : THUMBNAIL - abs(right) * BLOCK
+        ]
         std = shared.std()
         wanted = settings.faint_correlation if std < settings.min_std else settings.min_correlation
         if std >= settings.faint_std and _agree(one, other, down, right, wanted):
@@ -77,13 +103,20 @@ def _describe(thumbnails, min_std: float) -> tuple[np.ndarray, np.ndarray, np.nd
     """The structured blocks: number (tile * 9 + place), mean and standard deviation of the gray values, and a key for each hash, uint32
     (blocks, HASHES)."""
     place = np.arange(BLOCK)
-    cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(np.float32)  # the lowest frequencies of the DCT
+    cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(
+        np.float32
+    )  # the lowest frequencies of the DCT
     rng = np.random.default_rng(0)  # which signs make a key: any fixed choice will do
     choice = np.array([rng.permutation(np.arange(1, 36))[:BITS] for _ in range(HASHES)])
     low = np.argsort([u * u + v * v for u in range(8) for v in range(8)], kind="stable")
     blocks, means, stds, keys = [], [], [], []
     for start in range(0, len(thumbnails), CHUNK):
-        part = thumbnails[start : start + CHUNK].reshape(-1, SIDE, BLOCK, SIDE, BLOCK).transpose(0, 1, 3, 2, 4).reshape(-1, BLOCK, BLOCK)
+        part = (
+            thumbnails[start : start + CHUNK]
+            .reshape(-1, SIDE, BLOCK, SIDE, BLOCK)
+            .transpose(0, 1, 3, 2, 4)
+            .reshape(-1, BLOCK, BLOCK)
+        )
         values = part.astype(np.float32)
         std = values.std(axis=(1, 2))
         held = np.flatnonzero(std >= min_std)
@@ -116,11 +149,19 @@ def _roots(parent):
 def _agree(one, other, down, right, min_correlation):
     """Whether two tiles show the same ground where they would overlap, `other` lying some blocks below and to the right of `one`."""
     height, width = THUMBNAIL - abs(down) * BLOCK, THUMBNAIL - abs(right) * BLOCK
-    row_a, row_b, column_a, column_b = max(down, 0) * BLOCK, max(-down, 0) * BLOCK, max(right, 0) * BLOCK, max(-right, 0) * BLOCK
+    row_a, row_b, column_a, column_b = (
+        max(down, 0) * BLOCK,
+        max(-down, 0) * BLOCK,
+        max(right, 0) * BLOCK,
+        max(-right, 0) * BLOCK,
+    )
     a, b, aa, bb, ab = 0, 0, 0, 0, 0
     for row in range(height):
         for column in range(width):
-            x, y = np.int64(one[row_a + row, column_a + column]), np.int64(other[row_b + row, column_b + column])
+            x, y = (
+                np.int64(one[row_a + row, column_a + column]),
+                np.int64(other[row_b + row, column_b + column]),
+            )
             a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y
     count = height * width
     common, spread = count * ab - a * b, float(count * aa - a * a) * float(count * bb - b * b)
@@ -140,7 +181,10 @@ def _pair(block, key, mean, wanted, parent, max_difference):
             if _root(parent, one) == _root(parent, other):
                 continue
             if size == len(found):
-                found, least = np.concatenate((found, np.empty_like(found))), np.concatenate((least, np.empty_like(least)))
+                found, least = (
+                    np.concatenate((found, np.empty_like(found))),
+                    np.concatenate((least, np.empty_like(least))),
+                )
             found[size, 0], found[size, 1] = one, other
             found[size, 2] = block[place] % 9 // 3 - block[near] % 9 // 3
             found[size, 3] = block[place] % 3 - block[near] % 3
@@ -163,7 +207,9 @@ def _join(pairs, least, ones, others, parent):
     """Joins in `parent` the pairs whose common ground agrees."""
     for place in range(len(pairs)):
         a, b = _root(parent, pairs[place, 0]), _root(parent, pairs[place, 1])
-        if a != b and _agree(ones[place], others[place], pairs[place, 2], pairs[place, 3], least[place]):
+        if a != b and _agree(
+            ones[place], others[place], pairs[place, 2], pairs[place, 3], least[place]
+        ):
             parent[max(a, b)] = min(a, b)
 
 
@@ -179,7 +225,10 @@ def lay(thumbnails: np.ndarray) -> np.ndarray:
         known[waiting] = True
         while waiting:
             one, *waiting = waiting
-            found = {other: find_offset(thumbnails[one], thumbnails[other]) for other in np.flatnonzero(~known).tolist()}
+            found = {
+                other: find_offset(thumbnails[one], thumbnails[other])
+                for other in np.flatnonzero(~known).tolist()
+            }
             for other, offset in found.items():
                 if offset is not None:
                     known[other], places[other] = True, places[one] + offset

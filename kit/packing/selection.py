@@ -1,7 +1,5 @@
 """Which images are packed: all, or some that are drawn from the whole list."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from ..settings import PackSettings
@@ -16,7 +14,9 @@ def choose_images(objects: np.ndarray, settings: PackSettings) -> np.ndarray:
     rng = np.random.default_rng((settings.seed, 1))
     kept = np.arange(len(objects))
     if settings.per_count is not None:
-        kept = np.concatenate([_draw(rng, kept[objects == count], settings.per_count) for count in np.unique(objects)])
+        kept = np.concatenate(
+            [_draw(rng, kept[objects == count], settings.per_count) for count in np.unique(objects)]
+        )
     if settings.empty_share is not None:
         share, empty = settings.empty_share, kept[objects[kept] == 0]
         full = kept[objects[kept] > 0]
@@ -34,7 +34,9 @@ def _draw(rng: np.random.Generator, places: np.ndarray, count: int) -> np.ndarra
     return places if len(places) <= count else rng.permutation(places)[:count]
 
 
-def fit(objects: np.ndarray, scenes: np.ndarray, sizes: np.ndarray, room: int, seed: int) -> np.ndarray:
+def fit(
+    objects: np.ndarray, scenes: np.ndarray, sizes: np.ndarray, room: int, seed: int
+) -> np.ndarray:
     """Positions, ascending, of all images with an object and as many empty ones as `room` bytes hold beside them.
 
     scenes: int64 (images,); sizes: bytes of each. The empty ones are drawn over scenes: one of every scene in random order, then a second
@@ -43,7 +45,9 @@ def fit(objects: np.ndarray, scenes: np.ndarray, sizes: np.ndarray, room: int, s
     rng = np.random.default_rng((seed, 2))
     empty = rng.permutation(np.flatnonzero(objects == 0))
     order = np.argsort(scenes[empty], kind="stable")
-    turn = np.empty(len(empty), np.int64)  # which of its scene's empty images this is; the order stays random within a turn
+    turn = np.empty(
+        len(empty), np.int64
+    )  # which of its scene's empty images this is; the order stays random within a turn
     same = scenes[empty[order]]
     turn[order] = np.arange(len(order)) - np.searchsorted(same, same)
     turn[scenes[empty] < 0] = 0  # nothing is known of their scenes

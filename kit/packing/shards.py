@@ -1,7 +1,5 @@
 """A shard: a pure function from its plan to a finished, checksummed file, so that it may be run by any process, here or elsewhere."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os
@@ -46,18 +44,27 @@ def write_shard(shard: Shard) -> dict:
             for place, file in enumerate(shard.files):
                 data = read(file)
                 if zlib.crc32(data) != shard.crc[place]:
-                    raise KitError(f"{file.name}: has changed since it was inspected; remove the records and pack again")
+                    raise KitError(
+                        f"{file.name}: has changed since it was inspected; remove the records and pack again"
+                    )
                 record = memoryview(encode(shard.masks, place, data, int(shard.scenes[place])))
                 digest.update(record)
                 while record:  # a full disk may take a part
                     record = record[out.write(record) :]
             os.fsync(out.fileno())
         with open(shard.temporary, "rb", buffering=0) as back:
-            size, found = os.fstat(back.fileno()).st_size, hashlib.file_digest(back, "sha256").hexdigest()  # type: ignore[arg-type]
+            size, found = (
+                os.fstat(back.fileno()).st_size,
+                hashlib.file_digest(back, "sha256").hexdigest(),
+            )  # type: ignore[arg-type]
         if found != digest.hexdigest():
-            raise KitError(f"{shard.path}: the disk gives back other bytes than were written; do not trust this disk")
+            raise KitError(
+                f"{shard.path}: the disk gives back other bytes than were written; do not trust this disk"
+            )
         if shard.sha256 not in (None, found):
-            raise KitError(f"{shard.path}: cannot be made again, its masks or the kit have changed; remove the records and pack again")
+            raise KitError(
+                f"{shard.path}: cannot be made again, its masks or the kit have changed; remove the records and pack again"
+            )
         os.replace(shard.temporary, shard.path)
     finally:
         with contextlib.suppress(OSError):

@@ -1,7 +1,5 @@
 """The page on the data: what is in the records, scene by scene and count by count."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +62,11 @@ def make_data_page(records: Records, seed: int = 0) -> Page:
             ("images", f"{len(index):,}", f"{int((objects == 0).sum()):,} without an object"),
             ("objects", f"{objects.sum():,}", f"at most {objects.max(initial=0)} on an image"),
             ("median area", f"{np.median(areas):,.0f} px" if len(areas) else "-", "of an object"),
-            ("images that share ground", f"{counts[counts > 1].sum():,}", "with another: a random split would leak by these")
+            (
+                "images that share ground",
+                f"{counts[counts > 1].sum():,}",
+                "with another: a random split would leak by these",
+            )
             if searched
             else ("images that share ground", "-", "scenes were not searched: folds may leak"),
             ("left out", f"{len(skipped):,}", "images that could not be used"),
@@ -80,13 +82,24 @@ def make_data_page(records: Records, seed: int = 0) -> Page:
             size=(6, 3.4),
         ),
         areas=charts.draw(
-            charts.histogram, areas, edges, ("area of an object, px", "objects"), True, title="Area of the objects", size=(6, 3.4)
+            charts.histogram,
+            areas,
+            edges,
+            ("area of an object, px", "objects"),
+            True,
+            title="Area of the objects",
+            size=(6, 3.4),
         ),
         scenes=scenes,
         scene_note=_note_scenes(index, scenes),
         skipped=skipped[:500],
         skipped_note=f"{len(skipped):,} images" + (", the first 500" if len(skipped) > 500 else ""),
-        cards=[card for (card,) in gallery.fill(index, examples, PICTURES, lambda place: [gallery.make_card(index, place)])],
+        cards=[
+            card
+            for (card,) in gallery.fill(
+                index, examples, PICTURES, lambda place: [gallery.make_card(index, place)]
+            )
+        ],
         total=len(index),
     )
 
@@ -101,7 +114,12 @@ def _describe_fold(index: Index, fold: int, searched: bool) -> dict[str, int]:
     objects = table.count_objects(index.truth)[held]
     scenes = index.scenes[held]
     number = len(np.unique(scenes[scenes >= 0])) + int((scenes < 0).sum())
-    row = {"fold": fold, "images": int(held.sum()), "empty": int((objects == 0).sum()), "objects": int(objects.sum())}
+    row = {
+        "fold": fold,
+        "images": int(held.sum()),
+        "empty": int((objects == 0).sum()),
+        "objects": int(objects.sum()),
+    }
     return row | ({"scenes": number} if searched else {})
 
 
@@ -122,16 +140,24 @@ def lay_scenes(index: Index) -> list[SceneTiles]:
             break
         places = np.flatnonzero(index.scenes == number)[:TILES]
         files = [decode(str(index.truth.ids[place]), index.read_bytes(place)) for place in places]
-        gray = [np.asarray(image.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)) for image in files]
+        gray = [
+            np.asarray(image.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX))
+            for image in files
+        ]
         tiles = []
-        for place, image, (y, x) in zip(places.tolist(), files, (BLOCK * lay(np.stack(gray))).tolist()):
+        for place, image, (y, x) in zip(
+            places.tolist(), files, (BLOCK * lay(np.stack(gray))).tolist()
+        ):
             height, width = (int(side) for side in index.truth.shapes[place])
             text = webp.shrink(image, 3)
             budget -= len(text)
             tiles.append(Tile(str(index.truth.ids[place]), text, x, y, width, height))
         if budget < 0:
             break
-        right, bottom = max(tile.x + tile.width for tile in tiles), max(tile.y + tile.height for tile in tiles)
+        right, bottom = (
+            max(tile.x + tile.width for tile in tiles),
+            max(tile.y + tile.height for tile in tiles),
+        )
         found.append(SceneTiles(number, int(index.folds[places[0]]), count, right, bottom, tiles))
     return found
 

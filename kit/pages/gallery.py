@@ -1,7 +1,5 @@
 """The gallery of a page: images with the outlines of truth and prediction, the worst first."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -62,7 +60,11 @@ class Card:
     def alt(self) -> str:
         """The picture in words."""
         text = f"Image {self.name}: {len(self.truth)} in the truth, {self.found} predicted"
-        return text + (f", F2 {self.f2:.2f}" if self.f2 is not None else "") + (f", {self.words}" if self.kinds else "")
+        return (
+            text
+            + (f", F2 {self.f2:.2f}" if self.f2 is not None else "")
+            + (f", {self.words}" if self.kinds else "")
+        )
 
     @property
     def text(self) -> float:
@@ -72,7 +74,9 @@ class Card:
     @property
     def size(self) -> int:
         """Characters that it takes beside its picture, about."""
-        paths = sum(len(path) + 40 for path in self.predicted) + sum(len(item.path) + 100 for item in self.truth)
+        paths = sum(len(path) + 40 for path in self.predicted) + sum(
+            len(item.path) + 100 for item in self.truth
+        )
         return 550 + 4 * len(self.name) + paths
 
 
@@ -83,7 +87,9 @@ def rank_images(evaluation: Evaluation) -> np.ndarray:
     return np.lexsort((-number, evaluation.f2))
 
 
-def fill(index: Index, places: Iterable[int], budget: int, make: Callable[[int], list[Card]]) -> list[list[Card]]:
+def fill(
+    index: Index, places: Iterable[int], budget: int, make: Callable[[int], list[Card]]
+) -> list[list[Card]]:
     """Cards with their pictures of the images at `places`, the most important first, as many as fit into `budget` characters.
 
     make: the cards of the image at a place, which share its picture; see kit.plots.webp.embed.
@@ -101,7 +107,10 @@ def fill(index: Index, places: Iterable[int], budget: int, make: Callable[[int],
             return sum(card.size for card in made[place])
 
         shown = webp.embed(read, places, budget, measure)
-    return [[dataclasses.replace(card, picture=picture) for card in made[place]] for place, picture in shown.items()]
+    return [
+        [dataclasses.replace(card, picture=picture) for card in made[place]]
+        for place, picture in shown.items()
+    ]
 
 
 def make_card(index: Index, place: int, evaluation: Evaluation | None = None) -> Card:
@@ -109,18 +118,29 @@ def make_card(index: Index, place: int, evaluation: Evaluation | None = None) ->
     truth = table.select(index.truth, [place])
     boxes, first = table.boxes(truth), index.truth.objects[place]
     height, width = (int(side) for side in truth.shapes[0])
-    ious = [None] * len(boxes) if evaluation is None else evaluation.mistakes.iou[first : first + len(boxes)].tolist()
+    ious = (
+        [None] * len(boxes)
+        if evaluation is None
+        else evaluation.mistakes.iou[first : first + len(boxes)].tolist()
+    )
     found = None if evaluation is None else table.select(evaluation.prediction, [place])
     top, left, size = frame_objects(truth if len(boxes) or found is None else found, 0)
     room = size / TEXT  # px that the height of a number takes
-    places = [(y - top < 1.4 * room, y, bottom, (x + right) / 2) for y, x, bottom, right in boxes.tolist()]
-    labels = [(min(max(x, left + 1.2 * room), left + size - 1.2 * room), float(bottom if low else y), low) for low, y, bottom, x in places]
+    places = [
+        (y - top < 1.4 * room, y, bottom, (x + right) / 2) for y, x, bottom, right in boxes.tolist()
+    ]
+    labels = [
+        (min(max(x, left + 1.2 * room), left + size - 1.2 * room), float(bottom if low else y), low)
+        for low, y, bottom, x in places
+    ]
     return Card(
         name=str(truth.ids[0]),
         width=width,
         height=height,
         frame=(left, top, size, size),
-        truth=[Object(path, iou, *label) for path, iou, label in zip(trace(truth, 0), ious, labels)],
+        truth=[
+            Object(path, iou, *label) for path, iou, label in zip(trace(truth, 0), ious, labels)
+        ],
         predicted=[] if found is None else trace(found, 0, DRAWN),
         found=0 if found is None else len(found.labels),
         f2=None if evaluation is None else float(evaluation.f2[place]),

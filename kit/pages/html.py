@@ -1,7 +1,5 @@
 """A page: one HTML file that holds all it shows, from templates that escape whatever they are given."""
 
-from __future__ import annotations
-
 import functools
 import html
 import math
@@ -36,9 +34,19 @@ class Page:
 @functools.cache
 def _environment() -> jinja2.Environment:
     loader = jinja2.FileSystemLoader(Path(__file__).with_name("templates"))
-    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made = jinja2.Environment(
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     made.filters["figure"] = show
-    made.globals.update(groups=COUNTS, version=__version__, source=lambda name: Markup(loader.get_source(made, name)[0]))
+    made.globals.update(
+        groups=COUNTS,
+        version=__version__,
+        source=lambda name: Markup(loader.get_source(made, name)[0]),
+    )
     return made
 
 
@@ -56,7 +64,11 @@ def show(value: float | None, interval: Sequence[float] | None = None, sign: str
     >>> show(0.79481, (0.75, 0.84)), show(0.79481), show(None)
     ('0.79', '0.795', '-')
     """
-    return "-" if value is None or not math.isfinite(value) else f"{value:{sign}.{_count_digits(interval)}f}"
+    return (
+        "-"
+        if value is None or not math.isfinite(value)
+        else f"{value:{sign}.{_count_digits(interval)}f}"
+    )
 
 
 def span(interval: Sequence[float] | None, sign: str = "") -> str:

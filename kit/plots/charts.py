@@ -1,7 +1,5 @@
 """The plots of a page as SVG, whose text and axes take the page's color, light or dark."""
 
-from __future__ import annotations
-
 import io
 import re
 from collections.abc import Sequence
@@ -27,7 +25,9 @@ STYLE: dict = {
     "axes.facecolor": "none",
     "figure.facecolor": "none",
     "legend.frameon": False,
-    **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
+    **dict.fromkeys(
+        ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
+    ),
 }
 
 
@@ -37,17 +37,33 @@ def draw(make, *arguments, title: str, size: tuple[float, float]) -> Markup:
         figure = Figure(figsize=size, layout="constrained")
         make(figure, *arguments)
         text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        figure.savefig(
+            text,
+            format="svg",
+            metadata={"Date": None, "Creator": None, "Format": None, "Type": None},
+        )
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", svg)
     head = f'<svg role="img" aria-label="{escape(title)}" style="width: 100%; max-width: {size[0]:g}in; height: auto"'
     return Markup(
-        re.sub(r'^<svg([^>]*?) width="[^"]*"', rf"{head}\1", re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1), count=1)
+        re.sub(
+            r'^<svg([^>]*?) width="[^"]*"',
+            rf"{head}\1",
+            re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1),
+            count=1,
+        )
     )
 
 
-def bars(figure: Figure, names: Sequence[str], values: Sequence[float | None], label: str, baseline: float | None = None, side="") -> None:
+def bars(
+    figure: Figure,
+    names: Sequence[str],
+    values: Sequence[float | None],
+    label: str,
+    baseline: float | None = None,
+    side="",
+) -> None:
     """Horizontal bars, the first on top, each with its value; None: there is none.
 
     label, side: of the axes; baseline: the blank submission's value.
@@ -56,7 +72,13 @@ def bars(figure: Figure, names: Sequence[str], values: Sequence[float | None], l
     places = np.arange(len(names))[::-1]
     axes.barh(places, [value or 0 for value in values], color=COLORS[0], height=0.7)
     for place, value in zip(places, values):
-        axes.text((value or 0) + 0.01, place, "none" if value is None else f"{value:.3f}", va="center", fontsize=9)
+        axes.text(
+            (value or 0) + 0.01,
+            place,
+            "none" if value is None else f"{value:.3f}",
+            va="center",
+            fontsize=9,
+        )
     axes.set_yticks(places, names)
     axes.set_xlim(0, 1.08)
     axes.set_xlabel(label)
@@ -68,7 +90,13 @@ def bars(figure: Figure, names: Sequence[str], values: Sequence[float | None], l
 
 def _baseline(draw_line, value: float | None) -> None:
     if value is not None:
-        draw_line(value, color=COLORS[5], linestyle="--", linewidth=1.5, label=f"blank submission {value:.3f}")
+        draw_line(
+            value,
+            color=COLORS[5],
+            linestyle="--",
+            linewidth=1.5,
+            label=f"blank submission {value:.3f}",
+        )
 
 
 def _escape(name: str) -> str:
@@ -96,7 +124,11 @@ PANELS = (
     ("on pixels of the holdout", (("val_pixel_f2", "F2"), ("val_pixel_iou", "IoU"))),
     (
         "object F2 of the holdout",
-        (("val_object_f2", "all images"), ("val_object_f2_ships", "with objects"), ("val_object_f2_empty", "empty")),
+        (
+            ("val_object_f2", "all images"),
+            ("val_object_f2_ships", "with objects"),
+            ("val_object_f2_empty", "empty"),
+        ),
     ),
     ("learning rate", (("learning_rate", ""),)),
 )
@@ -112,9 +144,20 @@ def curves(figure: Figure, panel: tuple, histories: dict[str, list[dict]]) -> No
             color, mark = (COLORS[number % 6], marks[place]) if several else (COLORS[place], "-")
             text = ", ".join(part for part in (_escape(model) if several else "", name) if part)
             across, up = zip(*points) if points else ((), ())
-            axes.plot(across, up, mark, color=color, label=text, marker="o" if len(points) < 30 else None, markersize=3)
+            axes.plot(
+                across,
+                up,
+                mark,
+                color=color,
+                label=text,
+                marker="o" if len(points) < 30 else None,
+                markersize=3,
+            )
     if label.startswith("object"):
-        _baseline(axes.axhline, next((row["val_object_f2_blank"] for rows in histories.values() for row in rows), None))
+        _baseline(
+            axes.axhline,
+            next((row["val_object_f2_blank"] for rows in histories.values() for row in rows), None),
+        )
     axes.set_xlabel("epoch")
     axes.set_ylabel(label)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -127,7 +170,13 @@ def curves(figure: Figure, panel: tuple, histories: dict[str, list[dict]]) -> No
         axes.legend(fontsize=8)
 
 
-def histogram(figure: Figure, values: np.ndarray, edges: np.ndarray, labels: tuple[str, str], logarithmic: bool = False) -> None:
+def histogram(
+    figure: Figure,
+    values: np.ndarray,
+    edges: np.ndarray,
+    labels: tuple[str, str],
+    logarithmic: bool = False,
+) -> None:
     """How often values fall between edges; labels: of the axes."""
     axes = figure.subplots()
     axes.hist(values, edges.tolist(), color=COLORS[0], rwidth=0.9)

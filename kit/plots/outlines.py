@@ -1,7 +1,5 @@
 """Objects as outlines: paths of an SVG picture, in px of the image."""
 
-from __future__ import annotations
-
 import numpy as np
 from skimage.measure import approximate_polygon, find_contours
 
@@ -34,7 +32,9 @@ def trace(masks: Masks, image: int, most: int | None = None) -> list[str]:
 def _trace(mask: np.ndarray, top: int, left: int) -> str:
     """mask: bool, one px of background around; top, left: of its first pixel but that, in the image."""
     parts, near = [], min(NEAR, SHARE * np.sqrt(mask.sum()))
-    fine = mask.repeat(3, 0).repeat(3, 1).astype(np.float32)  # a contour cuts corners by half a px of these
+    fine = (
+        mask.repeat(3, 0).repeat(3, 1).astype(np.float32)
+    )  # a contour cuts corners by half a px of these
     for line in find_contours(fine, 0.5):
         corners = approximate_polygon((line - 2.5) / 3, near)[:-1]
         points = np.round(2 * (corners + np.array([top, left]))) / 2

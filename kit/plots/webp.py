@@ -1,7 +1,5 @@
 """Pictures inside of a page: images of a competition made small enough that a page of many stays easy to mail."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Callable, Iterable
@@ -21,7 +19,10 @@ class Picture(NamedTuple):
 
 
 def embed(
-    read: Callable[[int], Image.Image], places: Iterable[int], budget: int, beside: Callable[[int], int] = lambda _: 0
+    read: Callable[[int], Image.Image],
+    places: Iterable[int],
+    budget: int,
+    beside: Callable[[int], int] = lambda _: 0,
 ) -> dict[int, Picture]:
     """Pictures of the images at `places`, the most important first, that together take at most `budget` characters.
 
@@ -55,7 +56,9 @@ def shrink(image: Image.Image, factor: int, quality: int = SMALL) -> str:
     factor = max(factor, -(-max(image.size) // LONGEST))
     pixels = image
     if factor > 1:
-        pixels = image.resize((max(1, image.width // factor), max(1, image.height // factor)), Image.Resampling.BOX)
+        pixels = image.resize(
+            (max(1, image.width // factor), max(1, image.height // factor)), Image.Resampling.BOX
+        )
     target = io.BytesIO()
     pixels.save(target, "WEBP", quality=quality)
     return "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode()

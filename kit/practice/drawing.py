@@ -4,8 +4,6 @@ Pictures are float32 planes (3, height, width) in 0..255 while they are drawn; o
 ships, clouds. A hull fills the rotated rectangle that is its truth to within a pixel.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
@@ -34,17 +32,40 @@ SEAS = np.array(
     np.float32,
 )
 BOXES = np.array(
-    [(150, 66, 56), (60, 84, 122), (176, 172, 164), (96, 100, 102), (164, 112, 72), (80, 112, 98), (110, 52, 52), (58, 70, 92)], np.float32
+    [
+        (150, 66, 56),
+        (60, 84, 122),
+        (176, 172, 164),
+        (96, 100, 102),
+        (164, 112, 72),
+        (80, 112, 98),
+        (110, 52, 52),
+        (58, 70, 92),
+    ],
+    np.float32,
 )
 ROOFS = np.array(
-    [(152, 92, 70), (136, 80, 64), (168, 112, 88), (176, 172, 164), (124, 120, 116), (206, 204, 198), (96, 92, 90), (140, 132, 120)],
+    [
+        (152, 92, 70),
+        (136, 80, 64),
+        (168, 112, 88),
+        (176, 172, 164),
+        (124, 120, 116),
+        (206, 204, 198),
+        (96, 92, 90),
+        (140, 132, 120),
+    ],
     np.float32,
 )
 
 GREENS = np.array([(44, 62, 34), (58, 74, 44), (72, 84, 52), (36, 56, 30)], np.float32)
 BARES = np.array([(128, 106, 80), (104, 92, 70), (88, 84, 60), (142, 122, 96)], np.float32)
-FIELDS = np.array([(96, 104, 60), (130, 116, 84), (70, 88, 50), (112, 92, 66), (146, 136, 104)], np.float32)
-CONCRETES = np.array([(150, 144, 132), (128, 124, 118), (172, 162, 144), (112, 106, 98)], np.float32)
+FIELDS = np.array(
+    [(96, 104, 60), (130, 116, 84), (70, 88, 50), (112, 92, 66), (146, 136, 104)], np.float32
+)
+CONCRETES = np.array(
+    [(150, 144, 132), (128, 124, 118), (172, 162, 144), (112, 106, 98)], np.float32
+)
 
 
 def scene(seed: int, index: int) -> tuple[np.ndarray, np.ndarray]:
@@ -74,7 +95,11 @@ def draw_scene(scene: Scene, textures: Textures) -> np.ndarray:
     _rocks(picture, scene, free, rng, textures)
     if natural is not None and (part := _inside(natural > -2)):
         above = natural[part]
-        blend(picture[:, *part], _land(above.shape, textures, rng, above), np.clip(above * np.float32(0.5) + 0.5, 0, 1))
+        blend(
+            picture[:, *part],
+            _land(above.shape, textures, rng, above),
+            np.clip(above * np.float32(0.5) + 0.5, 0, 1),
+        )
     if depth is not None and (part := _inside(depth > -14)):
         blend(picture[:, *part], *_quay(scene, textures, rng, depth[part]))
     sun = rng.uniform(0, 2 * math.pi)
@@ -98,7 +123,9 @@ def _sea(scene, textures, rng):
     fine = len(textures.waves) if state < 3 else 8  # glint sparkles on short waves
     wave = crop(textures.waves[rng.integers(fine)], rng, scene.shape)
     if rng.random() < 0.5:
-        wave = wave * np.float32(0.8) + np.float32(0.6) * crop(textures.waves[rng.integers(fine)], rng, scene.shape)
+        wave = wave * np.float32(0.8) + np.float32(0.6) * crop(
+            textures.waves[rng.integers(fine)], rng, scene.shape
+        )
     if state == 3:
         first = first * np.float32(0.3) + np.float32(rng.uniform(40, 190))
         second = first * np.float32(rng.uniform(0.75, 1))
@@ -110,7 +137,11 @@ def _sea(scene, textures, rng):
     caps = None
     if state == 2 and rng.random() < 0.6:
         low = rng.uniform(4.2, 5.8)
-        caps = ramp(low, low + 1.8, wave + np.float32(rng.uniform(0.7, 1.1)) * crop(textures.rough, rng, scene.shape))
+        caps = ramp(
+            low,
+            low + 1.8,
+            wave + np.float32(rng.uniform(0.7, 1.1)) * crop(textures.rough, rng, scene.shape),
+        )
     wave *= gain
     picture = np.empty((3, *scene.shape), np.float32)
     tone = np.clip(drift * np.float32(0.3) + np.float32(0.5), 0, 1)
@@ -128,27 +159,49 @@ def _shallows(picture, height, rng):
     """Lighter water over a shore's sand, and foam at its edge."""
     shallow = np.clip(1 + height / np.float32(rng.uniform(30, 160)), 0, 1)
     shallow *= shallow
-    blend(picture, (rng.uniform(40, 100), rng.uniform(100, 145), rng.uniform(100, 140)), shallow * np.float32(rng.uniform(0.1, 0.75)))
+    blend(
+        picture,
+        (rng.uniform(40, 100), rng.uniform(100, 145), rng.uniform(100, 140)),
+        shallow * np.float32(rng.uniform(0.1, 0.75)),
+    )
     if rng.random() < 0.5:
-        blend(picture, (222, 226, 224), np.clip(1 - np.abs(height + 2) / np.float32(3), 0, 1) * np.float32(0.5))
+        blend(
+            picture,
+            (222, 226, 224),
+            np.clip(1 - np.abs(height + 2) / np.float32(3), 0, 1) * np.float32(0.5),
+        )
 
 
 def _blocks(shape, rng, cell, turn, warp=None):
     """A turned grid of blocks with sides `cell` px: (u, v) inside the block 0..1, its number below 1024, its column and row."""
     c, s = math.cos(turn), math.sin(turn)
-    x, y = np.arange(shape[1], dtype=np.float32)[None], np.arange(shape[0], dtype=np.float32)[:, None]
+    x, y = (
+        np.arange(shape[1], dtype=np.float32)[None],
+        np.arange(shape[0], dtype=np.float32)[:, None],
+    )
     u = x * np.float32(c / cell[0]) + y * np.float32(s / cell[0]) + np.float32(1000)
     v = y * np.float32(c / cell[1]) - x * np.float32(s / cell[1]) + np.float32(1000)
     if warp is not None:
         u += warp / np.float32(cell[0])
         v += warp / np.float32(cell[1])
     column, row = u.astype(np.int32), v.astype(np.int32)
-    return u - column, v - row, (column * 613 + row * 1031 + (column * row) % 89) & 1023, column, row
+    return (
+        u - column,
+        v - row,
+        (column * 613 + row * 1031 + (column * row) % 89) & 1023,
+        column,
+        row,
+    )
 
 
 def _palette(rng, colors, jitter):
     """1024 colors (3, 1024), each one of `colors` with its brightness jittered."""
-    return np.ascontiguousarray((colors[rng.integers(len(colors), size=1024)] + rng.normal(0, jitter, (1024, 1)).astype(np.float32)).T)
+    return np.ascontiguousarray(
+        (
+            colors[rng.integers(len(colors), size=1024)]
+            + rng.normal(0, jitter, (1024, 1)).astype(np.float32)
+        ).T
+    )
 
 
 def _houses(layer, rng, where, colors, cell, turn, fill, streets, warp=None):
@@ -177,19 +230,41 @@ def _land(shape, textures, rng, height):
     woods = ramp(0.3, 0.6, detail + np.float32(0.4) * rough - share)
     blend(layer, green * np.float32(0.62), woods * np.float32(0.75))
     if rng.random() < 0.5:
-        u, v, block, _, _ = _blocks(shape, rng, rng.uniform(18, 90, 2), rng.uniform(0, math.pi), mix * np.float32(14))
+        u, v, block, _, _ = _blocks(
+            shape, rng, rng.uniform(18, 90, 2), rng.uniform(0, math.pi), mix * np.float32(14)
+        )
         tilled = ramp(0.1, 0.3, where)
         blend(layer, _palette(rng, FIELDS, 9)[:, block], tilled * np.float32(0.7))
-        blend(layer, green * np.float32(0.7), tilled * ((u < 0.05) | (v < 0.05)) * np.float32(rng.uniform(0, 0.6)))  # hedges
+        blend(
+            layer,
+            green * np.float32(0.7),
+            tilled * ((u < 0.05) | (v < 0.05)) * np.float32(rng.uniform(0, 0.6)),
+        )  # hedges
     light = np.zeros(shape, np.float32)
     light[2:, 2:] = mix[2:, 2:] - mix[:-2, :-2]
-    layer += light * np.float32(rng.uniform(50, 150)) + rough * np.float32(rng.uniform(6, 15)) + detail * np.float32(rng.uniform(3, 8))
+    layer += (
+        light * np.float32(rng.uniform(50, 150))
+        + rough * np.float32(rng.uniform(6, 15))
+        + detail * np.float32(rng.uniform(3, 8))
+    )
     if rng.random() < 0.55:
         town = -where + np.float32(0.35) * detail > rng.uniform(-0.3, 0.8)
         blend(layer, (112, 108, 101), town * np.float32(0.7))
         cell = rng.uniform(6, 14) * np.array((1, rng.uniform(1, 1.6)))
-        _houses(layer, rng, town, ROOFS, cell, rng.uniform(0, math.pi), (0.66, 1.0), rng.integers(4, 10, 2), mix * np.float32(12))
-    road = np.abs(where - np.float32(rng.uniform(-0.6, 0.6))) / np.float32(0.006)  # it follows a contour of a smooth field
+        _houses(
+            layer,
+            rng,
+            town,
+            ROOFS,
+            cell,
+            rng.uniform(0, math.pi),
+            (0.66, 1.0),
+            rng.integers(4, 10, 2),
+            mix * np.float32(12),
+        )
+    road = np.abs(where - np.float32(rng.uniform(-0.6, 0.6))) / np.float32(
+        0.006
+    )  # it follows a contour of a smooth field
     blend(layer, (150, 146, 138), np.clip(1.6 - road, 0, 1) * np.float32(0.7))
     if height is not None:
         sand = np.clip(1 - np.abs(height - np.float32(3)) / np.float32(rng.uniform(3, 14)), 0, 1)
@@ -213,7 +288,16 @@ def _quay(scene, textures, rng, depth):
     inside = (v > 0.12) & (u > 0.06) & (depth > 9)
     if rng.random() < 0.7:
         _houses(layer, rng, inside & (kinds == 1), BOXES, (13, 5), turn, (0.8, 1.0), (6, 7))
-    _houses(layer, rng, inside & (kinds == 2), ROOFS, (rng.uniform(30, 80), rng.uniform(20, 44)), turn, (0.5, 0.9), None)
+    _houses(
+        layer,
+        rng,
+        inside & (kinds == 2),
+        ROOFS,
+        (rng.uniform(30, 80), rng.uniform(20, 44)),
+        turn,
+        (0.5, 0.9),
+        None,
+    )
     blend(layer, base * np.float32(1.15), (np.abs(depth - np.float32(3)) < 2.5) * np.float32(0.6))
     alpha = np.clip(depth + np.float32(0.5), 0, 1)
     if rng.random() < 0.4:  # cranes, their booms over the water
@@ -236,31 +320,60 @@ def _inside(mask):
 
 def _rocks(picture, scene, free, rng, textures):
     """What a ship is mistaken for on open water: rocks and islets with foam, and buoys."""
-    for _ in range(int(scene.clutter * rng.choice((0, 0, 3, 10)) * rng.random() * (2 if scene.kind == "coast" else 1))):
+    for _ in range(
+        int(
+            scene.clutter
+            * rng.choice((0, 0, 3, 10))
+            * rng.random()
+            * (2 if scene.kind == "coast" else 1)
+        )
+    ):
         size = float(np.exp(rng.normal(2.0, 0.75)))
         y, x = rng.uniform(0, scene.shape[0]), rng.uniform(0, scene.shape[1])
-        if not free[int(y), int(x)] or any(math.hypot(x - ship.x, y - ship.y) < ship.length / 2 + 4 * size for ship in scene.ships):
+        if not free[int(y), int(x)] or any(
+            math.hypot(x - ship.x, y - ship.y) < ship.length / 2 + 4 * size for ship in scene.ships
+        ):
             continue
-        rows, columns, u, v = Box(x, y, rng.uniform(0, math.pi), 5 * size, 5 * size).frame(scene.shape)
+        rows, columns, u, v = Box(x, y, rng.uniform(0, math.pi), 5 * size, 5 * size).frame(
+            scene.shape
+        )
         bumps = crop(textures.fractal[0], rng, u.shape)
         bumps = (bumps - bumps.mean()) / (bumps.std() + np.float32(1e-3))
         height = np.float32(size) * (
-            np.float32(0.6) - np.hypot(u * np.float32(rng.uniform(0.8, 1.8)), v) / np.float32(size) + np.float32(0.75) * bumps
+            np.float32(0.6)
+            - np.hypot(u * np.float32(rng.uniform(0.8, 1.8)), v) / np.float32(size)
+            + np.float32(0.75) * bumps
         )
-        height -= np.float32(5) * np.clip(np.hypot(u, v) - np.float32(2 * size), 0, None)  # nothing at the patch's border
+        height -= np.float32(5) * np.clip(
+            np.hypot(u, v) - np.float32(2 * size), 0, None
+        )  # nothing at the patch's border
         patch, rough = picture[:, rows, columns], crop(textures.rough, rng, u.shape)
-        foam = np.clip(1 - np.abs(height + 1) / np.float32(2.5), 0, 1) * np.clip(np.float32(0.3) + np.float32(0.4) * rough, 0, 0.9)
+        foam = np.clip(1 - np.abs(height + 1) / np.float32(2.5), 0, 1) * np.clip(
+            np.float32(0.3) + np.float32(0.4) * rough, 0, 0.9
+        )
         blend(patch, (222, 226, 226), foam)
         tone = np.array((92, 84, 70), np.float32) * np.float32(rng.uniform(0.55, 1.4))
-        blend(patch, tone[:, None, None] + bumps * np.float32(12) + rough * np.float32(10), np.clip(height, 0, 1))
+        blend(
+            patch,
+            tone[:, None, None] + bumps * np.float32(12) + rough * np.float32(10),
+            np.clip(height, 0, 1),
+        )
         if size > 22:
             blend(patch, GREENS[0], ramp(4, 9, height) * np.float32(0.8))
     for _ in range(int(rng.integers(1, 4)) if rng.random() < 0.15 else 0):
         y, x = rng.uniform(4, scene.shape[0] - 4), rng.uniform(4, scene.shape[1] - 4)
-        if free[int(y), int(x)] and all(math.hypot(x - ship.x, y - ship.y) > ship.length for ship in scene.ships):
+        if free[int(y), int(x)] and all(
+            math.hypot(x - ship.x, y - ship.y) > ship.length for ship in scene.ships
+        ):
             rows, columns, u, v = Box(x, y, 0, 4, 4).frame(scene.shape)
-            color = np.array([(210, 150, 50), (200, 70, 50), (210, 190, 60)], np.float32)[rng.integers(3)]
-            blend(picture[:, rows, columns], color, np.clip(rng.uniform(0.8, 1.6) + 0.5 - np.hypot(u, v), 0, 1))
+            color = np.array([(210, 150, 50), (200, 70, 50), (210, 190, 60)], np.float32)[
+                rng.integers(3)
+            ]
+            blend(
+                picture[:, rows, columns],
+                color,
+                np.clip(rng.uniform(0.8, 1.6) + 0.5 - np.hypot(u, v), 0, 1),
+            )
 
 
 def _cover(picture, scene, textures, rng):
@@ -270,6 +383,10 @@ def _cover(picture, scene, textures, rng):
         return
     dy, dx = rng.choice((-1, 1), 2) * rng.integers(30, 220, 2)
     picture *= 1 - np.float32(0.5) * clouds(scene, textures, shift=(int(dy), int(dx)))
-    tone = np.float32(rng.uniform(150, 185)) + alpha * np.float32(45) + crop(textures.fractal[4], rng, scene.shape) * np.float32(13)
+    tone = (
+        np.float32(rng.uniform(150, 185))
+        + alpha * np.float32(45)
+        + crop(textures.fractal[4], rng, scene.shape) * np.float32(13)
+    )
     for plane, cast in enumerate((0.985, 1.0, 1.015)):
         picture[plane] += (tone * np.float32(cast) - picture[plane]) * alpha

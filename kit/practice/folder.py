@@ -1,7 +1,5 @@
 """Practice competitions: a folder like the competition's, its tiles cut from synthetic scenes."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import json
@@ -24,9 +22,17 @@ from ..system.progress import bar
 from . import drawing
 from .scenery import STRIDE, TILE, Scene, Textures, plan
 
-SCENES_CSV = "truth/tiles.csv"  # which tiles were cut from one scene; tests read it, packing does not
+SCENES_CSV = (
+    "truth/tiles.csv"  # which tiles were cut from one scene; tests read it, packing does not
+)
 # Minutes of training on two cores learn it: half of the tiles are empty (by default three in four), ships are larger, there is less land.
-EASY: dict = {"images": 900, "test_images": 40, "empty_share": 0.5, "clutter": 0.1, "ship_area": 1500.0}
+EASY: dict = {
+    "images": 900,
+    "test_images": 40,
+    "empty_share": 0.5,
+    "clutter": 0.1,
+    "ship_area": 1500.0,
+}
 
 
 @dataclass(frozen=True)
@@ -74,15 +80,23 @@ def _write_folder(folder: Path, settings: PracticeSettings) -> None:
             place += len(cut.offsets)
     found = {}
     with bar(total, "practice", " tiles") as steps:
-        for tiles in _in_order(lambda job: write_scene(job[0], job[1], job[2], textures, settings), jobs):
+        for tiles in _in_order(
+            lambda job: write_scene(job[0], job[1], job[2], textures, settings), jobs
+        ):
             found.update(tiles)
             steps.update(len(tiles))
 
-    lines = [f"{name},{cut.scene.index},{x},{y}" for _, cut, names in jobs for name, (x, y) in zip(names, cut.offsets)]
+    lines = [
+        f"{name},{cut.scene.index},{x},{y}"
+        for _, cut, names in jobs
+        for name, (x, y) in zip(names, cut.offsets)
+    ]
     (folder / SCENES_CSV).write_text("\n".join(["ImageId,scene,x,y", *sorted(lines)]) + "\n")
     names = sorted(ids[: settings.images]), sorted(ids[settings.images :])
     _write_truth(folder / AIRBUS.truth_csv, [found[name] for name in names[0]])
-    _write_truth(folder / "truth" / "test_ship_segmentations_v2.csv", [found[name] for name in names[1]])
+    _write_truth(
+        folder / "truth" / "test_ship_segmentations_v2.csv", [found[name] for name in names[1]]
+    )
     sample = [f"{AIRBUS.id_column},{AIRBUS.runs_column}", *(f"{name},1 2" for name in names[1])]
     (folder / AIRBUS.sample_csv).write_text("\n".join(sample) + "\n")
     (folder / "practice.json").write_text(json.dumps(dataclasses.asdict(settings), indent=2) + "\n")
@@ -100,20 +114,32 @@ def _distinct(rng, count: int) -> list[int]:
     return list(found)
 
 
-def choose_tiles(settings: PracticeSettings, count: int, textures: Textures, first: int) -> list[Cut]:
+def choose_tiles(
+    settings: PracticeSettings, count: int, textures: Textures, first: int
+) -> list[Cut]:
     """`count` tiles of scenes from index `first` on, of which round(empty_share * count) have no ship."""
     empty = round(settings.empty_share * count)
     quota = [count - empty, empty]  # still wanted: with ships, without
     goal = [max(1, number) for number in quota]
-    cuts, index = [], [first + first % 2, first + 1 - first % 2]  # next scene with ships, next without
+    cuts, index = (
+        [],
+        [first + first % 2, first + 1 - first % 2],
+    )  # next scene with ships, next without
     while sum(quota):
         kind = 0 if quota[0] and (quota[0] / goal[0] >= quota[1] / goal[1] or not quota[1]) else 1
         scene = plan(settings.seed, index[kind], textures, settings.clutter, settings.ship_area)
         index[kind] += 2
         rng = scene.stream(5)
         labels = scene.labels()
-        sites = [(x, y) for y in range(0, labels.shape[0] - TILE + 1, STRIDE) for x in range(0, labels.shape[1] - TILE + 1, STRIDE)]
-        wanted = min(len(sites), int(rng.choice((1, 2, 3, 4, 5, 6, 8), p=(0.07, 0.12, 0.18, 0.2, 0.18, 0.13, 0.12))))
+        sites = [
+            (x, y)
+            for y in range(0, labels.shape[0] - TILE + 1, STRIDE)
+            for x in range(0, labels.shape[1] - TILE + 1, STRIDE)
+        ]
+        wanted = min(
+            len(sites),
+            int(rng.choice((1, 2, 3, 4, 5, 6, 8), p=(0.07, 0.12, 0.18, 0.2, 0.18, 0.13, 0.12))),
+        )
         taken: list[tuple[int, int]] = []
         for x, y in rng.permutation(sites).tolist():
             blank = not labels[y : y + TILE, x : x + TILE].any()
@@ -127,13 +153,17 @@ def choose_tiles(settings: PracticeSettings, count: int, textures: Textures, fir
 
 def _in_order(work: Callable, jobs: list) -> Iterator:
     """Results of work(job), in the order of the jobs, from as many threads as cores; NumPy and the JPEG encoder release the GIL."""
-    pool = ThreadPoolExecutor(min(8, count_cores()))  # a large scene takes some 150 MB while it is drawn
+    pool = ThreadPoolExecutor(
+        min(8, count_cores())
+    )  # a large scene takes some 150 MB while it is drawn
     with contextlib.ExitStack() as stack:
         stack.callback(pool.shutdown, cancel_futures=True)
         yield from pool.map(work, jobs)
 
 
-def write_scene(folder: Path, cut: Cut, names: list[str], textures: Textures, settings: PracticeSettings) -> list:
+def write_scene(
+    folder: Path, cut: Cut, names: list[str], textures: Textures, settings: PracticeSettings
+) -> list:
     """Draws a scene and writes its tiles; returns (name, Masks of the tile) of each."""
     picture, labels = drawing.draw_scene(cut.scene, textures), cut.scene.labels()
     rng = cut.scene.stream(6)

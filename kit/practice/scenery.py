@@ -4,8 +4,6 @@ Every texture is a random crop of a few periodic fields that one seed's scenes s
 that ships find water at an eighth of the resolution and tiles are chosen before anything is drawn (by `kit.practice.drawing`).
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 
@@ -16,7 +14,9 @@ TILE, STRIDE = 768, 256  # px: side of a tile, and what offsets of tiles are mul
 PERIOD = 1024  # px, of the shared textures
 
 # Images with 1, 2, 3 ... 15 ships in the competition's training set.
-SHIPS_AN_IMAGE = np.array([27104, 7674, 2954, 1622, 925, 657, 406, 318, 243, 168, 144, 124, 75, 66, 66])
+SHIPS_AN_IMAGE = np.array(
+    [27104, 7674, 2954, 1622, 925, 657, 406, 318, 243, 168, 144, 124, 75, 66, 66]
+)
 SEAS = 14  # kinds of water
 
 
@@ -36,7 +36,11 @@ class Box:
         The box is grown by `margin` px, and by `back` px behind; the slices are empty where it lies outside the picture.
         """
         c, s = math.cos(self.angle), math.sin(self.angle)
-        u0, u1, r = -self.length / 2 - margin - back, self.length / 2 + margin, self.width / 2 + margin
+        u0, u1, r = (
+            -self.length / 2 - margin - back,
+            self.length / 2 + margin,
+            self.width / 2 + margin,
+        )
         xs = [self.x + u * c - v * s for u in (u0, u1) for v in (-r, r)]
         ys = [self.y + u * s + v * c for u in (u0, u1) for v in (-r, r)]
         x0, x1 = max(0, math.floor(min(xs))), min(shape[1], math.ceil(max(xs)) + 1)
@@ -94,13 +98,26 @@ class Textures:
             wind = rng.uniform(0, math.pi)
             across = np.abs(kx * math.cos(wind) + ky * math.sin(wind)) / k
             peak = 1 / wavelength
-            wave = field(np.exp(-0.6 * (peak / k) ** 1.5) * k**-1.1 * (0.1 + across**spread) * np.exp(-((k / 0.36) ** 4)))
+            wave = field(
+                np.exp(-0.6 * (peak / k) ** 1.5)
+                * k**-1.1
+                * (0.1 + across**spread)
+                * np.exp(-((k / 0.36) ** 4))
+            )
             self.waves += [wave, np.ascontiguousarray(wave.T)]
-        self.fractal = [field(k**-1.9), field(k**-1.9), field(k**-1.45), field(k**-2.4), field(k**-1.75 * np.exp(-((k / 0.12) ** 2)))]
+        self.fractal = [
+            field(k**-1.9),
+            field(k**-1.9),
+            field(k**-1.45),
+            field(k**-2.4),
+            field(k**-1.75 * np.exp(-((k / 0.12) ** 2))),
+        ]
         self.rough = field(k**-0.6 * np.exp(-((k / 0.33) ** 4)))
 
 
-def crop(field: np.ndarray, rng: np.random.Generator, shape: tuple[int, int], step: int = 1, shift=(0, 0)) -> np.ndarray:
+def crop(
+    field: np.ndarray, rng: np.random.Generator, shape: tuple[int, int], step: int = 1, shift=(0, 0)
+) -> np.ndarray:
     """A random part of a periodic field, mirrored at random, as a new array: `shape` px, of which every `step`-th is taken.
 
     The same random numbers give the same part at any step, and with a `shift` in px one that lies so much further down and across.
@@ -109,7 +126,9 @@ def crop(field: np.ndarray, rng: np.random.Generator, shape: tuple[int, int], st
     top, left = (rng.integers(0, PERIOD, 2) - shift) % PERIOD
     out = np.empty((-(-shape[0] // step), -(-shape[1] // step)), np.float32)
     row = 0
-    while row < shape[0]:  # block by block: a third of the time of indexing with the coordinates modulo the period
+    while (
+        row < shape[0]
+    ):  # block by block: a third of the time of indexing with the coordinates modulo the period
         y, column = (top + row) % PERIOD, 0
         down = min(PERIOD - y, shape[0] - row)
         while column < shape[1]:
@@ -136,8 +155,13 @@ def ground(scene: Scene, textures: Textures, step: int = 1) -> np.ndarray | None
     if scene.kind != "coast":
         return None
     h, w = scene.shape
-    x, y = np.arange(0, w, step, dtype=np.float32)[None], np.arange(0, h, step, dtype=np.float32)[:, None]
-    bumps = crop(textures.fractal[0], rng, scene.shape, step) + np.float32(0.6) * crop(textures.fractal[1], rng, scene.shape, step)
+    x, y = (
+        np.arange(0, w, step, dtype=np.float32)[None],
+        np.arange(0, h, step, dtype=np.float32)[:, None],
+    )
+    bumps = crop(textures.fractal[0], rng, scene.shape, step) + np.float32(0.6) * crop(
+        textures.fractal[1], rng, scene.shape, step
+    )
     size = np.float32(rng.uniform(50, 130))
     if rng.random() < 0.25:  # an island
         cx, cy, radius = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(40, 260)
@@ -145,19 +169,33 @@ def ground(scene: Scene, textures: Textures, step: int = 1) -> np.ndarray | None
     turn = rng.uniform(0, 2 * math.pi)
     c, s = np.float32(math.cos(turn)), np.float32(math.sin(turn))
     reach = (abs(c) * w + abs(s) * h) / 2
-    return (x - w / 2) * c + (y - h / 2) * s - np.float32(rng.uniform(-0.3, 0.8) * reach) + size * bumps
+    return (
+        (x - w / 2) * c
+        + (y - h / 2) * s
+        - np.float32(rng.uniform(-0.3, 0.8) * reach)
+        + size * bumps
+    )
 
 
 def dock_height(scene: Scene, step: int = 1) -> np.ndarray | None:
     """Distance inside the docks, px, negative over water; None where there is none."""
     if not scene.docks:
         return None
-    x, y = np.arange(0, scene.shape[1], step, dtype=np.float32)[None], np.arange(0, scene.shape[0], step, dtype=np.float32)[:, None]
+    x, y = (
+        np.arange(0, scene.shape[1], step, dtype=np.float32)[None],
+        np.arange(0, scene.shape[0], step, dtype=np.float32)[:, None],
+    )
     out = np.full((y.shape[0], x.shape[1]), -1e4, np.float32)
     for dock in scene.docks:
         c, s = np.float32(math.cos(dock.angle)), np.float32(math.sin(dock.angle))
         u, v = (x - dock.x) * c + (y - dock.y) * s, (y - dock.y) * c - (x - dock.x) * s
-        np.maximum(out, np.minimum(np.float32(dock.length / 2) - np.abs(u), np.float32(dock.width / 2) - np.abs(v)), out=out)
+        np.maximum(
+            out,
+            np.minimum(
+                np.float32(dock.length / 2) - np.abs(u), np.float32(dock.width / 2) - np.abs(v)
+            ),
+            out=out,
+        )
     return out
 
 
@@ -171,7 +209,9 @@ def clouds(scene: Scene, textures: Textures, step: int = 1, shift=(0, 0)) -> np.
     return np.float32(rng.choice((0.35, 0.8, 1.0))) * ramp(low, low + rng.uniform(1.2, 2.2), field)
 
 
-def plan(seed: int, index: int, textures: Textures, clutter: float = 1.0, ship_area: float = 280.0) -> Scene:
+def plan(
+    seed: int, index: int, textures: Textures, clutter: float = 1.0, ship_area: float = 280.0
+) -> Scene:
     """What is where in scene `index`; those of even index have ships (where there is room), the others none.
 
     clutter: 0 to 1, how much of land, clouds and rocks there is; ship_area: median of the ships' areas, px.
@@ -179,8 +219,22 @@ def plan(seed: int, index: int, textures: Textures, clutter: float = 1.0, ship_a
     rng = np.random.default_rng((seed, 2, index))
     ny, nx = rng.choice(4, 2, p=(0.2, 0.4, 0.27, 0.13))
     shape = int(TILE + STRIDE * ny), int(TILE + STRIDE * nx)
-    kind = str(rng.choice(("open", "coast", "harbor"), p=(1 - 0.4 * clutter, 0.22 * clutter, 0.18 * clutter)))
-    bare = Scene(seed, index, shape, kind, int(rng.integers(SEAS)), _docks(rng, shape) if kind == "harbor" else (), (), (), clutter)
+    kind = str(
+        rng.choice(
+            ("open", "coast", "harbor"), p=(1 - 0.4 * clutter, 0.22 * clutter, 0.18 * clutter)
+        )
+    )
+    bare = Scene(
+        seed,
+        index,
+        shape,
+        kind,
+        int(rng.integers(SEAS)),
+        _docks(rng, shape) if kind == "harbor" else (),
+        (),
+        (),
+        clutter,
+    )
     if index % 2:
         return bare
     ships, moving = _ships(bare, textures, rng, ship_area)
@@ -206,14 +260,22 @@ def _docks(rng, shape):
         u += width + rng.uniform(90, 330)
     if rng.random() < 0.5:
         docks.append(
-            box(rng.uniform(-500, 500), edge + rng.uniform(380, 560), rng.uniform(300, 900), rng.uniform(9, 18), rng.normal(0, 0.1))
+            box(
+                rng.uniform(-500, 500),
+                edge + rng.uniform(380, 560),
+                rng.uniform(300, 900),
+                rng.uniform(9, 18),
+                rng.normal(0, 0.1),
+            )
         )
     return tuple(docks)
 
 
 def _hull(rng, median):
     """Length and width of a ship, px: its area is log-normal, a long ship is slim."""
-    spread = 1.55 * min(1.0, (math.log(20000 / median)) / math.log(20000 / 280))  # a larger median leaves less room below the largest
+    spread = 1.55 * min(
+        1.0, (math.log(20000 / median)) / math.log(20000 / 280)
+    )  # a larger median leaves less room below the largest
     area = float(np.clip(np.exp(rng.normal(math.log(median), spread)), 5, 20000))
     slim = float(np.clip(rng.normal(2.6 + 0.45 * max(0.0, math.log(area / 60)), 0.55), 1.6, 7.5))
     return math.sqrt(area * slim), math.sqrt(area / slim)
@@ -236,7 +298,13 @@ def _ships(scene, textures, rng, ship_area):
             ship, side = _moor(scene.docks[rng.integers(len(scene.docks))], length, width, rng)
         else:
             y, x = rng.normal(focus, spread) if wanted > 1 else rng.uniform(0, 1, 2) * scene.shape
-            ship = Box(x, y, heading + rng.normal(0, 0.12) if anchored else rng.uniform(0, 2 * math.pi), length, width)
+            ship = Box(
+                x,
+                y,
+                heading + rng.normal(0, 0.12) if anchored else rng.uniform(0, 2 * math.pi),
+                length,
+                width,
+            )
             side = int(rng.choice((-1, 1)))
         if not room.has(ship, 0.1 if moored else 0.9, 4 if moored else -8):
             continue
@@ -259,7 +327,9 @@ def _moor(dock, length, width, rng):
     u = rng.uniform(-1, 1) * max(0.0, min(dock.length, 2400) - length) / 2
     v = side * (dock.width / 2 + width / 2 + rng.uniform(0.5, 3))
     c, s = math.cos(dock.angle), math.sin(dock.angle)
-    ship = Box(dock.x + u * c - v * s, dock.y + u * s + v * c, dock.angle + math.pi * turned, length, width)
+    ship = Box(
+        dock.x + u * c - v * s, dock.y + u * s + v * c, dock.angle + math.pi * turned, length, width
+    )
     return ship, -side if turned else side
 
 
@@ -268,7 +338,13 @@ def _beside(ship, side, rng):
     width = ship.width * rng.uniform(0.7, 1.1)
     u, v = rng.normal(0, 0.08) * ship.length, side * (ship.width + width) / 2
     c, s = math.cos(ship.angle), math.sin(ship.angle)
-    return Box(ship.x + u * c - v * s, ship.y + u * s + v * c, ship.angle, ship.length * rng.uniform(0.75, 1.1), width)
+    return Box(
+        ship.x + u * c - v * s,
+        ship.y + u * s + v * c,
+        ship.angle,
+        ship.length * rng.uniform(0.75, 1.1),
+        width,
+    )
 
 
 class _Room:
@@ -277,15 +353,22 @@ class _Room:
     def __init__(self, scene, textures, step=8):
         self.shape, self.step = scene.shape, step
         self.taken = np.zeros((-(-scene.shape[0] // step), -(-scene.shape[1] // step)), bool)
-        for field, level in ((ground(scene, textures, step), -5), (clouds(scene, textures, step), 0.4)):
+        for field, level in (
+            (ground(scene, textures, step), -5),
+            (clouds(scene, textures, step), 0.4),
+        ):
             if field is not None:
                 self.taken |= field > level
         self.docks = dock_height(scene, step)  # apart, for ships touch docks but not each other
 
     def _cells(self, ship, gap):
         step = self.step
-        rows, columns, u, v = Box(ship.x / step, ship.y / step, ship.angle, ship.length / step, ship.width / step).frame(self.taken.shape)
-        return (rows, columns), (np.abs(u) <= ship.length / 2 / step + gap) & (np.abs(v) <= ship.width / 2 / step + gap)
+        rows, columns, u, v = Box(
+            ship.x / step, ship.y / step, ship.angle, ship.length / step, ship.width / step
+        ).frame(self.taken.shape)
+        return (rows, columns), (np.abs(u) <= ship.length / 2 / step + gap) & (
+            np.abs(v) <= ship.width / 2 / step + gap
+        )
 
     def has(self, ship, gap, depth):
         """Whether a ship and `gap` cells around it are free, its center in the scene, and it reaches less than `depth` px into docks."""

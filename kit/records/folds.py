@@ -1,7 +1,5 @@
 """Folds of whole scenes, so that no ground seen in training is seen again in the holdout."""
 
-from __future__ import annotations
-
 import warnings
 
 import numpy as np
@@ -20,13 +18,17 @@ def assign(scenes: np.ndarray, objects: np.ndarray, folds: int, seed: int) -> np
 
     groups = group(scenes)
     if groups.max(initial=-1) + 1 < folds:
-        raise KitError(f"--folds {folds}: there are only {groups.max(initial=-1) + 1} scenes; ask for fewer folds")
+        raise KitError(
+            f"--folds {folds}: there are only {groups.max(initial=-1) + 1} scenes; ask for fewer folds"
+        )
     strata = group_counts(objects)
     if np.bincount(strata).max() < folds:  # too few images to stratify
         strata[:] = 0
     result = np.full(len(groups), -1, np.int64)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a stratum with fewer images than folds is no reason to stop
+        warnings.simplefilter(
+            "ignore"
+        )  # a stratum with fewer images than folds is no reason to stop
         splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
         for fold, (_, held_out) in enumerate(splitter.split(groups, strata, groups)):
             result[held_out] = fold

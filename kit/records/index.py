@@ -1,7 +1,5 @@
 """Where the bytes of every image lie, beside its runs: all that is needed to read any image at once, in any order."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -30,7 +28,9 @@ class Index:
     scenes: np.ndarray  # int64 (images,), -1 unknown
     folds: np.ndarray  # int64 (images,), -1 unknown
     paths: np.ndarray  # str objects (images,): the file
-    offsets: np.ndarray  # int64 (images,): byte at which the record begins, -1 where the file is the image
+    offsets: (
+        np.ndarray
+    )  # int64 (images,): byte at which the record begins, -1 where the file is the image
 
     def __len__(self) -> int:
         return len(self.truth)
@@ -53,7 +53,9 @@ class Index:
             raise KitError(f"{path}: {self.truth.ids[place]} cannot be read: {error}") from None
 
 
-def open_index(source, folds: Iterable[int] | None = None, *, folds_csv=None, competition: Competition = AIRBUS) -> Index:
+def open_index(
+    source, folds: Iterable[int] | None = None, *, folds_csv=None, competition: Competition = AIRBUS
+) -> Index:
     """The index of some folds, all by default, of records or of a competition folder.
 
     source: an Index, Records, the path of records or of a competition folder, or `kaggle`. folds_csv: for a competition folder the path of
@@ -64,7 +66,9 @@ def open_index(source, folds: Iterable[int] | None = None, *, folds_csv=None, co
     if isinstance(source, Index):
         found = source
     elif isinstance(source, Records) or (str(source) != "kaggle" and is_records(Path(source))):
-        found = index_records(source if isinstance(source, Records) else open_records(source), folds)
+        found = index_records(
+            source if isinstance(source, Records) else open_records(source), folds
+        )
     else:
         found = index_folder(source, competition, folds_csv)
     if folds is None:
@@ -87,7 +91,9 @@ def index_records(records: Records, folds: Iterable[int] | None = None) -> Index
     """The index of records, in the order of the shards: every record is read but for its image (85 us each)."""
     wanted = set(records.folds if folds is None else folds) & set(records.folds)
     if not wanted:
-        raise KitError(f"{records.folder}: folds {list(folds or [])} hold no image; it has folds {records.folds}")
+        raise KitError(
+            f"{records.folder}: folds {list(folds or [])} hold no image; it has folds {records.folds}"
+        )
     shards = [shard for shard in records.manifest["shards"] if fold_of(shard) in wanted]
     parts: list[Masks] = []
     scenes: list[int] = []
@@ -101,12 +107,19 @@ def index_records(records: Records, folds: Iterable[int] | None = None) -> Index
                 parts.append(_tabulate(found))
                 scenes += [int(fields["scene"][0]) for fields in found]
             except (OSError, *UNFIT) as error:
-                raise KitError(f"{path}: is damaged ({error}); kit check {records.folder} --repair makes it again") from None
+                raise KitError(
+                    f"{path}: is damaged ({error}); kit check {records.folder} --repair makes it again"
+                ) from None
             offsets += places
             paths += [str(path)] * shard["count"]
             bar.update(shard["count"])
     place = np.repeat([fold_of(shard) for shard in shards], [shard["count"] for shard in shards])
-    arrays = (np.array(scenes, np.int64), place, np.array(paths, object), np.array(offsets, np.int64))
+    arrays = (
+        np.array(scenes, np.int64),
+        place,
+        np.array(paths, object),
+        np.array(offsets, np.int64),
+    )
     return Index(str(records.folder), masks.concatenate(parts), *arrays)
 
 
@@ -119,7 +132,9 @@ def _walk(path: Path, shard: dict):
             at, fields = tfrecord.skim(descriptor, at)
             yield begin, fields
         if at != shard["bytes"]:
-            raise ValueError(f"its {shard['count']} records end at byte {at}, the manifest says {shard['bytes']}")
+            raise ValueError(
+                f"its {shard['count']} records end at byte {at}, the manifest says {shard['bytes']}"
+            )
     finally:
         os.close(descriptor)
 
@@ -136,11 +151,22 @@ def _tabulate(found: Sequence[dict]) -> Masks:
     if not len(ids) == len(shapes) == len(counts) == len(join("scene")):
         raise ValueError("a record lacks its size, scene or count of objects")
     for fields, count in zip(found, counts):
-        if len(fields["labels"]) != count or (fields["runs/object"] >= count).any():  # before as many are counted
+        if (
+            len(fields["labels"]) != count or (fields["runs/object"] >= count).any()
+        ):  # before as many are counted
             raise ValueError("a record's objects and runs do not fit")
-    sizes = np.concatenate([np.bincount(fields["runs/object"], minlength=count) for fields, count in zip(found, counts)])
-    objects, runs = (np.concatenate([[0], np.cumsum(values)]).astype(np.int64) for values in (counts, sizes))
-    labels, start, length = (join(name).astype(np.int32) for name in ("labels", "runs/start", "runs/length"))
+    sizes = np.concatenate(
+        [
+            np.bincount(fields["runs/object"], minlength=count)
+            for fields, count in zip(found, counts)
+        ]
+    )
+    objects, runs = (
+        np.concatenate([[0], np.cumsum(values)]).astype(np.int64) for values in (counts, sizes)
+    )
+    labels, start, length = (
+        join(name).astype(np.int32) for name in ("labels", "runs/start", "runs/length")
+    )
     if not (objects[-1] == len(sizes) == len(labels) and runs[-1] == len(start) == len(length)):
         raise ValueError("a record's objects and runs do not fit")
     return Masks(ids, shapes, objects, labels, runs, start, length)
@@ -150,12 +176,18 @@ def index_folder(place, competition: Competition, folds_csv=None) -> Index:
     """The index of a competition folder, by id; nothing is decoded."""
     source = sources.find_source(place, competition)
     if source.directory is not None:
-        raise KitError(f"{source.path}: images are read from a folder or from records; pack the zip: kit pack {source.path} RECORDS")
+        raise KitError(
+            f"{source.path}: images are read from a folder or from records; pack the zip: kit pack {source.path} RECORDS"
+        )
     if competition.height is None:
-        raise KitError(f"competition {competition.name}: its images differ in size; pack them: kit pack {source.path} RECORDS")
+        raise KitError(
+            f"competition {competition.name}: its images differ in size; pack them: kit pack {source.path} RECORDS"
+        )
     listing = sources.list_images(source, competition.need("train_images"))
     name = competition.need("truth_csv")
-    truth = csv_masks.read_csv(source.path / sources.find_file(source, name, "the truth").name, competition)
+    truth = csv_masks.read_csv(
+        source.path / sources.find_file(source, name, "the truth").name, competition
+    )
     truth = complete(truth, listing, competition)
     known = _read_folds(folds_csv) if folds_csv is not None else dict.fromkeys(truth.ids, (-1, -1))
     chosen, reasons = [], []
@@ -177,7 +209,10 @@ def index_folder(place, competition: Competition, folds_csv=None) -> Index:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         print(f"left out: {ascii(reasons[0])[1:-1]}{more}")
     if not chosen:
-        raise KitError(f"{source.path}: no image is left" + (f"; {reasons[0]}" if reasons else f" of those in {folds_csv}"))
+        raise KitError(
+            f"{source.path}: no image is left"
+            + (f"; {reasons[0]}" if reasons else f" of those in {folds_csv}")
+        )
     truth = masks.select(truth, chosen)
     scenes, folds = np.array([known[name] for name in truth.ids], np.int64).T
     paths = np.array([str(source.path / listing[name].name) for name in truth.ids], object)
@@ -186,7 +221,9 @@ def index_folder(place, competition: Competition, folds_csv=None) -> Index:
 
 def _read_folds(path) -> dict[str, tuple[int, int]]:
     """Scene and fold of each image in a folds.csv."""
-    rows = read_rows(path, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId")
+    rows = read_rows(
+        path, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId"
+    )
     return {row["ImageId"]: (row["scene"], row["fold"]) for row in rows}
 
 

@@ -4,8 +4,6 @@ Workers that pack need not load TensorFlow (3 s and 400 MB each), and the same f
 Formats: protobuf's encoding guide; TensorFlow's TFRecord tutorial (length, masked CRC-32C of it, data, masked CRC-32C of that).
 """
 
-from __future__ import annotations
-
 import functools
 import os
 import struct
@@ -23,10 +21,17 @@ def encode(masks: Masks, image: int, data: bytes, scene: int) -> bytes:
     owners = np.repeat(np.arange(last - first), np.diff(masks.runs[first : last + 1]))
     size = len(data)
     name = _field(1, b"image")
-    value = _tag(1, size)  # what stands before the image's bytes, from the inside out: BytesList, Feature, entry of the map
+    value = _tag(
+        1, size
+    )  # what stands before the image's bytes, from the inside out: BytesList, Feature, entry of the map
     for number in (1, 2):
         value = _tag(number, len(value) + size) + value
-    head = _integers(b"height", masks.shapes[image, :1]) + _tag(1, len(name) + len(value) + size) + name + value
+    head = (
+        _integers(b"height", masks.shapes[image, :1])
+        + _tag(1, len(name) + len(value) + size)
+        + name
+        + value
+    )
     tail = b"".join(
         [
             _entry(b"image_id", _field(1, _field(1, str(masks.ids[image]).encode()))),
@@ -48,16 +53,22 @@ def bound_size(masks: Masks, sizes: np.ndarray) -> np.ndarray:
     objects = np.diff(masks.objects)
     runs = masks.runs[masks.objects[1:]] - masks.runs[masks.objects[:-1]]
     names = np.array([len(str(name).encode()) for name in masks.ids], np.int64)
-    return 400 + sizes + names + 5 * objects + 15 * runs  # a number below 2^31 takes five bytes at most
+    return (
+        400 + sizes + names + 5 * objects + 15 * runs
+    )  # a number below 2^31 takes five bytes at most
 
 
 def frame(record: bytes) -> bytes:
     """A record as it stands in a TFRecord file."""
     length = struct.pack("<Q", len(record))
-    return b"".join((length, struct.pack("<I", _mask(length)), record, struct.pack("<I", _mask(record))))
+    return b"".join(
+        (length, struct.pack("<I", _mask(length)), record, struct.pack("<I", _mask(record)))
+    )
 
 
-def skim(descriptor: int, at: int, image: bool = False) -> tuple[int, dict[str, bytes | np.ndarray]]:
+def skim(
+    descriptor: int, at: int, image: bool = False
+) -> tuple[int, dict[str, bytes | np.ndarray]]:
     """The record that begins at byte `at` of an open TFRecord file: where the next one begins, and its fields by name.
 
     Texts are bytes, numbers int64 arrays. Unless `image` asks for it, the image's bytes are stepped over, so most of the file is not read.
@@ -74,7 +85,9 @@ def skim(descriptor: int, at: int, image: bool = False) -> tuple[int, dict[str, 
     while window.at < end:
         close = window.open_field(1)
         key = window.take(window.open_field(1) - window.at).decode()
-        ends = [window.open_field(2)]  # the Feature; in it a list, in that what it holds, each to the end
+        ends = [
+            window.open_field(2)
+        ]  # the Feature; in it a list, in that what it holds, each to the end
         kind = window.peek() >> 3
         ends.append(window.open_field(1 if kind == 1 else 3))
         if ends[-1] > window.at:  # an empty list has nothing inside
@@ -105,7 +118,11 @@ class _Window:
             raise ValueError("the file or the record ends in the middle of a field")
         begin = self.at - self.base
         if begin < 0 or begin + count > len(self.data):
-            self.data, self.base, begin = os.pread(self.descriptor, max(count, self.look), self.at), self.at, 0
+            self.data, self.base, begin = (
+                os.pread(self.descriptor, max(count, self.look), self.at),
+                self.at,
+                0,
+            )
         if begin + count > len(self.data):
             raise ValueError("the file ends in the middle of a record")
         self.at += count

@@ -1,12 +1,17 @@
 """How far to trust a mean over images: the percentile bootstrap."""
 
-from __future__ import annotations
-
 import numpy as np
 
 
 def interval(
-    values: np.ndarray, groups=None, *, empty=None, empty_share: float | None = None, draws: int = 1000, level: float = 0.95, seed: int = 0
+    values: np.ndarray,
+    groups=None,
+    *,
+    empty=None,
+    empty_share: float | None = None,
+    draws: int = 1000,
+    level: float = 0.95,
+    seed: int = 0,
 ) -> tuple[float, float]:
     """Interval of the mean of `values` (images,), such as each image's F2; whole groups are drawn with replacement.
 
@@ -27,10 +32,26 @@ def interval(
     if empty_share is not None:
         empty = np.asarray(empty, bool)
         parts = [(empty, empty_share), (~empty, 1 - empty_share)]
-    sums = np.array([np.bincount(group, weight * part) for part, _ in parts for weight in (values, np.ones(len(values)))])
+    sums = np.array(
+        [
+            np.bincount(group, weight * part)
+            for part, _ in parts
+            for weight in (values, np.ones(len(values)))
+        ]
+    )
     rng, number = np.random.default_rng(seed), sums.shape[1]
-    drawn = np.array([sums @ np.bincount(rng.integers(0, number, number), minlength=number) for _ in range(draws)]).T
-    with np.errstate(invalid="ignore", divide="ignore"):  # a draw without an image of one kind says nothing
-        means = sum(share * drawn[2 * place] / drawn[2 * place + 1] for place, (_, share) in enumerate(parts))
+    drawn = np.array(
+        [
+            sums @ np.bincount(rng.integers(0, number, number), minlength=number)
+            for _ in range(draws)
+        ]
+    ).T
+    with np.errstate(
+        invalid="ignore", divide="ignore"
+    ):  # a draw without an image of one kind says nothing
+        means = sum(
+            share * drawn[2 * place] / drawn[2 * place + 1]
+            for place, (_, share) in enumerate(parts)
+        )
     low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

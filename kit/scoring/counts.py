@@ -1,7 +1,5 @@
 """Counts of hits and misses between two tables of masks, in integers: what every score of objects is made of."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +9,9 @@ from ..masks import table
 from ..masks.runs import count_hits
 from ..masks.table import Masks
 
-IOU_TWENTIETHS = np.arange(10, 20)  # IoU thresholds in twentieths: 0.50, 0.55, ... 0.95; integers, so that no float decides a hit
+IOU_TWENTIETHS = np.arange(
+    10, 20
+)  # IoU thresholds in twentieths: 0.50, 0.55, ... 0.95; integers, so that no float decides a hit
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,11 +50,18 @@ def count(truth: Masks, prediction: Masks) -> Counts:
     if not np.array_equal(truth.shapes, prediction.shapes):
         raise KitError("truth and prediction hold images of other sizes")
     tp, pixels = np.zeros((len(truth), 10), np.int32), np.zeros((len(truth), 3), np.int64)
-    a, b = ((m.runs, m.start, m.length, *np.zeros((2, len(m.labels)), np.int64)) for m in (truth, prediction))
+    a, b = (
+        (m.runs, m.start, m.length, *np.zeros((2, len(m.labels)), np.int64))
+        for m in (truth, prediction)
+    )
     image, side = count_hits(truth.objects, a, prediction.objects, b, tp, pixels)
     if image >= 0:
-        raise KitError(f"{('truth', 'prediction')[side]}, image {truth.ids[image]}: two objects overlap")
-    ships, predicted = (table.count_objects(m).astype(np.int32)[:, None] for m in (truth, prediction))
+        raise KitError(
+            f"{('truth', 'prediction')[side]}, image {truth.ids[image]}: two objects overlap"
+        )
+    ships, predicted = (
+        table.count_objects(m).astype(np.int32)[:, None] for m in (truth, prediction)
+    )
     return Counts(truth.ids, tp, predicted - tp, ships - tp, pixels, *a[3:], *b[3:])
 
 
@@ -70,5 +77,7 @@ def align(truth: Masks, prediction: Masks, names=("truth", "prediction")) -> Mas
             f"{names[1]}: {len(missing)} images of {names[0]} are missing, the first is {missing[0]}; give each at least a blank row"
         )
     if unknown:
-        raise KitError(f"{names[1]}: {len(unknown)} images are not in {names[0]}, the first is {unknown[0]}; remove their rows")
+        raise KitError(
+            f"{names[1]}: {len(unknown)} images are not in {names[0]}, the first is {unknown[0]}; remove their rows"
+        )
     return table.select_ids(prediction, truth.ids)

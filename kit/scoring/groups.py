@@ -1,7 +1,5 @@
 """Scores of groups: images by their number of objects, objects by their area."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from .counts import Counts
@@ -19,7 +17,10 @@ def group_counts(objects) -> np.ndarray:
 def split_by_count(counts: Counts) -> list[dict]:
     """Mean object F2 of the images with 0, 1, 2, 3-5, 6 and more objects in the truth: objects, images, f2 (None over nothing)."""
     values, group = f2(counts), group_counts(counts.ships)
-    return [{"objects": name, "images": int((group == k).sum()), "f2": mean(values[group == k])} for k, name in enumerate(COUNTS)]
+    return [
+        {"objects": name, "images": int((group == k).sum()), "f2": mean(values[group == k])}
+        for k, name in enumerate(COUNTS)
+    ]
 
 
 def split_by_area(counts: Counts) -> list[dict]:
@@ -36,5 +37,12 @@ def split_by_area(counts: Counts) -> list[dict]:
         fn, fp = (real == k).sum() - tp, (counts.predicted_hits[found == k] <= levels).sum(axis=1)
         bottom = 5 * tp + 4 * fn + fp
         value = float(ratio(5 * tp, bottom).mean()) if bottom.any() else None
-        result.append({"area": name, "objects": int((real == k).sum()), "predicted": int((found == k).sum()), "f2": value})
+        result.append(
+            {
+                "area": name,
+                "objects": int((real == k).sum()),
+                "predicted": int((found == k).sum()),
+                "f2": value,
+            }
+        )
     return result

@@ -1,7 +1,5 @@
 """The oracle ladder: what a prediction would score if one thing after another about it were perfect, so where its next points lie."""
 
-from __future__ import annotations
-
 import numpy as np
 import scipy.ndimage
 
@@ -29,8 +27,13 @@ def climb_ladder(truth: Masks, prediction: Masks) -> dict[str, Counts]:
     {'as it is': [0.0, 0.0], 'gate': [0.0, 1.0], 'outlines': [0.33, 1.0], 'splitting': [1.0, 1.0], 'alarms': [1.0, 1.0]}
     """
     first = count(truth, prediction)  # which also compares the images
-    gated = table.select_objects(prediction, (table.count_objects(truth) > 0)[table.owners(prediction)])
-    steps = [[table.blank([name], shape) for name, shape in zip(truth.ids, truth.shapes)] for _ in RUNGS[2:]]
+    gated = table.select_objects(
+        prediction, (table.count_objects(truth) > 0)[table.owners(prediction)]
+    )
+    steps = [
+        [table.blank([name], shape) for name, shape in zip(truth.ids, truth.shapes)]
+        for _ in RUNGS[2:]
+    ]
     for image in np.flatnonzero(table.count_objects(gated)).tolist():
         labels = _perfect(dense.to_labels(truth, image), dense.to_labels(gated, image))
         for step, values in zip(steps, labels):
@@ -50,7 +53,9 @@ def _perfect(real: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarra
         inside = real[box] == ship
         seeds = np.where(inside, found[box], 0)
         if seeds.any():
-            nearest = scipy.ndimage.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True)
+            nearest = scipy.ndimage.distance_transform_edt(
+                seeds == 0, return_distances=False, return_indices=True
+            )
             outlined[box][inside] = seeds[tuple(nearest)][inside]
             single[box][inside] = ship
     return outlined, np.where(single > 0, single, alarms + (alarms > 0) * real.max()), single

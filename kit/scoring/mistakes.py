@@ -1,7 +1,5 @@
 """What went wrong in each image: ships missed, merged or split, and false alarms."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +17,12 @@ class Mistakes:
 
     alarms: np.ndarray  # int64 (images,): predicted objects that share no pixel with a true one
     missed: np.ndarray  # int64 (images,): true objects that share no pixel with a predicted one
-    merged: np.ndarray  # int64 (images,): predicted objects that hold more than half of each of several true ones
-    split: np.ndarray  # int64 (images,): true objects that hold more than half of each of several predicted ones
+    merged: (
+        np.ndarray
+    )  # int64 (images,): predicted objects that hold more than half of each of several true ones
+    split: (
+        np.ndarray
+    )  # int64 (images,): true objects that hold more than half of each of several predicted ones
     iou: np.ndarray  # float64 (objects of the truth,): the best IoU with a predicted one
 
 
@@ -44,7 +46,10 @@ def find_mistakes(truth: Masks, prediction: Masks) -> Mistakes:
         a, b = shared.sum(1)[1:, None], shared.sum(0)[None, 1:]
         both = shared[1:, 1:]
         alarms[image], missed[image] = (both.sum(0) == 0).sum(), (both.sum(1) == 0).sum()
-        merged[image], split[image] = ((2 * both > a).sum(0) > 1).sum(), ((2 * both > b).sum(1) > 1).sum()
+        merged[image], split[image] = (
+            ((2 * both > a).sum(0) > 1).sum(),
+            ((2 * both > b).sum(1) > 1).sum(),
+        )
         iou[truth.objects[image] : truth.objects[image + 1]] = rate_pairs(shared).max(1)
     return Mistakes(alarms, missed, merged, split, iou)
 
@@ -66,5 +71,13 @@ def rate_pairs(shared: np.ndarray) -> np.ndarray:
 def name_kinds(truth: Masks, mistakes: Mistakes) -> list[list[str]]:
     """Of each image those of KINDS that it shows; alarm: a false alarm where there is no object at all."""
     empty = table.count_objects(truth) == 0
-    flags = np.stack([empty & (mistakes.alarms > 0), mistakes.missed > 0, mistakes.merged > 0, mistakes.split > 0], 1)
+    flags = np.stack(
+        [
+            empty & (mistakes.alarms > 0),
+            mistakes.missed > 0,
+            mistakes.merged > 0,
+            mistakes.split > 0,
+        ],
+        1,
+    )
     return [[kind for kind, held in zip(KINDS, row) if held] for row in flags]

@@ -3,8 +3,6 @@
 Rules of object F2: https://www.kaggle.com/c/airbus-ship-detection/overview/evaluation.
 """
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 
@@ -93,13 +91,23 @@ def object_f2(truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 
     for image in (truth, prediction):
         image = np.asarray(image)
         if image.ndim != 2 or image.dtype.kind not in "biu":
-            raise KitError(f"expected a boolean mask or a label image (height, width), got {image.dtype} of shape {image.shape}")
-        sides.append(split_mask("", image, connectivity) if image.dtype == bool else dense.from_labels([""], [image]))
+            raise KitError(
+                f"expected a boolean mask or a label image (height, width), got {image.dtype} of shape {image.shape}"
+            )
+        sides.append(
+            split_mask("", image, connectivity)
+            if image.dtype == bool
+            else dense.from_labels([""], [image])
+        )
     return float(f2(count(*sides))[0])
 
 
 # A competition's score: the name that its summary gives it, and its values (images, thresholds), or (images,) where it has no threshold.
-SCORES = {"object-f2": ("f2", f2_by_threshold), "object-jaccard": ("jaccard", jaccard_by_threshold), "dice": ("dice", dice)}
+SCORES = {
+    "object-f2": ("f2", f2_by_threshold),
+    "object-jaccard": ("jaccard", jaccard_by_threshold),
+    "dice": ("dice", dice),
+}
 
 
 def summarize(counts: Counts, score: str = "object-f2") -> dict:
@@ -115,7 +123,9 @@ def summarize(counts: Counts, score: str = "object-f2") -> dict:
         f"{name}_blank": f2_blank(counts),
     }
     if by_threshold.ndim == 2:
-        result[f"{name}_by_threshold"] = by_threshold.mean(axis=0).tolist() if len(ships) else [None] * 10
+        result[f"{name}_by_threshold"] = (
+            by_threshold.mean(axis=0).tolist() if len(ships) else [None] * 10
+        )
     return result | {
         "tp": tp.tolist(),
         "fp": (predicted - tp).tolist(),
@@ -126,7 +136,9 @@ def summarize(counts: Counts, score: str = "object-f2") -> dict:
     }
 
 
-def count_csv(truth, prediction, competition: Competition = AIRBUS, *, shapes: csv_masks.Shapes | None = None) -> Counts:
+def count_csv(
+    truth, prediction, competition: Competition = AIRBUS, *, shapes: csv_masks.Shapes | None = None
+) -> Counts:
     """Counts of a prediction CSV against a truth CSV; where a row is a label's mask, of every image and label.
 
     Raises KitError for malformed, overlapping or mixed rows, and for an image that one side has and the other lacks.
@@ -137,11 +149,16 @@ def count_csv(truth, prediction, competition: Competition = AIRBUS, *, shapes: c
         known = set(real.ids)
         absent = [place for place, name in enumerate(found.ids) if name not in known]
         real = table.concatenate([real, table.blank(found.ids[absent], found.shapes[absent])])
-    names = [Path(side).name if isinstance(side, str | Path) else word for side, word in ((truth, "truth"), (prediction, "prediction"))]
+    names = [
+        Path(side).name if isinstance(side, str | Path) else word
+        for side, word in ((truth, "truth"), (prediction, "prediction"))
+    ]
     found = align(real, found, names)
     if competition.label_column or competition.label_separator:
         _check_labels(prediction, found, competition)
-        real, found = (table.split_labels(side, len(competition.need("labels"))) for side in (real, found))
+        real, found = (
+            table.split_labels(side, len(competition.need("labels"))) for side in (real, found)
+        )
     return count(real, found)
 
 
@@ -150,13 +167,24 @@ def _check_labels(prediction, found: Masks, competition: Competition) -> None:
     given = csv_masks.read_ids(prediction, competition, labels=True) if len(found) else []
     if competition.row == "image and label" and given != list(found.ids):
         known = set(given)
-        wanted = (f"{name}{competition.label_separator}{tag}" for name in found.ids for tag in competition.need("labels"))
+        wanted = (
+            f"{name}{competition.label_separator}{tag}"
+            for name in found.ids
+            for tag in competition.need("labels")
+        )
         missing = next((cell for cell in wanted if cell not in known), None)
         if missing is not None:
             raise KitError(f"the prediction has no row {missing}; give it at least a blank one")
 
 
-def score_csv(truth, prediction, *, shape: tuple[int, int] | None = None, per_image=None, competition: Competition = AIRBUS) -> dict:
+def score_csv(
+    truth,
+    prediction,
+    *,
+    shape: tuple[int, int] | None = None,
+    per_image=None,
+    competition: Competition = AIRBUS,
+) -> dict:
     """The competition's score of a prediction CSV against a truth CSV: the dictionary of `summarize`.
 
     shape: (height, width) in px where it is not the competition's; per_image: a path for a CSV with one row an image. Errors: `count_csv`.
@@ -173,10 +201,21 @@ def format_per_image(counts: Counts, score: str = "object-f2") -> str:
     import pandas as pd
 
     name, function = SCORES[score]
-    values = function(counts).reshape(len(counts.ids), -1).mean(axis=1) if len(counts.ids) else np.zeros(0)
-    columns = {"ImageId": counts.ids, "ships": counts.ships, "predicted": counts.predicted, name: values}
+    values = (
+        function(counts).reshape(len(counts.ids), -1).mean(axis=1)
+        if len(counts.ids)
+        else np.zeros(0)
+    )
+    columns = {
+        "ImageId": counts.ids,
+        "ships": counts.ships,
+        "predicted": counts.predicted,
+        name: values,
+    }
     for place, level in enumerate(IOU_TWENTIETHS):
-        columns |= {f"{kind}_{5 * level}": getattr(counts, kind)[:, place] for kind in ("tp", "fp", "fn")}
+        columns |= {
+            f"{kind}_{5 * level}": getattr(counts, kind)[:, place] for kind in ("tp", "fp", "fn")
+        }
     return pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")
 
 

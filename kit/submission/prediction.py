@@ -1,7 +1,5 @@
 """From batches of probability maps to a checked submission: a shard of images at a time, so that the same command goes on after a kill."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import functools
@@ -32,7 +30,17 @@ from ..system.files import check_target, read_json, write_json
 from ..system.locks import clear
 from ..tuning.tuning_file import read_tuning
 from . import csv_file
-from .parts import PART_SIZE, Part, hold_parts, identify, read_parts, remove_parts, split_batches, split_shards, write_part
+from .parts import (
+    PART_SIZE,
+    Part,
+    hold_parts,
+    identify,
+    read_parts,
+    remove_parts,
+    split_batches,
+    split_shards,
+    write_part,
+)
 
 READ = 8  # maps from files that one worker turns into masks at a time
 HOPELESS = 5  # from so many images on it is an error that all of the first shard are bad: then the source is wrong
@@ -44,7 +52,9 @@ class Batch(NamedTuple):
     places: np.ndarray  # int64 (images,): those with a map
     # In a worker thread: their uint8 maps (height, width), and how likely each holds an object, float32 (images,), or None.
     load: Callable[[], tuple[Sequence[np.ndarray], np.ndarray | None]]
-    bad: Mapping[int, str] = types.MappingProxyType({})  # those that cannot be read, and why: they are predicted blank
+    bad: Mapping[int, str] = types.MappingProxyType(
+        {}
+    )  # those that cannot be read, and why: they are predicted blank
 
 
 Batches = Generator[Batch, None, None]
@@ -71,12 +81,19 @@ def predict_batches(
     """
     if len(competition.labels) > 1:
         number = len(competition.labels)
-        raise KitError(f"competition {competition.name}: has {number} labels, masks are predicted for one; kit.write_csv takes all")
+        raise KitError(
+            f"competition {competition.name}: has {number} labels, masks are predicted for one; kit.write_csv takes all"
+        )
     out = Path(out)
     report, work = place_report(out), out.with_name(f"{out.name}.parts")
     with hold_parts(work):
-        clear(out.parent, re.compile(rf"\.({re.escape(out.name)}|{re.escape(report.name)})\.\d+\.tmp(\.[^.]+)?"))
-        found, bad = predict_shards(work, ids, find_shape(competition), cuts, make_batches, plan=plan, missing=missing)
+        clear(
+            out.parent,
+            re.compile(rf"\.({re.escape(out.name)}|{re.escape(report.name)})\.\d+\.tmp(\.[^.]+)?"),
+        )
+        found, bad = predict_shards(
+            work, ids, find_shape(competition), cuts, make_batches, plan=plan, missing=missing
+        )
         gone = set(missing)
         absent = [name for name in ids if name in gone]
         reasons = dict.fromkeys(absent, "is missing") | bad
@@ -85,7 +102,9 @@ def predict_batches(
             line = f"{len(reasons)} of {len(ids)} images could not be read and are predicted blank, listed in {report}; "
             line += f"the first: {first}: {reasons[first]}"
             print(f"kit predict: {printable(line)}")
-        write_submission(found, out, competition, sample, {**words, "missing": absent, "unreadable": bad})
+        write_submission(
+            found, out, competition, sample, {**words, "missing": absent, "unreadable": bad}
+        )
         remove_parts(work)
     return found
 
@@ -96,10 +115,20 @@ def place_report(out) -> Path:
     check_target(out)
     report = out.with_suffix(".json")
     if report == out:
-        raise KitError(f"{out}: that is the name of the JSON beside the submission; give it another ending, such as .csv")
+        raise KitError(
+            f"{out}: that is the name of the JSON beside the submission; give it another ending, such as .csv"
+        )
     check_target(report)
-    if report.exists() and read_json(report, "it would be replaced by the JSON beside the submission").get("submission") != out.name:
-        raise KitError(f"{report}: is not the JSON of {out.name}, and would be replaced by it; choose another name")
+    if (
+        report.exists()
+        and read_json(report, "it would be replaced by the JSON beside the submission").get(
+            "submission"
+        )
+        != out.name
+    ):
+        raise KitError(
+            f"{report}: is not the JSON of {out.name}, and would be replaced by it; choose another name"
+        )
     return report
 
 
@@ -112,9 +141,15 @@ def find_shape(competition: Competition) -> tuple[int, int] | None:
 def check_missing(missing: Collection[str], ids: Sequence[str], where, allowed: bool) -> None:
     """KitError where images of the sample are missing (`where`: in which folder or zip) that are not allowed to be, or all are."""
     if missing and (not allowed or len(missing) == len(ids)):
-        way = "is it the right one?" if len(missing) == len(ids) else "--allow-missing predicts them blank"
+        way = (
+            "is it the right one?"
+            if len(missing) == len(ids)
+            else "--allow-missing predicts them blank"
+        )
         first = next(name for name in ids if name in missing)
-        raise KitError(f"{where}: {len(missing)} of the sample's {len(ids)} images are missing, the first is {first}; {way}")
+        raise KitError(
+            f"{where}: {len(missing)} of the sample's {len(ids)} images are missing, the first is {first}; {way}"
+        )
 
 
 def predict_shards(
@@ -135,35 +170,61 @@ def predict_shards(
         return table.blank(ids, shape or (0, 0)), {}
     absent = set(missing)
     present = np.array([place for place, name in enumerate(ids) if name not in absent], np.int64)
-    key = identify({"ids": list(ids), "missing": sorted(absent), "shape": shape, "cuts": dataclasses.asdict(cuts), "plan": plan})
+    key = identify(
+        {
+            "ids": list(ids),
+            "missing": sorted(absent),
+            "shape": shape,
+            "cuts": dataclasses.asdict(cuts),
+            "plan": plan,
+        }
+    )
     parts = read_parts(work, ids, key)
     todo = present[~np.isin(present // PART_SIZE, list(parts))]
     if parts:
-        print(f"kit predict: going on: {len(present) - len(todo)} of {len(present)} images are done")
+        print(
+            f"kit predict: going on: {len(present) - len(todo)} of {len(present)} images are done"
+        )
     with (
         contextlib.closing(make_batches(todo)) as batches,
         contextlib.closing(_extract_all(batches, ids, shape, cuts)) as results,
         progress.bar(len(todo), "predict") as bar,
     ):
         for places in split_shards(todo):
-            number, given, pieces, bad = int(places[0]) // PART_SIZE, list[int](), list[Masks](), dict[str, str]()
+            number, given, pieces, bad = (
+                int(places[0]) // PART_SIZE,
+                list[int](),
+                list[Masks](),
+                dict[str, str](),
+            )
             while len(given) < len(places) and (result := next(results, None)) is not None:
                 batch, reasons, masks = result
                 given += [*batch, *reasons]
                 pieces.append(masks)
-                bad |= {ids[place]: " ".join(reason.split()) for place, reason in sorted(reasons.items())}
+                bad |= {
+                    ids[place]: " ".join(reason.split())
+                    for place, reason in sorted(reasons.items())
+                }
                 bar.update(len(batch) + len(reasons))
             if sorted(given) != places.tolist():
                 raise ValueError(f"the batches of shard {number} are not those of its images")
             if len(bad) == len(places) >= HOPELESS and places[0] == present[0]:
                 name, reason = next(iter(bad.items()))
-                raise KitError(f"{name}: {reason}; so it is with all of the first {len(bad)} images: is it the right source?")
-            parts[number] = Part(_complete(pieces, ids[number * PART_SIZE : (number + 1) * PART_SIZE], shape), bad)
+                raise KitError(
+                    f"{name}: {reason}; so it is with all of the first {len(bad)} images: is it the right source?"
+                )
+            parts[number] = Part(
+                _complete(pieces, ids[number * PART_SIZE : (number + 1) * PART_SIZE], shape), bad
+            )
             write_part(work, number, parts[number], key)
     for number in set(range(len(ids[::PART_SIZE]))) - set(parts):  # all of their images are missing
-        parts[number] = Part(_complete([], ids[number * PART_SIZE : (number + 1) * PART_SIZE], shape), {})
+        parts[number] = Part(
+            _complete([], ids[number * PART_SIZE : (number + 1) * PART_SIZE], shape), {}
+        )
     ordered = [parts[number] for number in sorted(parts)]
-    return table.concatenate([part.masks for part in ordered]), {name: why for part in ordered for name, why in part.bad.items()}
+    return table.concatenate([part.masks for part in ordered]), {
+        name: why for part in ordered for name, why in part.bad.items()
+    }
 
 
 def _complete(pieces: list[Masks], names: Sequence[str], shape) -> Masks:
@@ -181,10 +242,19 @@ def _extract_all(
     At most twice as many batches wait as there are threads: they hold maps.
     """
     workers = processes.count_cores()
-    threads, waiting = ThreadPoolExecutor(workers), deque[tuple[list[int], Mapping[int, str], Future]]()
+    threads, waiting = (
+        ThreadPoolExecutor(workers),
+        deque[tuple[list[int], Mapping[int, str], Future]](),
+    )
     try:
         for batch in batches:
-            waiting.append((batch.places.tolist(), batch.bad, threads.submit(_extract, batch, ids, shape, cuts)))
+            waiting.append(
+                (
+                    batch.places.tolist(),
+                    batch.bad,
+                    threads.submit(_extract, batch, ids, shape, cuts),
+                )
+            )
             del batch  # else its maps would stay as long as the next one takes
             while waiting and (len(waiting) >= 2 * workers or waiting[0][2].done()):
                 places, bad, future = waiting.popleft()
@@ -203,7 +273,9 @@ def _extract(batch: Batch, ids: Sequence[str], shape, cuts: Cuts) -> Masks:
     maps, presence = batch.load()
     for name, image in zip(names, maps):
         if shape is not None and image.shape != shape:
-            raise KitError(f"{name}: its map is {image.shape[1]} x {image.shape[0]} px, the submission's are {shape[1]} x {shape[0]}")
+            raise KitError(
+                f"{name}: its map is {image.shape[1]} x {image.shape[0]} px, the submission's are {shape[1]} x {shape[0]}"
+            )
     return extraction.find_objects(names, maps, cuts, presence=presence)
 
 
@@ -218,12 +290,24 @@ def write_submission(masks: Masks, out, competition: Competition, sample, words:
     with open(out, "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
     counts = table.count_objects(masks)
-    totals = {"images": len(masks), "masks": int(counts.sum()), "blank_images": int((counts == 0).sum())}
+    totals = {
+        "images": len(masks),
+        "masks": int(counts.sum()),
+        "blank_images": int((counts == 0).sum()),
+    }
     made = {"kit": __version__, "when": datetime.now(UTC).isoformat(timespec="seconds")}
     write_json(report, {"submission": out.name, "sha256": digest, **totals, **words, **made})
 
 
-def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = AIRBUS, allow_missing: bool = False) -> Masks:
+def predict_maps(
+    maps,
+    sample,
+    out,
+    *,
+    tuning=None,
+    competition: Competition = AIRBUS,
+    allow_missing: bool = False,
+) -> Masks:
     """Predicts a sample's images from maps in a folder, whatever made them, and writes a checked CSV with a JSON beside it; the masks.
 
     maps: DIR/{ImageId}.png or .npy, uint8 or float in 0..1, and presence.csv where the cuts need it; tuning: path of a tuning.json, by
@@ -242,7 +326,9 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
         cuts, figures = saved.cuts, saved.figures
         print(f"kit predict: {path}: {describe_cuts(cuts)}")
     else:
-        print(f"kit predict: no {path}, so threshold 128 and no cuts; kit tune --maps {folder} TRUTH.csv {path} chooses better ones")
+        print(
+            f"kit predict: no {path}, so threshold 128 and no cuts; kit tune --maps {folder} TRUTH.csv {path} chooses better ones"
+        )
     files = [find_map_file(folder, name) for name in ids]
     missing = {name for name, file in zip(ids, files) if file is None}
     check_missing(missing, ids, folder, allow_missing)
@@ -254,9 +340,14 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
             yield Batch(chosen, functools.partial(load, chosen))
 
     def load(places):
-        return [read_map(folder, ids[place], shape) for place in places], None if presence is None else presence[places]
+        return [
+            read_map(folder, ids[place], shape) for place in places
+        ], None if presence is None else presence[places]
 
-    stamps = [None if file is None else (file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+    stamps = [
+        None if file is None else (file.name, file.stat().st_size, file.stat().st_mtime_ns)
+        for file in files
+    ]
     with wary():
         return predict_batches(
             out,
@@ -265,7 +356,11 @@ def predict_maps(maps, sample, out, *, tuning=None, competition: Competition = A
             cuts,
             make_batches,
             plan={"maps": stamps, "presence": None if presence is None else presence.tolist()},
-            words={"maps": folder.resolve().name, "cuts": dataclasses.asdict(cuts), "holdout": figures},
+            words={
+                "maps": folder.resolve().name,
+                "cuts": dataclasses.asdict(cuts),
+                "holdout": figures,
+            },
             missing=missing,
             competition=competition,
         )
@@ -277,5 +372,7 @@ def _find_presence(folder: Path, ids: Sequence[str], missing: Collection[str]) -
     lacking = [name for name in ids if name not in known and name not in missing]
     if lacking:
         way = "add them, or tune on maps without presence.csv"
-        raise KitError(f"{folder / PRESENCE_CSV}: lacks {len(lacking)} images, which the cuts need, the first is {lacking[0]}; {way}")
+        raise KitError(
+            f"{folder / PRESENCE_CSV}: lacks {len(lacking)} images, which the cuts need, the first is {lacking[0]}; {way}"
+        )
     return np.array([known.get(name, 0) for name in ids], float)

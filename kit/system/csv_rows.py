@@ -1,7 +1,5 @@
 """Small CSV files whose columns are known: read whole, every cell checked."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,7 +8,9 @@ from typing import Any
 from ..errors import KitError
 
 
-def read_rows(path: Path | str, columns: Mapping[str, Callable[[str], Any]], *, key: str | None = None) -> list[dict[str, Any]]:
+def read_rows(
+    path: Path | str, columns: Mapping[str, Callable[[str], Any]], *, key: str | None = None
+) -> list[dict[str, Any]]:
     """The rows of a CSV in UTF-8 with a header, each a dictionary of the columns asked for; other columns are ignored.
 
     Args:
@@ -28,10 +28,17 @@ def read_rows(path: Path | str, columns: Mapping[str, Callable[[str], Any]], *, 
             lines = csv.DictReader(file, strict=True)
             missing = [name for name in columns if name not in (lines.fieldnames or ())]
             if missing:
-                raise KitError(f"{path}: has no column {missing[0]}; its columns must be {', '.join(columns)}")
+                raise KitError(
+                    f"{path}: has no column {missing[0]}; its columns must be {', '.join(columns)}"
+                )
             for cells in lines:  # blank lines are passed over
                 where = f"{path} row {lines.line_num}"
-                found.append({name: _convert(where, name, cells, convert) for name, convert in columns.items()})
+                found.append(
+                    {
+                        name: _convert(where, name, cells, convert)
+                        for name, convert in columns.items()
+                    }
+                )
                 if key is not None:
                     if found[-1][key] in seen:
                         raise KitError(f"{where}: {key} {found[-1][key]} is there twice")

@@ -1,7 +1,5 @@
 """Files that appear complete or not at all: written beside their place, flushed, then renamed."""
 
-from __future__ import annotations
-
 import contextlib
 import errno
 import json

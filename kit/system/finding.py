@@ -1,7 +1,5 @@
 """One thing that a check looked at: verdict and way out (tests: machine/test_checks.py)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 FINE, NOTE, WRONG = "fine", "note", "WRONG"

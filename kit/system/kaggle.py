@@ -1,7 +1,5 @@
 """Where Kaggle mounts inputs and keeps outputs, and how long a session lasts."""
 
-from __future__ import annotations
-
 import itertools
 import os
 from collections.abc import Iterator
@@ -9,7 +7,10 @@ from pathlib import Path
 
 WORKING = Path("/kaggle/working")  # what a session keeps
 MOUNTS = Path("/kaggle/input")
-MANY, DEEP = 500, 4  # a folder of more entries is one of images, and datasets/OWNER/SLUG/FOLDER lies so deep
+MANY, DEEP = (
+    500,
+    4,
+)  # a folder of more entries is one of images, and datasets/OWNER/SLUG/FOLDER lies so deep
 HOURS = 11.5  # of Kaggle's twelve, after which a training there stops by itself
 
 
@@ -22,8 +23,13 @@ def find_hours(working: Path = WORKING, process: Path = Path("/proc")) -> float 
         return None
     for name in ("1", "self"):
         try:
-            ticks = int((process / name / "stat").read_text().rpartition(")")[2].split()[19])  # when it began, after the machine did
-            age = (float((process / "uptime").read_text().split()[0]) - ticks / os.sysconf("SC_CLK_TCK")) / 3600
+            ticks = int(
+                (process / name / "stat").read_text().rpartition(")")[2].split()[19]
+            )  # when it began, after the machine did
+            age = (
+                float((process / "uptime").read_text().split()[0])
+                - ticks / os.sysconf("SC_CLK_TCK")
+            ) / 3600
         except (OSError, ValueError, IndexError):
             continue
         if 0 <= age < 12:

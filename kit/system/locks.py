@@ -1,7 +1,5 @@
 """A folder for one process alone."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
@@ -27,7 +25,9 @@ def hold(out: Path, verb: str):
     descriptor = os.open(out, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # ends with the process, however that ends
+            fcntl.flock(
+                descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # ends with the process, however that ends
         except BlockingIOError:
             raise KitError(f"{out}: another {verb} is at work there; wait for it") from None
         yield

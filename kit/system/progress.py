@@ -1,7 +1,5 @@
 """Progress: a bar in a terminal or notebook, a line now and then in a log file."""
 
-from __future__ import annotations
-
 import sys
 
 from tqdm.auto import tqdm
@@ -19,7 +17,9 @@ class _Lines(plain):
         return True
 
     def close(self):
-        if not getattr(self, "disable", True):  # a Ctrl-C may come before there is one; the original ends its line, and there is none
+        if not getattr(
+            self, "disable", True
+        ):  # a Ctrl-C may come before there is one; the original ends its line, and there is none
             self.disable = True
             self._decr_instances(self)
 

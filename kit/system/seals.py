@@ -1,7 +1,5 @@
 """Checksums, and JSON files that tell whether they were changed."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from pathlib import Path
@@ -12,7 +10,10 @@ from .files import read_json
 
 def seal(fields: dict) -> bytes:
     """A JSON object that tells whether it was changed: its last field is the SHA-256 of the others. One line a field."""
-    lines = [f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}" for name, value in fields.items()]
+    lines = [
+        f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
+        for name, value in fields.items()
+    ]
     lines.append(f'"sha256": "{digest(" ".join(lines).encode())}"')
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 

@@ -6,8 +6,6 @@ TensorFlow leaves off on CPUs without AVX512_VNNI or the like, where it makes tr
 GPUs too: in TF32 the optimizer Muon goes wrong, and whoever wants the speed asks for --mixed.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys
@@ -36,8 +34,14 @@ def _prepare() -> None:
     if not late:  # it is read once
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["SM_FRAMEWORK"] = "tf.keras"
-    if "segmentation_models" in sys.modules and sys.modules["segmentation_models"].framework() != "tf.keras":
-        print("kit: segmentation_models was imported before the kit with another framework; import kit.tf first", file=sys.stderr)
+    if (
+        "segmentation_models" in sys.modules
+        and sys.modules["segmentation_models"].framework() != "tf.keras"
+    ):
+        print(
+            "kit: segmentation_models was imported before the kit with another framework; import kit.tf first",
+            file=sys.stderr,
+        )
     with _quiet():
         import tensorflow as tf
 
@@ -47,7 +51,10 @@ def _prepare() -> None:
     try:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
-        print("kit: TensorFlow ran before the kit was imported: its threads stay as they are, equal bytes are not certain", file=sys.stderr)
+        print(
+            "kit: TensorFlow ran before the kit was imported: its threads stay as they are, equal bytes are not certain",
+            file=sys.stderr,
+        )
     if late and not starts_onednn() and not tf.config.list_physical_devices("GPU"):
         print(
             "kit: TensorFlow was imported before the kit, so it trains without oneDNN, more slowly; set TF_ENABLE_ONEDNN_OPTS=1 before",

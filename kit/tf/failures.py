@@ -1,7 +1,5 @@
 """TensorFlow's errors in one line: what failed, and the way out."""
 
-from __future__ import annotations
-
 import functools
 
 import tensorflow as tf
@@ -20,9 +18,13 @@ def explained(function):
             ways = "train with a smaller --batch or --crop, predict with fewer models or a larger --scale"
             raise KitError(f"out of memory on the device; {ways}") from None
         except tf.errors.DataLossError as error:
-            raise KitError(f"a shard of the records is damaged, pack again: {_first_line(error)}") from None
+            raise KitError(
+                f"a shard of the records is damaged, pack again: {_first_line(error)}"
+            ) from None
         except tf.errors.OpError as error:
-            raise KitError(f"TensorFlow could not go on, an image may be damaged: {_first_line(error)}") from None
+            raise KitError(
+                f"TensorFlow could not go on, an image may be damaged: {_first_line(error)}"
+            ) from None
 
     return run
 

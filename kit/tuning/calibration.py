@@ -1,7 +1,5 @@
 """What a network says of whole images, made comparable with how often it is right: the scale of the gate."""
 
-from __future__ import annotations
-
 import numpy as np
 
 EDGE = 1e-6  # a probability is kept that far from 0 and 1
@@ -28,16 +26,24 @@ def calibrate(presence: np.ndarray, holds: np.ndarray) -> tuple[float, float]:
         return 0.0, 0.0
     wanted = np.where(holds, (there + 1) / (there + 2), 1 / (number - there + 2))
 
-    def lose(line):  # with a little pull to the network's own scale, so that separable images stay finite
+    def lose(
+        line,
+    ):  # with a little pull to the network's own scale, so that separable images stay finite
         values = inputs @ line
-        return float((np.logaddexp(0, values) - wanted * values).sum() + 5e-4 * ((line - (1, 0)) ** 2).sum())
+        return float(
+            (np.logaddexp(0, values) - wanted * values).sum() + 5e-4 * ((line - (1, 0)) ** 2).sum()
+        )
 
     line = np.array([1.0, 0.0])
     for _ in range(50):
         found = 1 / (1 + np.exp(-np.clip(inputs @ line, -30, 30)))
         slope = inputs.T @ (wanted - found) - 1e-3 * (line - (1, 0))
-        step = np.linalg.solve((inputs * (found * (1 - found))[:, None]).T @ inputs + 1e-3 * np.eye(2), slope)
-        while lose(line + step) > lose(line) and np.abs(step).max() > 1e-9:  # far from the end a full step may overshoot
+        step = np.linalg.solve(
+            (inputs * (found * (1 - found))[:, None]).T @ inputs + 1e-3 * np.eye(2), slope
+        )
+        while (
+            lose(line + step) > lose(line) and np.abs(step).max() > 1e-9
+        ):  # far from the end a full step may overshoot
             step /= 2
         line += step
         if np.abs(step).max() < 1e-9:

@@ -36,13 +36,17 @@ class Candidates:
     held_by: np.ndarray  # int64 (candidates, levels): area of the component that holds it at each level up to its own; 0 above
     hits: np.ndarray  # int64 (candidates,): 0 to 10, at how many IoU thresholds it hits an object
     rectangle_hits: np.ndarray  # int64 (candidates,): the same of its rectangle
-    fit: np.ndarray  # float64 (candidates,): soft IoU of that rectangle with the map, 0 where none was fitted
+    fit: (
+        np.ndarray
+    )  # float64 (candidates,): soft IoU of that rectangle with the map, 0 where none was fitted
 
     def select(self, rows: np.ndarray) -> Candidates:
         """The candidates at some positions (int64), or those of a bool (candidates,)."""
         fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         columns = {name: column[rows] for name, column in fields.pop("columns").items()}
-        return Candidates(columns=columns, **{name: values[rows] for name, values in fields.items()})
+        return Candidates(
+            columns=columns, **{name: values[rows] for name, values in fields.items()}
+        )
 
 
 ARRAYS = [field.name for field in dataclasses.fields(Candidates) if field.name != "columns"]
@@ -55,9 +59,16 @@ def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidat
     searched in threads, one a core; memory holds a few maps and the table, about 100 bytes a candidate. There must be an image.
     """
     with ThreadPoolExecutor(count_cores()) as workers:
-        found = list(workers.map(lambda image: _describe(image, table.select(truth, [image]), read(image)), range(len(truth))))
+        found = list(
+            workers.map(
+                lambda image: _describe(image, table.select(truth, [image]), read(image)),
+                range(len(truth)),
+            )
+        )
     return Candidates(
-        columns={name: np.concatenate([one.columns[name] for one in found]) for name in found[0].columns},
+        columns={
+            name: np.concatenate([one.columns[name] for one in found]) for name in found[0].columns
+        },
         **{name: np.concatenate([getattr(one, name) for one in found]) for name in ARRAYS},
     )
 
@@ -65,18 +76,27 @@ def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidat
 def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
     """One image's candidates."""
     found = [find_components(real.ids, [values], level) for level in THRESHOLDS]
-    measured = [{name: describe(components, values) for name, describe in COLUMNS.items()} for components in found]
-    holders = [np.zeros((len(components.labels), len(THRESHOLDS)), np.int64) for components in found]
+    measured = [
+        {name: describe(components, values) for name, describe in COLUMNS.items()}
+        for components in found
+    ]
+    holders = [
+        np.zeros((len(components.labels), len(THRESHOLDS)), np.int64) for components in found
+    ]
     for level, components in enumerate(found):
         holders[level][:, level] = measured[level]["area"]
         if level and len(components.labels):
-            holders[level][:, :level] = holders[level - 1][find_parents(components, found[level - 1]), :level]
+            holders[level][:, :level] = holders[level - 1][
+                find_parents(components, found[level - 1]), :level
+            ]
     worth = list(zip(*(_rate(real, components, values) for components in found)))
     number = [len(components.labels) for components in found]
     return Candidates(
         image=np.full(sum(number), image),
         level=np.repeat(np.arange(len(THRESHOLDS)), number),
-        columns={name: np.concatenate([columns[name] for columns in measured]) for name in measured[0]},
+        columns={
+            name: np.concatenate([columns[name] for columns in measured]) for name in measured[0]
+        },
         held_by=np.concatenate(holders),
         hits=np.concatenate(worth[0]),
         rectangle_hits=np.concatenate(worth[1]),
@@ -84,7 +104,9 @@ def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
     )
 
 
-def _rate(real: Masks, found: Masks, values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _rate(
+    real: Masks, found: Masks, values: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hits of components, hits of their rectangles, and these rectangles' fits."""
     number = len(found.labels)
     hits, others, fits = np.zeros(number, np.int64), np.zeros(number, np.int64), np.zeros(number)

@@ -1,7 +1,5 @@
 """The joint search: the re-weighted F2 of a table of candidates at every combination of cuts."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence
@@ -17,9 +15,20 @@ from .candidates import THRESHOLDS, Candidates
 
 # (threshold, small_threshold, small_area): one threshold, or a lower one for small components
 SIZES = [(level, level, 0) for level in THRESHOLDS]
-SIZES += [(large, small, area) for small, large in itertools.combinations(THRESHOLDS, 2) for area in (100, 300)]
+SIZES += [
+    (large, small, area)
+    for small, large in itertools.combinations(THRESHOLDS, 2)
+    for area in (100, 300)
+]
 FITS = (2.0, 0.7, 0.6, 0.5)  # 2: no rectangles
-GATES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)  # times the odds at which the cut is best in theory; 0: no gate. The search looks nowhere else
+GATES = (
+    0.0,
+    0.25,
+    0.5,
+    1.0,
+    2.0,
+    4.0,
+)  # times the odds at which the cut is best in theory; 0: no gate. The search looks nowhere else
 # The axes of the grid and their values, in the order of a surface's dimensions.
 AXES: dict[str, Sequence] = {
     "size": SIZES,
@@ -27,7 +36,11 @@ AXES: dict[str, Sequence] = {
     "rectangles": FITS,
     "gate": GATES,
 }
-WITHOUT = {"size": len(THRESHOLDS), "rectangles": 1, "gate": 1}  # how many of an axis's first values do without the option of its name
+WITHOUT = {
+    "size": len(THRESHOLDS),
+    "rectangles": 1,
+    "gate": 1,
+}  # how many of an axis's first values do without the option of its name
 SHAPE = tuple(map(len, AXES.values()))
 Point = tuple[int, ...]  # a place on each axis, which indexes a surface
 LIMIT = math.log((1 - EDGE) / EDGE)
@@ -70,7 +83,9 @@ def place_gate(f2_ships, times, slope, offset, odds):
 
 
 @compiled
-def _search(image, keeps, hits, rectangle_hits, fit, objects, fits, gates, weights, presence, lines, surface):
+def _search(
+    image, keeps, hits, rectangle_hits, fit, objects, fits, gates, weights, presence, lines, surface
+):
     """Fills surface (keeps, fits, gates, selections); keeps: bool (combinations of cuts, candidates)."""
     number = len(objects)
     kept, worth, values = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number)
@@ -80,7 +95,9 @@ def _search(image, keeps, hits, rectangle_hits, fit, objects, fits, gates, weigh
             for item in range(len(image)):
                 if keeps[k, item]:
                     kept[image[item]] += 1
-                    worth[image[item]] += rectangle_hits[item] if fit[item] >= fits[r] else hits[item]
+                    worth[image[item]] += (
+                        rectangle_hits[item] if fit[item] >= fits[r] else hits[item]
+                    )
             for place in range(number):
                 if objects[place] == 0:
                     values[place] = 1.0 if kept[place] == 0 else 0.0
@@ -93,7 +110,9 @@ def _search(image, keeps, hits, rectangle_hits, fit, objects, fits, gates, weigh
                         ships += weights[s, place] * values[place]
                         total += weights[s, place]
                 for g in range(len(gates)):
-                    cut = place_gate(ships / max(total, 1e-12), gates[g], lines[s, 0], lines[s, 1], lines[s, 2])
+                    cut = place_gate(
+                        ships / max(total, 1e-12), gates[g], lines[s, 0], lines[s, 1], lines[s, 2]
+                    )
                     found = 0.0
                     for place in range(number):
                         if presence[place] >= cut:
@@ -109,10 +128,18 @@ def pick(candidates: Candidates, size: tuple[int, int, int]) -> np.ndarray:
     if area == 0:
         return np.flatnonzero(candidates.level == large)
     low = candidates.held_by[:, small]
-    return np.flatnonzero(((candidates.level == small) & (low < area)) | ((candidates.level == large) & (low >= area)))
+    return np.flatnonzero(
+        ((candidates.level == small) & (low < area)) | ((candidates.level == large) & (low >= area))
+    )
 
 
-def search(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, weights: np.ndarray, lines: np.ndarray) -> np.ndarray:
+def search(
+    candidates: Candidates,
+    objects: np.ndarray,
+    presence: np.ndarray | None,
+    weights: np.ndarray,
+    lines: np.ndarray,
+) -> np.ndarray:
     """Re-weighted F2 at every point, float32 SHAPE + (selections,): the joint grid of all cuts, in threads, one a core.
 
     objects: int64 (images,), in the truth; presence: float64 (images,), or None; weights: float64 (selections, images), see `weigh`; lines:
@@ -120,11 +147,19 @@ def search(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | N
     """
     surface = np.empty((*SHAPE, len(weights)), np.float32)
     given = np.ones(len(objects)) if presence is None else presence
-    grid = [dict(zip(COMPONENT_CUTS, least)) for least in itertools.product(*(cut["tried"] for cut in COMPONENT_CUTS.values()))]
+    grid = [
+        dict(zip(COMPONENT_CUTS, least))
+        for least in itertools.product(*(cut["tried"] for cut in COMPONENT_CUTS.values()))
+    ]
 
     def work(place):
         rows = candidates.select(pick(candidates, SIZES[place]))
-        keeps = np.array([np.broadcast_to(keep(rows.columns.__getitem__, **least), len(rows.image)) for least in grid])
+        keeps = np.array(
+            [
+                np.broadcast_to(keep(rows.columns.__getitem__, **least), len(rows.image))
+                for least in grid
+            ]
+        )
         filled = surface[place].reshape(len(grid), len(FITS), len(GATES), len(weights))
         _search(
             rows.image,
@@ -159,15 +194,28 @@ def weigh(empty: np.ndarray, chosen: np.ndarray, empty_share: float) -> np.ndarr
     return np.where(empty, empty_share / counts[0], (1 - empty_share) / counts[1]) * chosen
 
 
-def score_point(candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, cuts: Cuts) -> np.ndarray:
+def score_point(
+    candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, cuts: Cuts
+) -> np.ndarray:
     """F2 of every image with some cuts, float64 (images,); thresholds must be THRESHOLDS. A rectangle counts as if it stood alone."""
     rows = candidates.select(
-        pick(candidates, (cuts.threshold, cuts.small_threshold if cuts.small_area else cuts.threshold, cuts.small_area))
+        pick(
+            candidates,
+            (
+                cuts.threshold,
+                cuts.small_threshold if cuts.small_area else cuts.threshold,
+                cuts.small_area,
+            ),
+        )
     )
-    rows = rows.select(np.broadcast_to(keep(rows.columns.__getitem__, **read_least(cuts)), len(rows.image)))
+    rows = rows.select(
+        np.broadcast_to(keep(rows.columns.__getitem__, **read_least(cuts)), len(rows.image))
+    )
     fits = cuts.rectangles & (rows.fit >= cuts.min_fit)
     kept = np.bincount(rows.image, minlength=len(objects))
-    worth = np.bincount(rows.image, np.where(fits, rows.rectangle_hits, rows.hits), minlength=len(objects))
+    worth = np.bincount(
+        rows.image, np.where(fits, rows.rectangle_hits, rows.hits), minlength=len(objects)
+    )
     if cuts.min_presence and presence is not None:
         kept, worth = (np.where(presence >= cuts.min_presence, value, 0) for value in (kept, worth))
     if cuts.blank:

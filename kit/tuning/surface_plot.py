@@ -1,7 +1,5 @@
 """What tuning searched, as a picture: F2 over the cuts, the chosen point, and what each option is worth."""
 
-from __future__ import annotations
-
 import numpy as np
 from matplotlib import rcParams
 from matplotlib.figure import Figure
@@ -33,14 +31,30 @@ def paint_surface(figure: Figure, surface: np.ndarray, point: Point, fields: dic
     first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
     high = float(surface.max())
     low = min(fields["f2_blank"], high - 0.01)  # what blank beats is all of one color
-    for axes, cut, of, levels in ((first, "min_confidence", "large", LARGE), (second, "min_area", "small", SMALL)):
-        values = np.stack([_find_best(surface[level == levels], cut) for level in range(len(THRESHOLDS))])
+    for axes, cut, of, levels in (
+        (first, "min_confidence", "large", LARGE),
+        (second, "min_area", "small", SMALL),
+    ):
+        values = np.stack(
+            [_find_best(surface[level == levels], cut) for level in range(len(THRESHOLDS))]
+        )
         rows = (f"threshold (of {of} components)", THRESHOLDS)
         columns = (COMPONENT_CUTS[cut]["title"], [f"{value:g}" for value in AXES[cut]])
-        _draw_table(axes, values, low, high, (levels[read_place(point, "size")], read_place(point, cut)), rows, columns)
+        _draw_table(
+            axes,
+            values,
+            low,
+            high,
+            (levels[read_place(point, "size")], read_place(point, cut)),
+            rows,
+            columns,
+        )
     _draw_options(third, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
-    figure.suptitle(f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen", fontsize=11)
+    figure.suptitle(
+        f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen",
+        fontsize=11,
+    )
 
 
 def _find_best(surface: np.ndarray, kept: str) -> np.ndarray:
@@ -54,8 +68,20 @@ def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows,
         for column in range(values.shape[1]):
             bright = values[row, column] > (low + high) / 2
             text = f"{values[row, column]:.3f}".removeprefix("0")
-            axes.text(column, row, text, ha="center", va="center", fontsize=9, color="black" if bright else "white")
-    axes.add_patch(Rectangle((chosen[1] - 0.5, chosen[0] - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2.5))
+            axes.text(
+                column,
+                row,
+                text,
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="black" if bright else "white",
+            )
+    axes.add_patch(
+        Rectangle(
+            (chosen[1] - 0.5, chosen[0] - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2.5
+        )
+    )
     axes.set_yticks(range(len(rows[1])), rows[1])
     axes.set_xticks(range(len(columns[1])), columns[1])
     axes.set_ylabel(rows[0])
@@ -65,20 +91,45 @@ def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows,
 def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
     """The best point of the surface, the best without each option, threshold 128 alone and blank."""
     rows = [("best of all", float(surface.max()))]
-    rows += [(OPTIONS[name], float(surface[index_at(**{name: slice(WITHOUT[name])})].max())) for name in fields["options"]]
+    rows += [
+        (OPTIONS[name], float(surface[index_at(**{name: slice(WITHOUT[name])})].max()))
+        for name in fields["options"]
+    ]
     rows += [("threshold 128 alone", fields["f2_plain"])]
     places = range(len(rows), 0, -1)
     nested, low, high = fields.get("f2_tuned", fields["f2"]), fields["f2_low"], fields["f2_high"]
     left = min(fields["f2_blank"], nested, low, *(value for _, value in rows[:-1])) - 0.01
     axes.set_xlim(left, max(fields["f2_blank"], nested, high, *(value for _, value in rows)) + 0.01)
     for place, (_, value) in zip(places, rows):
-        axes.plot([value], [place], "o", color=rcParams["text.color"], label="on the images that chose" if place == 1 else None)
-        text, at = (f"{value:.3f}", value) if value >= left else (f"\N{LEFTWARDS ARROW} {value:.3f}", left)
-        axes.annotate(text, (at, place), xytext=(0, 7), textcoords="offset points", ha="center" if at == value else "left", fontsize=9)
-    axes.axvline(fields["f2_blank"], color=TRUTH, linewidth=2, label=f"blank {fields['f2_blank']:.3f}")
+        axes.plot(
+            [value],
+            [place],
+            "o",
+            color=rcParams["text.color"],
+            label="on the images that chose" if place == 1 else None,
+        )
+        text, at = (
+            (f"{value:.3f}", value) if value >= left else (f"\N{LEFTWARDS ARROW} {value:.3f}", left)
+        )
+        axes.annotate(
+            text,
+            (at, place),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center" if at == value else "left",
+            fontsize=9,
+        )
+    axes.axvline(
+        fields["f2_blank"], color=TRUTH, linewidth=2, label=f"blank {fields['f2_blank']:.3f}"
+    )
     if not fields["blank"]:
         axes.axvspan(low, high, color=PREDICTION, alpha=0.25, label="95% interval of the figure")
-    axes.axvline(nested, color=PREDICTION, linewidth=2, label=f"the figure: chosen and scored apart {nested:.3f}")
+    axes.axvline(
+        nested,
+        color=PREDICTION,
+        linewidth=2,
+        label=f"the figure: chosen and scored apart {nested:.3f}",
+    )
     axes.set_yticks(places, [name for name, _ in rows])
     axes.set_ylim(0.4, len(rows) + 0.8)
     axes.set_xlabel("object F2")

@@ -1,7 +1,5 @@
 """Threshold and cuts chosen from maps and truth for the re-weighted object F2, and how far to trust the figure."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +26,21 @@ from ..system.files import check_target, write_json
 from . import surface_plot
 from .calibration import calibrate
 from .candidates import Candidates, find_candidates
-from .search import AXES, GATES, PLAIN, SIZES, WITHOUT, Point, index_at, place_gate, read_place, read_point, score_point, search, weigh
+from .search import (
+    AXES,
+    GATES,
+    PLAIN,
+    SIZES,
+    WITHOUT,
+    Point,
+    index_at,
+    place_gate,
+    read_place,
+    read_point,
+    score_point,
+    search,
+    weigh,
+)
 
 SPLITS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
 # Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
@@ -90,7 +102,11 @@ class Tuning:
 
 
 def choose_cuts(
-    read: Callable[[int], np.ndarray], truth: Masks, scenes: np.ndarray, presence: np.ndarray | None, settings: TuneSettings
+    read: Callable[[int], np.ndarray],
+    truth: Masks,
+    scenes: np.ndarray,
+    presence: np.ndarray | None,
+    settings: TuneSettings,
 ) -> Tuning:
     """Cuts chosen on all images, and a figure of cuts chosen on four splits of the scenes and scored on the fifth, in turn.
 
@@ -108,7 +124,9 @@ def choose_cuts(
         raise KitError("no image of the holdout holds an object; there is nothing to choose by")
     if settings.empty_share and objects.all():
         way = "give some, or choose for images with objects alone: --empty-share 0"
-        raise KitError(f"no image of the holdout is empty, so F2 at {settings.empty_share:.1%} empty images cannot be known; {way}")
+        raise KitError(
+            f"no image of the holdout is empty, so F2 at {settings.empty_share:.1%} empty images cannot be known; {way}"
+        )
     presence = None if presence is None else np.asarray(presence, float)
     evidence = Evidence(find_candidates(read, truth), objects, presence, settings.empty_share)
     split = split_scenes(scenes, evidence.objects, settings.seed)
@@ -122,7 +140,9 @@ def choose_cuts(
         np.array([evidence.line(images) for images in chosen]),
     )
     limit_options(grid, settings.options)
-    points = [choose_point(evidence, grid[..., place], images) for place, images in enumerate(chosen)]
+    points = [
+        choose_point(evidence, grid[..., place], images) for place, images in enumerate(chosen)
+    ]
     cuts = [evidence.read(point, images) for point, images in zip(points, chosen)]
     each = [cuts[1 + number] for number in split]
     prediction = find_each(read, truth, presence, each)
@@ -146,12 +166,19 @@ def choose_cuts(
     if found["f2"] <= blank or best.blank:
         best = Cuts(blank=True)
         found |= {"f2_tuned": found["f2"], "f2": blank, "f2_low": blank, "f2_high": blank}
-    about = {"empty_share": settings.empty_share, **found, "images": len(truth), "options": list(settings.options)}
+    about = {
+        "empty_share": settings.empty_share,
+        **found,
+        "images": len(truth),
+        "options": list(settings.options),
+    }
     about["seed"] = settings.seed
     return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0], each)
 
 
-def tune_maps(maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings) -> Tuning:
+def tune_maps(
+    maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings
+) -> Tuning:
     """Tunes on maps made elsewhere and writes `out` (tuning.json's fields) and, beside it, a picture of the surface as PNG.
 
     maps: a folder with {ImageId}.png or {ImageId}.npy (see map_files.read_map), and presence.csv where an image's probability to hold an
@@ -166,18 +193,30 @@ def tune_maps(maps, truth, out, *, scenes=None, competition: Competition = AIRBU
     for target in (out, out.with_suffix(".png")):
         check_target(target)
         if str(target) in (str(truth), str(scenes)) or out.suffix == ".png":
-            raise KitError(f"{target}: the cuts are written as JSON, and a picture beside them as PNG; choose another name")
+            raise KitError(
+                f"{target}: the cuts are written as JSON, and a picture beside them as PNG; choose another name"
+            )
     if not maps.is_dir():
-        raise KitError(f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id")
+        raise KitError(
+            f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id"
+        )
     listed = csv_masks.read_ids(truth, competition)
-    there = {path.stem for path in maps.iterdir() if path.suffix in (".png", ".npy")} if competition.absent_is_empty else set()
+    there = (
+        {path.stem for path in maps.iterdir() if path.suffix in (".png", ".npy")}
+        if competition.absent_is_empty
+        else set()
+    )
     absent = sorted(there - set(listed))
     ids = [name for name in (*listed, *absent) if find_map_file(maps, name)]
     if not ids:
-        raise KitError(f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png")
+        raise KitError(
+            f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png"
+        )
     if competition.height is None:
         competition = competition.with_shape(read_map(maps, ids[0]).shape)
-    real = table.concatenate([csv_masks.read_csv(truth, competition), table.blank(absent, competition.shape)])
+    real = table.concatenate(
+        [csv_masks.read_csv(truth, competition), table.blank(absent, competition.shape)]
+    )
     real = table.select_ids(real, ids)
     given = read_presence(maps)
     lacking = next((name for name in ids if name not in given), None)
@@ -187,7 +226,11 @@ def tune_maps(maps, truth, out, *, scenes=None, competition: Competition = AIRBU
     lacking = next((name for name in ids if name not in scene), None)
     if scenes is not None and lacking is not None:
         raise KitError(f"{scenes}: has no row for {lacking}, which has a map")
-    of = "every image is taken for a scene of its own" if scenes is None else f"scenes of {Path(scenes).name}"
+    of = (
+        "every image is taken for a scene of its own"
+        if scenes is None
+        else f"scenes of {Path(scenes).name}"
+    )
     print(f"kit tune: {len(ids)} images with a map; {of}")
     tuned = choose_cuts(
         lambda image: read_map(maps, ids[image], real.shapes[image]),
@@ -203,14 +246,18 @@ def tune_maps(maps, truth, out, *, scenes=None, competition: Competition = AIRBU
 def check_competition(competition: Competition) -> None:
     """KitError where a row of the truth is not one object, which is what the cuts are chosen by."""
     if competition.row != "object" or competition.label_column or competition.label_separator:
-        raise KitError(f"competition {competition.name}: cuts are chosen for the F2 of objects without labels, one a row")
+        raise KitError(
+            f"competition {competition.name}: cuts are chosen for the F2 of objects without labels, one a row"
+        )
 
 
 def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
     """Every image of `truth` by its own cuts."""
     given = [None] * len(truth) if presence is None else [[value] for value in presence]
     names = [[name] for name in truth.ids]
-    return table.concatenate([find_objects(names[k], [read(k)], cuts[k], presence=given[k]) for k in range(len(truth))])
+    return table.concatenate(
+        [find_objects(names[k], [read(k)], cuts[k], presence=given[k]) for k in range(len(truth))]
+    )
 
 
 def limit_options(surface: np.ndarray, options) -> None:
@@ -244,7 +291,9 @@ def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) ->
     return tuple(int(place) for place in closest)
 
 
-def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, splits: int = SPLITS) -> np.ndarray:
+def split_scenes(
+    scenes: np.ndarray, counts: np.ndarray, seed: int, splits: int = SPLITS
+) -> np.ndarray:
     """The split of the scenes that each image lies in, int64 (images,); splits are alike in images with objects.
 
     counts: objects of each image. Scenes of like content are drawn together, one for each split; there are fewer splits where there are
@@ -253,7 +302,9 @@ def split_scenes(scenes: np.ndarray, counts: np.ndarray, seed: int, splits: int 
     groups = folds.group(scenes)
     number = groups.max(initial=-1) + 1
     if number < 2:
-        raise KitError("the holdout has a single scene; tuning needs two, to choose on one and score on the other")
+        raise KitError(
+            "the holdout has a single scene; tuning needs two, to choose on one and score on the other"
+        )
     rng, splits = np.random.default_rng(seed), min(splits, number)
     held, size = np.bincount(groups, np.asarray(counts) > 0), np.bincount(groups)
     order = np.lexsort((rng.random(number), size, held))
@@ -271,6 +322,9 @@ def write_tuning(tuned: Tuning, path: Path) -> None:
 
 def _read_scenes(path) -> dict[str, int]:
     """Scene by image id, from a CSV with columns ImageId and scene; a scene is any text, -1 or empty: a scene of its own."""
-    texts = {row["ImageId"]: row["scene"] or "-1" for row in read_rows(path, {"ImageId": str, "scene": str}, key="ImageId")}
+    texts = {
+        row["ImageId"]: row["scene"] or "-1"
+        for row in read_rows(path, {"ImageId": str, "scene": str}, key="ImageId")
+    }
     numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
     return {name: numbers[text] for name, text in texts.items()}

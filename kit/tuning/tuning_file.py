@@ -1,7 +1,5 @@
 """tuning.json: what kit tune chose, read back and told."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +11,14 @@ from ..fields import fits
 from ..settings import TuneSettings
 from ..system.files import read_json
 
-FIGURES = ("empty_share", "f2", "f2_low", "f2_high", "f2_plain", "f2_blank")  # what the cuts are worth on the holdout
+FIGURES = (
+    "empty_share",
+    "f2",
+    "f2_low",
+    "f2_high",
+    "f2_plain",
+    "f2_blank",
+)  # what the cuts are worth on the holdout
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,9 @@ class SavedTuning:
     cuts: Cuts
     settings: TuneSettings  # by which they were chosen
     figures: dict[str, float | None]  # those of FIGURES that it holds
-    models: list[dict[str, str]]  # name and weights (SHA-256) of each model whose maps chose them; []: maps made elsewhere
+    models: list[
+        dict[str, str]
+    ]  # name and weights (SHA-256) of each model whose maps chose them; []: maps made elsewhere
 
 
 def read_tuning(path: Path) -> SavedTuning:
@@ -34,9 +41,16 @@ def read_tuning(path: Path) -> SavedTuning:
     """
     fields = read_json(path, "written by kit tune")
     try:
-        chosen = {field.name: fields[field.name] for field in dataclasses.fields(TuneSettings) if field.name in fields}
+        chosen = {
+            field.name: fields[field.name]
+            for field in dataclasses.fields(TuneSettings)
+            if field.name in fields
+        }
         settings = TuneSettings(**chosen)
-        models = [{name: str(model[name]) for name in ("name", "weights")} for model in fields.get("models", [])]
+        models = [
+            {name: str(model[name]) for name in ("name", "weights")}
+            for model in fields.get("models", [])
+        ]
         cuts = cutting.from_json(fields)
         if fields.get("min_peak"):
             raise KitError("min_peak, a cut that gained nothing and is gone")
@@ -45,7 +59,9 @@ def read_tuning(path: Path) -> SavedTuning:
     figures = {name: fields[name] for name in FIGURES if name in fields}
     for name, value in figures.items():
         if value is not None and not (fits(value, float) and 0 <= value <= 1):
-            raise KitError(f"{path}: {name} is {str(value)[:40]}, expected a number from 0 to 1; tune again")
+            raise KitError(
+                f"{path}: {name} is {str(value)[:40]}, expected a number from 0 to 1; tune again"
+            )
     return SavedTuning(cuts, settings, figures, models)
 
 
@@ -55,11 +71,15 @@ def describe_tuning(fields: dict) -> str:
     lines = [describe_cuts(cuts)]
     share = f"{fields['empty_share']:.1%} empty images"
     if cuts.blank:
-        lines.append(f"object F2 at {share}: the best cuts reach {fields['f2_tuned']:.3f}, blank {fields['f2_blank']:.3f}")
+        lines.append(
+            f"object F2 at {share}: the best cuts reach {fields['f2_tuned']:.3f}, blank {fields['f2_blank']:.3f}"
+        )
     else:
         lines.append(
             f"object F2 at {share}: {fields['f2']:.3f} (95% interval {fields['f2_low']:.3f} to {fields['f2_high']:.3f}; cuts chosen on "
             "some scenes, scored on the others)"
         )
-    lines.append(f"threshold 128 alone {fields['f2_plain']:.3f}, blank submission {fields['f2_blank']:.3f}")
+    lines.append(
+        f"threshold 128 alone {fields['f2_plain']:.3f}, blank submission {fields['f2_blank']:.3f}"
+    )
     return "\n".join(lines)

@@ -10,7 +10,10 @@ from kit.system import files
 
 @pytest.mark.parametrize("name", COMPETITIONS)
 def test_fields_survive_json(name):
-    assert conventions.from_json(json.loads(json.dumps(conventions.to_json(COMPETITIONS[name])))) == COMPETITIONS[name]
+    assert (
+        conventions.from_json(json.loads(json.dumps(conventions.to_json(COMPETITIONS[name]))))
+        == COMPETITIONS[name]
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,23 +52,36 @@ def test_illegal_fields_are_refused(fields):
 
 def test_a_competition_is_found_by_name_or_in_a_file(tmp_path):
     assert conventions.find_competition("tgs-salt") is COMPETITIONS["tgs-salt"]
-    (tmp_path / "mine.json").write_text(json.dumps({"name": "mine", "height": 9, "labels": ["a", "b"]}))
-    assert conventions.find_competition(str(tmp_path / "mine.json")) == Competition(name="mine", height=9, labels=("a", "b"))
-    with pytest.raises(KitError, match="competition 'coco': not one of airbus, tgs-salt, .*, and not a .json file"):
+    (tmp_path / "mine.json").write_text(
+        json.dumps({"name": "mine", "height": 9, "labels": ["a", "b"]})
+    )
+    assert conventions.find_competition(str(tmp_path / "mine.json")) == Competition(
+        name="mine", height=9, labels=("a", "b")
+    )
+    with pytest.raises(
+        KitError, match="competition 'coco': not one of airbus, tgs-salt, .*, and not a .json file"
+    ):
         conventions.find_competition("coco")
     with pytest.raises(KitError, match="gone.json: missing"):
         conventions.find_competition(str(tmp_path / "gone.json"))
 
 
 def test_what_is_open_is_said_with_the_way_out():
-    with pytest.raises(KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"):
+    with pytest.raises(
+        KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"
+    ):
         _ = COMPETITIONS["dsb2018"].shape
-    with pytest.raises(KitError, match='its order is open, and needed here; give it in a JSON file: {"order": ...} with --competition'):
+    with pytest.raises(
+        KitError,
+        match='its order is open, and needed here; give it in a JSON file: {"order": ...} with --competition',
+    ):
         COMPETITIONS["siim-pneumothorax"].need("order")
     assert COMPETITIONS["dsb2018"].with_shape((3, 4)).shape == (3, 4)
 
 
-@pytest.mark.parametrize("name", ["../a.jpg", "/etc/passwd", "a/b.jpg", "", "..", "a\\b.jpg", "a\0.jpg"])
+@pytest.mark.parametrize(
+    "name", ["../a.jpg", "/etc/passwd", "a/b.jpg", "", "..", "a\\b.jpg", "a\0.jpg"]
+)
 def test_no_id_leaves_the_folder(tmp_path, name):
     with pytest.raises(KitError, match="not a plain file name"):
         conventions.image_path(tmp_path, "test_v2/{id}", name)

@@ -31,7 +31,13 @@ def pixels(table) -> dict:
         found[name] = []
         for item in range(table.objects[image], table.objects[image + 1]):
             runs = range(table.runs[item], table.runs[item + 1])
-            found[name].append({p for run in runs for p in range(table.start[run], table.start[run] + table.length[run])})
+            found[name].append(
+                {
+                    p
+                    for run in runs
+                    for p in range(table.start[run], table.start[run] + table.length[run])
+                }
+            )
     return found
 
 
@@ -39,7 +45,9 @@ def test_rows_of_an_image_may_be_apart_and_blank_images_stay(tmp_path):
     table = read(tmp_path, "b.jpg,1 2", "a.jpg,", "b.jpg,5 1 6 2")
     assert table.ids.tolist() == ["b.jpg", "a.jpg"]
     assert masks.count_objects(table).tolist() == [2, 0]
-    assert csv_masks.format_csv(table) == b"ImageId,EncodedPixels\nb.jpg,1 2\nb.jpg,5 1 6 2\na.jpg,\n"
+    assert (
+        csv_masks.format_csv(table) == b"ImageId,EncodedPixels\nb.jpg,1 2\nb.jpg,5 1 6 2\na.jpg,\n"
+    )
 
 
 VARIANTS = {
@@ -56,7 +64,12 @@ VARIANTS = {
 @pytest.mark.parametrize("data", VARIANTS.values(), ids=VARIANTS)
 def test_ordinary_variants_of_csv_are_read(tmp_path, data):
     (tmp_path / "truth.csv").write_bytes(data)
-    for source in (tmp_path / "truth.csv", str(tmp_path / "truth.csv"), data, pd.read_csv(tmp_path / "truth.csv")):
+    for source in (
+        tmp_path / "truth.csv",
+        str(tmp_path / "truth.csv"),
+        data,
+        pd.read_csv(tmp_path / "truth.csv"),
+    ):
         assert pixels(csv_masks.read_csv(source, SMALL)) == {"a.jpg": [{0, 1}]}
 
 
@@ -75,9 +88,15 @@ def test_a_data_frame_is_read_with_its_blanks():
         (["a.jpg,  1 x "], ["row 2 (a.jpg)", "not a whole number: 'x'"]),
         (["a.jpg,1 2 3"], ["row 2 (a.jpg)", "odd count"]),
         (["a.jpg,80 2"], ["row 2", "past the last pixel"]),
-        (["a.jpg,1 18446744073709551617"], ["row 2", "number beyond 64 bits: '18446744073709551617'"]),
+        (
+            ["a.jpg,1 18446744073709551617"],
+            ["row 2", "number beyond 64 bits: '18446744073709551617'"],
+        ),
         (["a.jpg,1 5", "a.jpg,5 1"], ["row 3 (a.jpg)", "overlaps the object in row 2"]),
-        (["a.jpg,5 1", "b.jpg,1 1", "a.jpg,1 5"], ["row 4 (a.jpg)", "overlaps the object in row 2"]),
+        (
+            ["a.jpg,5 1", "b.jpg,1 1", "a.jpg,1 5"],
+            ["row 4 (a.jpg)", "overlaps the object in row 2"],
+        ),
         (["a.jpg,1 5", "a.jpg,"], ["row 3 (a.jpg)", "a blank row beside a mask row"]),
         ([",1 5"], ["row 2", "image id is blank"]),
         (["a.jpg"], ["row 2 (a.jpg)", "fewer cells"]),
@@ -102,7 +121,10 @@ def test_wrong_rows_are_named_with_file_row_image_and_reason(tmp_path, lines, wo
 
 @pytest.mark.parametrize(
     ("header", "words"),
-    [("ImageId,Pixels", "EncodedPixels is missing"), ("ImageId,EncodedPixels,EncodedPixels", "EncodedPixels is there twice")],
+    [
+        ("ImageId,Pixels", "EncodedPixels is missing"),
+        ("ImageId,EncodedPixels,EncodedPixels", "EncodedPixels is there twice"),
+    ],
 )
 def test_wrong_columns_are_named(tmp_path, header, words):
     with pytest.raises(KitError, match=words):
@@ -135,7 +157,17 @@ def test_a_header_alone_is_a_table_without_images():
 
 
 def test_every_problem_is_collected_in_a_table(tmp_path):
-    path = write_csv(tmp_path / "p.csv", "a.jpg,1 2", "b.jpg,9", "c.jpg,5 2 1 2", "a.jpg,2 2", "d.jpg,", "e.jpg,1 1,1", ",", "a.jpg,")
+    path = write_csv(
+        tmp_path / "p.csv",
+        "a.jpg,1 2",
+        "b.jpg,9",
+        "c.jpg,5 2 1 2",
+        "a.jpg,2 2",
+        "d.jpg,",
+        "e.jpg,1 1,1",
+        ",",
+        "a.jpg,",
+    )
     table, problems = csv_masks.read_csv(path, SMALL, strict=False)
     assert problems.columns.tolist() == ["kind", "row", "image", "detail"]
     assert problems[["kind", "row", "image"]].values.tolist() == [
@@ -152,10 +184,14 @@ def test_every_problem_is_collected_in_a_table(tmp_path):
 
 def test_what_is_left_of_an_illegal_file_is_legal():
     competition, _, header, _ = SIX["tgs-salt"]
-    table, problems = csv_masks.read_csv(f"{header}\na,1 3\na,9 2\nb,\nb,\n".encode(), competition, strict=False)
+    table, problems = csv_masks.read_csv(
+        f"{header}\na,1 3\na,9 2\nb,\nb,\n".encode(), competition, strict=False
+    )
     assert pixels(table) == {"a": [{0, 1, 2}], "b": []} and problems["row"].tolist() == [3, 5]
     lines = ["a,3 4", "a,9 9", "a,1 5", "a,5 1", "a,30 1", "a,17 2", "a,60 4"]
-    table, problems = csv_masks.read_csv("\n".join(["ImageId,EncodedPixels", *lines]).encode(), SMALL, strict=False)
+    table, problems = csv_masks.read_csv(
+        "\n".join(["ImageId,EncodedPixels", *lines]).encode(), SMALL, strict=False
+    )
     assert masks.overlaps(table) == [] and problems["row"].tolist() == [4, 5, 7]
     assert pixels(table)["a"] == [set(range(8, 17)), set(range(0, 5)), {29}, set(range(59, 63))]
 
@@ -174,7 +210,9 @@ def test_ids_that_need_quotes_survive():
 
 
 def test_one_id_written_two_ways_is_one_image():
-    table = csv_masks.read_csv(b'ImageId,EncodedPixels\n"a""b",1 1\n"a""b",3 1\n"c",1 1\nc,3 1\n', SMALL)
+    table = csv_masks.read_csv(
+        b'ImageId,EncodedPixels\n"a""b",1 1\n"a""b",3 1\n"c",1 1\nc,3 1\n', SMALL
+    )
     assert table.ids.tolist() == ['a"b', "c"] and masks.count_objects(table).tolist() == [2, 2]
 
 
@@ -186,7 +224,9 @@ def test_sizes_may_differ_from_image_to_image():
         csv_masks.read_csv(data, COMPETITIONS["dsb2018"], shapes={"a": (2, 2), "b": (2, 2)})
     with pytest.raises(KitError, match="image b: its size is not among those given"):
         csv_masks.read_csv(data, COMPETITIONS["dsb2018"], shapes={"a": (2, 2)})
-    with pytest.raises(KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"):
+    with pytest.raises(
+        KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"
+    ):
         csv_masks.read_csv(data, COMPETITIONS["dsb2018"])
 
 
@@ -199,8 +239,18 @@ SIX = {
         "ImageId,EncodedPixels",
         "a.jpg,1 3\na.jpg,769 2\nb.jpg,\nc.jpg,589824 1\nd.jpg,\ne.jpg,10 2 13 1",
     ),
-    "tgs-salt": (COMPETITIONS["tgs-salt"], False, "id,rle_mask", "a,1 101\nb,\nc,102 5 10201 1\nd,\ne,1 10201\nf,7 1"),
-    "dsb2018": (COMPETITIONS["dsb2018"], False, "ImageId,EncodedPixels", "a,1 3\na,5 2\na,9 1\nb,1 1\nb,8 2\nc,4 4 9 1"),
+    "tgs-salt": (
+        COMPETITIONS["tgs-salt"],
+        False,
+        "id,rle_mask",
+        "a,1 101\nb,\nc,102 5 10201 1\nd,\ne,1 10201\nf,7 1",
+    ),
+    "dsb2018": (
+        COMPETITIONS["dsb2018"],
+        False,
+        "ImageId,EncodedPixels",
+        "a,1 3\na,5 2\na,9 1\nb,1 1\nb,8 2\nc,4 4 9 1",
+    ),
     "severstal": (
         COMPETITIONS["severstal"],
         False,
@@ -231,9 +281,22 @@ SIX = {
         "ImageId,EncodedPixels",
         "a,0 3 5 2\na,3 5\nb,-1\nc,319 1\nd,-1\ne,100 10 6 4 10 1",
     ),
-    "contrails": (COMPETITIONS["contrails"], False, "record_id,encoded_pixels", "1,1 3\n2,-\n3,65536 1\n4,-\n5,-\n6,9 1 300 20"),
+    "contrails": (
+        COMPETITIONS["contrails"],
+        False,
+        "record_id,encoded_pixels",
+        "1,1 3\n2,-\n3,65536 1\n4,-\n5,-\n6,9 1 300 20",
+    ),
     "across": (
-        Competition(name="across", id_column="Id", runs_column="Predicted", row="image", order="across", height=3, width=4),
+        Competition(
+            name="across",
+            id_column="Id",
+            runs_column="Predicted",
+            row="image",
+            order="across",
+            height=3,
+            width=4,
+        ),
         False,
         "Id,Predicted",
         "a,1 4\nb,5 3 9 2\nc,\nd,12 1\ne,1 12\nf,2 1 6 1",
@@ -259,14 +322,27 @@ def test_every_preset_is_tested():
 def test_what_the_six_rows_mean():
     def table(name):
         competition, submission, header, lines = SIX[name]
-        return csv_masks.read_csv(f"{header}\n{lines}\n".encode(), competition, submission=submission)
+        return csv_masks.read_csv(
+            f"{header}\n{lines}\n".encode(), competition, submission=submission
+        )
 
     salt = table("tgs-salt")
-    assert np.argwhere(dense.to_labels(salt, 2)).tolist()[0] == [0, 1] and dense.to_labels(salt, 0)[:, 0].all()  # down the columns
+    assert (
+        np.argwhere(dense.to_labels(salt, 2)).tolist()[0] == [0, 1]
+        and dense.to_labels(salt, 0)[:, 0].all()
+    )  # down the columns
     steel = table("severstal")
-    assert steel.labels.tolist() == [1, 4, 3, 2, 3, 1] and steel.ids.tolist() == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    assert steel.labels.tolist() == [1, 4, 3, 2, 3, 1] and steel.ids.tolist() == [
+        "a.jpg",
+        "b.jpg",
+        "c.jpg",
+        "d.jpg",
+    ]
     assert table("severstal submission").labels.tolist() == [0, 1, 2]
-    assert table("clouds submission").shapes.tolist() == [[350, 525]] * 2 and table("clouds").shapes.tolist() == [[1400, 2100]] * 2
+    assert (
+        table("clouds submission").shapes.tolist() == [[350, 525]] * 2
+        and table("clouds").shapes.tolist() == [[1400, 2100]] * 2
+    )
     lungs = table("siim-pneumothorax")
     assert pixels(lungs)["a"] == [{0, 1, 2, 8, 9}, {3, 4, 5, 6, 7}] and pixels(lungs)["b"] == []
     across = table("across")
@@ -303,11 +379,19 @@ def test_masks_of_one_row_are_joined_when_written():
     two = np.zeros((2, 101, 101), bool)
     two[0, :5, :5] = two[1, 4:9, 4:9] = two[1, 60, 60] = True
     salt = COMPETITIONS["tgs-salt"]
-    back = csv_masks.read_csv(csv_masks.format_csv(dense.from_masks(["a", "b"], [two, two[:0]]), salt), salt)
-    assert np.array_equal(dense.to_masks(back, 0), two.any(0)[None]) and masks.count_objects(back).tolist() == [1, 0]
+    back = csv_masks.read_csv(
+        csv_masks.format_csv(dense.from_masks(["a", "b"], [two, two[:0]]), salt), salt
+    )
+    assert np.array_equal(dense.to_masks(back, 0), two.any(0)[None]) and masks.count_objects(
+        back
+    ).tolist() == [1, 0]
     steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"), height=101, width=101)
-    text = csv_masks.format_csv(dense.from_masks(["a"], [two], [[1, 0]]), steel, submission=True).decode()
-    assert text.splitlines()[1].startswith("a_1,409 5 510 5 ") and text.splitlines()[2].startswith("a_2,1 5 102 5 ")  # by label
+    text = csv_masks.format_csv(
+        dense.from_masks(["a"], [two], [[1, 0]]), steel, submission=True
+    ).decode()
+    assert text.splitlines()[1].startswith("a_1,409 5 510 5 ") and text.splitlines()[2].startswith(
+        "a_2,1 5 102 5 "
+    )  # by label
 
 
 @pytest.mark.parametrize("label", [-1, 2])
@@ -315,7 +399,11 @@ def test_an_unknown_label_is_not_written(label):
     table = dense.from_masks(["a"], [np.ones((1, 350, 525), bool)], [[label]])
     for submission in (False, True):
         with pytest.raises(KitError, match=f"label {label} is not one of the competition's: 1, 2"):
-            csv_masks.format_csv(table, dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2")), submission=submission)
+            csv_masks.format_csv(
+                table,
+                dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2")),
+                submission=submission,
+            )
 
 
 def test_a_damaged_sample_with_labels_is_refused():
@@ -333,13 +421,20 @@ def test_classes_of_one_image_may_overlap():
 
 def test_what_a_preset_leaves_open_is_said_and_not_guessed():
     with pytest.raises(KitError, match="competition siim-pneumothorax: its order is open"):
-        csv_masks.read_csv(b"ImageId,EncodedPixels\na,0 3\n", COMPETITIONS["siim-pneumothorax"], shapes={"a": (9, 9)})
+        csv_masks.read_csv(
+            b"ImageId,EncodedPixels\na,0 3\n",
+            COMPETITIONS["siim-pneumothorax"],
+            shapes={"a": (9, 9)},
+        )
     table = csv_masks.read_csv(b"Image_Label,EncodedPixels\na_1,1 3\n", COMPETITIONS["clouds"])
     with pytest.raises(KitError, match="competition clouds: its labels is open"):
         csv_masks.format_csv(table, COMPETITIONS["clouds"])
 
 
-@given(st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 4)), max_size=5), st.booleans())
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(1, 4), st.integers(1, 4)), max_size=5),
+    st.booleans(),
+)
 def test_across_is_down_of_the_transposed_image(boxes, relative):
     image = np.zeros((6, 9), np.int32)
     for number, (at, height, width) in enumerate(boxes):
@@ -349,7 +444,10 @@ def test_across_is_down_of_the_transposed_image(boxes, relative):
     text = csv_masks.format_csv(dense.from_labels(["a"], [image]), across)
     turned = dense.to_labels(csv_masks.read_csv(text, down), 0).T
     assert np.array_equal(turned > 0, image > 0)
-    assert np.array_equal(dense.to_labels(csv_masks.read_csv(text, across), 0), dense.to_labels(dense.from_labels(["a"], [image]), 0))
+    assert np.array_equal(
+        dense.to_labels(csv_masks.read_csv(text, across), 0),
+        dense.to_labels(dense.from_labels(["a"], [image]), 0),
+    )
 
 
 BASE = [
@@ -388,7 +486,11 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
             digits = [place for place, byte in enumerate(data) if 48 <= byte < 58]
             if digits:
                 place = rng.choice(digits)
-                data = data[:place] + rng.choice((b"0", b"1", b"9", b"10", b"101", b"-1")) + data[place + 1 :]
+                data = (
+                    data[:place]
+                    + rng.choice((b"0", b"1", b"9", b"10", b"101", b"-1"))
+                    + data[place + 1 :]
+                )
         else:
             data = data[:at]
     return data

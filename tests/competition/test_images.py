@@ -36,7 +36,12 @@ def cut(path):
 def bomb(path):
     """A PNG whose header promises 12,000 x 12,000 px."""
     header = b"IHDR" + struct.pack(">IIBBBBB", 12000, 12000, 8, 2, 0, 0, 0)
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header)))
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + header
+        + struct.pack(">I", zlib.crc32(header))
+    )
 
 
 def disguise(path):
@@ -60,7 +65,10 @@ def cmyk(path):
     [
         (cut, "is truncated, or more follows it: its .* do not end with the marker FF D9"),
         (without_end, "is truncated"),
-        (lambda path: path.write_bytes(path.read_bytes()[:200] + images.END), "no JPEG or PNG|cannot be decoded"),
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:200] + images.END),
+            "no JPEG or PNG|cannot be decoded",
+        ),
         (disguise, "is a PNG by its bytes"),
         (lambda path: path.write_bytes(b""), "the file is empty"),
         (lambda path: path.write_text("no image"), "is no JPEG or PNG"),
@@ -101,7 +109,10 @@ def without_end_png(path):
         (without_end, "is truncated"),
         (cut_png, "is truncated"),
         (without_end_png, "is truncated"),
-        (lambda path: path.write_bytes(path.read_bytes()[:100] + images.END), "cannot be read|is no JPEG"),
+        (
+            lambda path: path.write_bytes(path.read_bytes()[:100] + images.END),
+            "cannot be read|is no JPEG",
+        ),
         (lambda path: path.write_bytes(b""), "is no JPEG or PNG"),
         (lambda path: path.write_bytes(images.END), "is no JPEG or PNG"),
         (lambda path: path.write_text("no image"), "is no JPEG or PNG"),

@@ -12,7 +12,14 @@ from kit.competition.conventions import AIRBUS
 from kit.competition.sources import Refused
 from kit.errors import KitError
 
-NAMES = ("train/a.png", "train/b.png", "train/.hidden.png", "train/c.jpg", "deep/a/images/a.png", "deep/b/images/x.png")
+NAMES = (
+    "train/a.png",
+    "train/b.png",
+    "train/.hidden.png",
+    "train/c.jpg",
+    "deep/a/images/a.png",
+    "deep/b/images/x.png",
+)
 
 
 def fill(folder):
@@ -35,15 +42,25 @@ def source(request, tmp_path):
     if request.param == "folder":
         return sources.find_source(folder, AIRBUS)
     method = zipfile.ZIP_STORED if request.param == "stored" else zipfile.ZIP_DEFLATED
-    path = pack(tmp_path / "all.zip", [(name, (folder / name).read_bytes()) for name in NAMES], method)
+    path = pack(
+        tmp_path / "all.zip", [(name, (folder / name).read_bytes()) for name in NAMES], method
+    )
     return sources.find_source(path, AIRBUS)
 
 
 def test_images_are_listed_by_the_pattern_of_their_paths(source):
     assert list(sources.list_images(source, "train/{id}")) == ["a.png", "b.png", "c.jpg"]
-    assert [file.name for file in sources.list_images(source, "train/{id}.png").values()] == ["train/a.png", "train/b.png"]
-    assert list(sources.list_images(source, "deep/{id}/images/{id}.png")) == ["a"]  # b's image has another name
-    assert [file.name for file in sources.locate_images(source, "train/{id}.png", ["b", "a"])] == ["train/b.png", "train/a.png"]
+    assert [file.name for file in sources.list_images(source, "train/{id}.png").values()] == [
+        "train/a.png",
+        "train/b.png",
+    ]
+    assert list(sources.list_images(source, "deep/{id}/images/{id}.png")) == [
+        "a"
+    ]  # b's image has another name
+    assert [file.name for file in sources.locate_images(source, "train/{id}.png", ["b", "a"])] == [
+        "train/b.png",
+        "train/a.png",
+    ]
     for pattern in ("nowhere/{id}", "train/{id}.tif"):
         with pytest.raises(KitError, match="holds no image at"):
             sources.list_images(source, pattern)
@@ -62,10 +79,16 @@ def test_a_file_that_is_no_file_is_not_listed(tmp_path):
     folder = fill(tmp_path / "folder")
     os.mkfifo(folder / "train" / "d.jpg")
     (folder / "train" / "e.jpg").mkdir()
-    assert list(sources.list_images(sources.find_source(folder, AIRBUS), "train/{id}")) == ["a.png", "b.png", "c.jpg"]
+    assert list(sources.list_images(sources.find_source(folder, AIRBUS), "train/{id}")) == [
+        "a.png",
+        "b.png",
+        "c.jpg",
+    ]
 
 
-@pytest.mark.parametrize("name", ["../a.jpg", "train/../../a.jpg", "/etc/passwd", "C:/a.jpg", "train\\a.jpg", "a\0.jpg"])
+@pytest.mark.parametrize(
+    "name", ["../a.jpg", "train/../../a.jpg", "/etc/passwd", "C:/a.jpg", "train\\a.jpg", "a\0.jpg"]
+)
 def test_an_entry_that_leaves_the_folder_is_refused_by_name(tmp_path, name):
     path = pack(tmp_path / "a.zip", [("train/b.jpg", b"x"), ("train/P.jpg", b"y")])
     hostile = name.encode().ljust(len("train/P.jpg"), b"x")[: max(len(name), 11)]
@@ -88,16 +111,23 @@ def test_links_doubles_and_secrets_are_refused_by_name(tmp_path):
     with pytest.raises(Refused, match=r"entry 'train/a\.jpg' is there twice"):
         sources.find_source(double, AIRBUS)
     with pytest.raises(Refused, match=r"entry 'train/\./a\.jpg' is there twice"):
-        sources.find_source(pack(tmp_path / "dots.zip", [("train/a.jpg", b"1"), ("train/./a.jpg", b"2")]), AIRBUS)
+        sources.find_source(
+            pack(tmp_path / "dots.zip", [("train/a.jpg", b"1"), ("train/./a.jpg", b"2")]), AIRBUS
+        )
     with pytest.raises(Refused, match="neither stored nor deflated"):
-        sources.find_source(pack(tmp_path / "lzma.zip", [("a.jpg", b"1")], zipfile.ZIP_LZMA), AIRBUS)
+        sources.find_source(
+            pack(tmp_path / "lzma.zip", [("a.jpg", b"1")], zipfile.ZIP_LZMA), AIRBUS
+        )
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
 def test_an_entry_that_inflates_past_its_header_is_refused_by_name(tmp_path, method):
     path = pack(tmp_path / "bomb.zip", [("train/a.jpg", b"\0" * 1_000_000)], method)
     path.write_bytes(
-        path.read_bytes().replace(struct.pack("<I", 1_000_000) + struct.pack("<H", 11), struct.pack("<I", 100) + struct.pack("<H", 11))
+        path.read_bytes().replace(
+            struct.pack("<I", 1_000_000) + struct.pack("<H", 11),
+            struct.pack("<I", 100) + struct.pack("<H", 11),
+        )
     )
     source = sources.find_source(path, AIRBUS)
     file = source.directory["train/a.jpg"]
@@ -106,7 +136,10 @@ def test_an_entry_that_inflates_past_its_header_is_refused_by_name(tmp_path, met
         sources.read_whole(source, file)
 
 
-@pytest.mark.parametrize(("offset", "words"), [(20, "reaches past the end"), (42, "reaches past the end"), (24, "more than any image")])
+@pytest.mark.parametrize(
+    ("offset", "words"),
+    [(20, "reaches past the end"), (42, "reaches past the end"), (24, "more than any image")],
+)
 def test_an_entry_whose_numbers_lie_is_refused(tmp_path, offset, words):
     """Packed size, place and size in the central directory, in turn, say 4 GB."""
     path = pack(tmp_path / "lies.zip", [("train/a.jpg", b"x" * 1000)])
@@ -121,7 +154,10 @@ def test_an_entry_whose_numbers_lie_is_refused(tmp_path, offset, words):
 
 def test_zip64_numbers_that_lie_are_refused(tmp_path):
     path = tmp_path / "lies.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("a.jpg", "w", force_zip64=True) as entry:
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("a.jpg", "w", force_zip64=True) as entry,
+    ):
         entry.write(b"x" * 1000)
     data = bytearray(path.read_bytes())
     entry = data.index(b"PK\1\2")
@@ -133,7 +169,9 @@ def test_zip64_numbers_that_lie_are_refused(tmp_path):
         lie[entry + 30 : entry + 32] = struct.pack("<H", len(extra))
         lie[name + 5 : name + 5] = extra
         end = lie.index(b"PK\5\6")
-        lie[end + 12 : end + 16] = struct.pack("<I", int.from_bytes(lie[end + 12 : end + 16], "little") + len(extra))
+        lie[end + 12 : end + 16] = struct.pack(
+            "<I", int.from_bytes(lie[end + 12 : end + 16], "little") + len(extra)
+        )
         path.write_bytes(lie)
         with pytest.raises(KitError, match="reaches past the end|cannot be read as a zip"):
             sources.find_source(path, AIRBUS)
@@ -159,7 +197,15 @@ def test_what_is_no_zip_is_named(tmp_path, data):
         sources.find_source(tmp_path / "a.zip", AIRBUS)
 
 
-@pytest.mark.parametrize("place", ["competitions/airbus-ship-detection", "airbus-ship-detection", "my-copy", "datasets/someone/airbus"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "competitions/airbus-ship-detection",
+        "airbus-ship-detection",
+        "my-copy",
+        "datasets/someone/airbus",
+    ],
+)
 def test_kaggles_mounts_are_found(tmp_path, place):
     for other in ("competitions/another", "weights", "datasets/someone/weights"):
         (tmp_path / other).mkdir(parents=True)

@@ -61,7 +61,9 @@ def test_versions_are_compared_as_numbers(monkeypatch, version, verdict, words):
     assert found.verdict == verdict and words in str(found)
 
 
-@pytest.mark.parametrize(("version", "verdict"), [((3, 10), WRONG), ((3, 11), FINE), ((3, 13), FINE), ((3, 14), NOTE)])
+@pytest.mark.parametrize(
+    ("version", "verdict"), [((3, 10), WRONG), ((3, 11), FINE), ((3, 13), FINE), ((3, 14), NOTE)]
+)
 def test_pythons(version, verdict):
     assert checks.check_python(version).verdict == verdict
 
@@ -69,13 +71,19 @@ def test_pythons(version, verdict):
 @pytest.mark.tensorflow
 def test_a_missing_package_is_wrong_only_where_the_core_needs_it(monkeypatch, capsys):
     monkeypatch.setattr(checks, "TRAIN", {"no-such-package": ("1", "2")})
-    assert main(["check"]) == 0 and "no-such-package is missing, without which nothing is trained" in capsys.readouterr().out
+    assert (
+        main(["check"]) == 0
+        and "no-such-package is missing, without which nothing is trained"
+        in capsys.readouterr().out
+    )
     monkeypatch.setattr(checks, "CORE", {"no-such-package": ("1", "2")})
     assert main(["check"]) == 1
 
 
 @pytest.mark.tensorflow
-def test_a_package_that_is_there_and_cannot_be_loaded_is_a_finding_among_others(monkeypatch, capsys):
+def test_a_package_that_is_there_and_cannot_be_loaded_is_a_finding_among_others(
+    monkeypatch, capsys
+):
     for name, words in (
         ("numba", "numba cannot be loaded"),
         ("efficientnet.model", "what trains cannot be loaded"),
@@ -102,7 +110,9 @@ def test_a_full_disk_and_one_that_cannot_be_written(tmp_path, monkeypatch):
 
 def test_attached_data_are_found_and_missing_ones_named(tmp_path):
     assert checks.check_data(tmp_path / "none", AIRBUS).verdict == FINE
-    assert checks.check_data(tmp_path, AIRBUS).verdict == NOTE and "attach" in str(checks.check_data(tmp_path, AIRBUS))
+    assert checks.check_data(tmp_path, AIRBUS).verdict == NOTE and "attach" in str(
+        checks.check_data(tmp_path, AIRBUS)
+    )
     folder = tmp_path / "competitions" / AIRBUS.kaggle
     folder.mkdir(parents=True)
     (folder / AIRBUS.truth_csv).touch()
@@ -111,4 +121,7 @@ def test_attached_data_are_found_and_missing_ones_named(tmp_path):
 
 def test_options_that_would_be_passed_over_are_refused(capsys):
     for option in (["--repair"], ["--source", "x"], ["--shape", "9x9"]):
-        assert main(["check", *option]) == 2 and "kit check alone looks at the machine" in capsys.readouterr().err
+        assert (
+            main(["check", *option]) == 2
+            and "kit check alone looks at the machine" in capsys.readouterr().err
+        )

@@ -12,7 +12,9 @@ from tests.oracles import encode_by_hand
 
 shapes = st.tuples(st.integers(0, 9), st.integers(0, 9))
 labels = shapes.flatmap(lambda shape: arrays(np.int32, shape, elements=st.integers(0, 3)))
-stacks = st.tuples(st.integers(0, 4), st.integers(0, 7), st.integers(0, 7)).flatmap(lambda shape: arrays(bool, shape))
+stacks = st.tuples(st.integers(0, 4), st.integers(0, 7), st.integers(0, 7)).flatmap(
+    lambda shape: arrays(bool, shape)
+)
 
 
 def texts(table) -> list[str]:
@@ -24,7 +26,9 @@ def texts(table) -> list[str]:
 def test_labels_to_runs_and_back(image):
     table = dense.from_labels(["a"], [image])
     back = dense.to_labels(table, 0)
-    values = [value for value in dict.fromkeys(image.T.ravel().tolist()) if value]  # by first pixel, column by column
+    values = [
+        value for value in dict.fromkeys(image.T.ravel().tolist()) if value
+    ]  # by first pixel, column by column
     assert back.shape == image.shape
     for number, value in enumerate(values):
         assert np.array_equal(back == number + 1, image == value)
@@ -36,7 +40,10 @@ def test_labels_to_runs_and_back(image):
 def test_boolean_masks_to_runs_and_back(stack):
     table = dense.from_masks(["a"], [stack], [range(len(stack))])
     held = [place for place, mask in enumerate(stack) if mask.any()]
-    assert np.array_equal(dense.to_masks(table, 0), stack[held]) and dense.to_masks(table, 0).shape[1:] == stack.shape[1:]
+    assert (
+        np.array_equal(dense.to_masks(table, 0), stack[held])
+        and dense.to_masks(table, 0).shape[1:] == stack.shape[1:]
+    )
     assert texts(table) == ([encode_by_hand(stack[place]) for place in held] or [""])
     assert table.labels.tolist() == held
 
@@ -50,7 +57,10 @@ def test_runs_and_areas_are_those_of_pycocotools_and_rlemasklib(mask):
     counts[-1] = mask.size - counts.sum()
     counts = counts[: len(counts) - (counts[-1] == 0)]
     theirs = {"size": list(mask.shape), "counts": counts.tolist()}
-    assert coco.frPyObjects(theirs, *mask.shape)["counts"] == coco.encode(np.asfortranarray(mask, np.uint8))["counts"]
+    assert (
+        coco.frPyObjects(theirs, *mask.shape)["counts"]
+        == coco.encode(np.asfortranarray(mask, np.uint8))["counts"]
+    )
     assert masks.areas(table).sum() == coco.area(coco.encode(np.asfortranarray(mask, np.uint8)))
     assert np.array_equal(RLEMask.from_counts(counts, mask.shape).to_array(), mask)
 
@@ -62,4 +72,6 @@ def test_full_masks_and_corner_pixels():
         for place in {0, full.size - 1, max(full.size - 2, 0)}:
             one = np.zeros(full.size, bool)
             one[place] = True
-            assert texts(dense.from_masks(["a"], [one.reshape(shape[::-1]).T[None]])) == [f"{place + 1} 1"]
+            assert texts(dense.from_masks(["a"], [one.reshape(shape[::-1]).T[None]])) == [
+                f"{place + 1} 1"
+            ]

@@ -50,10 +50,14 @@ def test_illegal_text_is_named(text, problem):
     assert codes.tolist()[::2] == [0, 0]
     assert rle.PROBLEMS[codes[1]] == problem
     assert rle.explain(text, codes[1], where[1]).startswith(problem)
-    assert start.tolist() == [0, 2] and length.tolist() == [2, 4] and offsets.tolist() == [0, 1, 1, 2]
+    assert (
+        start.tolist() == [0, 2] and length.tolist() == [2, 4] and offsets.tolist() == [0, 1, 1, 2]
+    )
 
 
-@pytest.mark.parametrize("text", ["1 100", "100 1", "1 3 4 2", "  1  3   10 2 ", "0000000000000000000000001 2", "99 1"])
+@pytest.mark.parametrize(
+    "text", ["1 100", "100 1", "1 3 4 2", "  1  3   10 2 ", "0000000000000000000000001 2", "99 1"]
+)
 def test_legal_text_is_read(text):
     start, length, _, codes, _ = parse([text], [100])
     numbers = [int(number) for number in text.split()]
@@ -68,11 +72,18 @@ def test_an_error_shows_the_number_that_is_wrong():
 
 
 @pytest.mark.parametrize(
-    ("empty", "blank", "wrong"), [("", ["", "   "], []), ("-1", ["-1", " -1 "], ["", "-", "-1 2"]), ("-", ["-"], [""])]
+    ("empty", "blank", "wrong"),
+    [("", ["", "   "], []), ("-1", ["-1", " -1 "], ["", "-", "-1 2"]), ("-", ["-"], [""])],
 )
 def test_a_blank_cell_is_what_the_competition_says(empty, blank, wrong):
-    _, _, _, codes, _ = parse([*blank, *wrong, "5 1"], np.full(len(blank) + len(wrong) + 1, 100), empty=empty)
-    assert (codes[: len(blank)] == rle.BLANK).all() and (codes[len(blank) : -1] > 0).all() and codes[-1] == 0
+    _, _, _, codes, _ = parse(
+        [*blank, *wrong, "5 1"], np.full(len(blank) + len(wrong) + 1, 100), empty=empty
+    )
+    assert (
+        (codes[: len(blank)] == rle.BLANK).all()
+        and (codes[len(blank) : -1] > 0).all()
+        and codes[-1] == 0
+    )
 
 
 @given(st.lists(st.text(alphabet="0123456789 -+x", max_size=30), max_size=5), st.booleans())
@@ -91,7 +102,12 @@ def test_parse_agrees_with_plain_python(texts, relative):
         assert list(zip(start[mine].tolist(), length[mine].tolist())) == (runs if legal else [])
 
 
-@given(st.lists(st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 2**20)), max_size=6), max_size=4), st.booleans())
+@given(
+    st.lists(
+        st.lists(st.tuples(st.integers(0, 2**20), st.integers(1, 2**20)), max_size=6), max_size=4
+    ),
+    st.booleans(),
+)
 def test_what_is_written_is_read(objects, relative):
     runs, start, length = [0], [], []
     for steps in objects:
@@ -104,9 +120,19 @@ def test_what_is_written_is_read(objects, relative):
     spans = np.array(start, np.int32), np.array(length, np.int32)
     items = [place if held else -1 for place, held in enumerate(objects)]
     names = [b"x"] * len(objects)
-    text = rle.write(names, np.arange(len(objects)), items, np.array(runs), *spans, relative=relative, empty="none").decode()
+    text = rle.write(
+        names,
+        np.arange(len(objects)),
+        items,
+        np.array(runs),
+        *spans,
+        relative=relative,
+        empty="none",
+    ).decode()
     lines = [line.removeprefix("x") for line in text.splitlines()]
-    begin, size, offsets, codes, _ = parse(lines, np.full(len(lines), 2**31 - 1), relative=relative, empty="none")
+    begin, size, offsets, codes, _ = parse(
+        lines, np.full(len(lines), 2**31 - 1), relative=relative, empty="none"
+    )
     assert begin.tolist() == start and size.tolist() == length and offsets.tolist() == runs
     assert [code == rle.BLANK for code in codes] == [not held for held in objects]
     assert "  " not in text and " \n" not in text

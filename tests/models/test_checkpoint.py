@@ -7,17 +7,27 @@ import pytest
 from kit.errors import KitError
 from kit.models import checkpoint
 
-ARRAYS = [np.arange(12, dtype=np.float32).reshape(3, 4), np.array(7, np.int64), np.zeros((0, 2), np.uint32)]
+ARRAYS = [
+    np.arange(12, dtype=np.float32).reshape(3, 4),
+    np.array(7, np.int64),
+    np.zeros((0, 2), np.uint32),
+]
 
 
 def words(step, epochs=0):
-    return {"step": step, "history": [{"epoch": epoch} for epoch in range(epochs)], "losses": [0.1, 1 / 3]}
+    return {
+        "step": step,
+        "history": [{"epoch": epoch} for epoch in range(epochs)],
+        "losses": [0.1, 1 / 3],
+    }
 
 
 def same(found, step):
     arrays, fields = found
     assert fields == words(step, len(fields["history"]))
-    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(arrays, ARRAYS)) and len(arrays) == len(ARRAYS)
+    assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(arrays, ARRAYS)) and len(
+        arrays
+    ) == len(ARRAYS)
     return True
 
 
@@ -26,7 +36,10 @@ def test_what_was_saved_comes_back_and_two_are_kept(tmp_path):
     for step in range(5):
         checkpoint.save_state(tmp_path / "state", ARRAYS, words(step))
     assert same(checkpoint.load_state(tmp_path / "state"), 4)
-    assert [path.name for path in checkpoint.list_states(tmp_path / "state")] == ["step-000000003-00000.npz", "step-000000004-00000.npz"]
+    assert [path.name for path in checkpoint.list_states(tmp_path / "state")] == [
+        "step-000000003-00000.npz",
+        "step-000000004-00000.npz",
+    ]
 
 
 def test_the_state_after_an_epoch_follows_the_one_before_its_scoring(tmp_path):

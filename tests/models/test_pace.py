@@ -17,14 +17,29 @@ def test_steps_that_compile_or_wait_do_not_count():
 
 
 @pytest.mark.parametrize(
-    ("left", "words"), [(3000.0, "ends it after some 1,500 of them"), (3700.0, None), (None, None), (-5.0, "some 0 of")]
+    ("left", "words"),
+    [
+        (3000.0, "ends it after some 1,500 of them"),
+        (3700.0, None),
+        (None, None),
+        (-5.0, "some 0 of"),
+    ],
 )
 def test_a_limit_that_comes_first_is_named(left, words):
     text = describe_pace([2.0 * k for k in range(PACE_STEPS + 1)], 1800, 0, left, NIGHT)
-    assert ("--max-hours" in text) == (words is not None) and (words or "") in text and "scoring" not in text
+    assert (
+        ("--max-hours" in text) == (words is not None)
+        and (words or "") in text
+        and "scoring" not in text
+    )
 
 
 def test_epochs_count_their_scoring():
-    assert describe_epochs(5400, 2, None, NIGHT).endswith("the 2 left take 3.0 hours, till 02:30 on 01 February")
-    assert describe_epochs(70, 1, None, NIGHT) == "1 minute an epoch with its scoring: the last one takes 1 minute, till 23:31"
+    assert describe_epochs(5400, 2, None, NIGHT).endswith(
+        "the 2 left take 3.0 hours, till 02:30 on 01 February"
+    )
+    assert (
+        describe_epochs(70, 1, None, NIGHT)
+        == "1 minute an epoch with its scoring: the last one takes 1 minute, till 23:31"
+    )
     assert "--max-hours ends it within epoch 2 of these" in describe_epochs(5400, 2, 6000, NIGHT)

@@ -18,15 +18,26 @@ maps = st.tuples(st.integers(0, 20), st.integers(0, 20)).flatmap(
 @given(maps, st.sampled_from([4, 8]))
 def test_components_are_those_of_scikit_image_and_a_plain_encoder(image, connectivity):
     found = components.find_components(["a"], [image], 100, connectivity=connectivity)
-    labels = label(image >= 100, connectivity=connectivity // 4) if image.size else np.zeros(image.shape, int)
+    labels = (
+        label(image >= 100, connectivity=connectivity // 4)
+        if image.size
+        else np.zeros(image.shape, int)
+    )
     assert found == dense.from_labels(["a"], [labels])  # ids, shapes, order, every run
     pieces = dense.to_masks(found, 0)
     for values in (image, (image / 255).astype(np.float32)):
-        assert components.COLUMNS["area"](found, values).tolist() == [piece.sum() for piece in pieces]
-        assert np.allclose(components.COLUMNS["mean"](found, values), [image[piece].mean() for piece in pieces])
+        assert components.COLUMNS["area"](found, values).tolist() == [
+            piece.sum() for piece in pieces
+        ]
+        assert np.allclose(
+            components.COLUMNS["mean"](found, values), [image[piece].mean() for piece in pieces]
+        )
 
 
-@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 255)), st.integers(1, 255))
+@given(
+    arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 255)),
+    st.integers(1, 255),
+)
 def test_floats_are_compared_as_the_uint8_that_they_become(image, threshold):
     wanted = components.find_components(["a"], [image], threshold)
     for kind in (np.float16, np.float32, np.float64):
@@ -34,7 +45,9 @@ def test_floats_are_compared_as_the_uint8_that_they_become(image, threshold):
         found = components.find_components(["a"], [values], threshold)
         assert found == components.find_components(["a"], [components.to_uint8(values)], threshold)
         assert kind == np.float16 or found == wanted
-        means = [components.average_values(found, each) for each in (values, components.to_uint8(values))]
+        means = [
+            components.average_values(found, each) for each in (values, components.to_uint8(values))
+        ]
         assert np.array_equal(*means)
 
 
@@ -44,16 +57,22 @@ def test_the_smallest_float_of_a_threshold_is_exact():
         assert len(edge.labels) == 0
         value = np.float32((threshold - 0.5) / 255)
         for step in (value, np.nextafter(value, np.float32(0)), np.nextafter(value, np.float32(1))):
-            found = components.find_components(["a"], [np.full((1, 1), step, np.float32)], threshold)
+            found = components.find_components(
+                ["a"], [np.full((1, 1), step, np.float32)], threshold
+            )
             assert len(found.labels) == (components.to_uint8(step) >= threshold)
 
 
 def test_many_maps_at_once_are_the_single_ones_in_a_row():
     rng = np.random.default_rng(0)
-    images = [rng.integers(0, 256, (height, 30 - height), dtype=np.uint8) for height in (3, 12, 1, 29)]
+    images = [
+        rng.integers(0, 256, (height, 30 - height), dtype=np.uint8) for height in (3, 12, 1, 29)
+    ]
     names = list("abcd")
     together = components.find_components(names, images, 200)
-    assert together == table.concatenate([components.find_components([name], [image], 200) for name, image in zip(names, images)])
+    assert together == table.concatenate(
+        [components.find_components([name], [image], 200) for name, image in zip(names, images)]
+    )
     assert components.find_components([], []) == table.blank([], [])
     for ids in (names[:3], ["a"]):
         with pytest.raises(KitError, match=f"{len(ids)} ids for 4 maps"):
@@ -71,13 +90,17 @@ def test_components_on_noise_are_as_many_as_rlemasklib_finds():
     image = np.random.default_rng(0).random((768, 192), dtype=np.float32)
     for connectivity in (4, 8):
         found = components.find_components(["a"], [image], connectivity=connectivity)
-        theirs = RLEMask.from_array(components.to_uint8(image) >= 128).connected_components(connectivity=connectivity)
+        theirs = RLEMask.from_array(components.to_uint8(image) >= 128).connected_components(
+            connectivity=connectivity
+        )
         assert len(found.labels) == len(theirs)
         assert sorted(table.areas(found)) == sorted(int(part.area()) for part in theirs)
 
 
 def test_value_equal_to_the_threshold_is_an_object_pixel():
-    assert table.areas(components.find_components(["a"], [np.array([[127, 128]], np.uint8)])).tolist() == [1]
+    assert table.areas(
+        components.find_components(["a"], [np.array([[127, 128]], np.uint8)])
+    ).tolist() == [1]
 
 
 def test_a_nan_is_background():
@@ -85,10 +108,19 @@ def test_a_nan_is_background():
 
 
 def test_probabilities_are_rounded_to_255ths():
-    assert components.to_uint8(np.array([0, 0.5, 1, 1.5, -1, 127.4 / 255])).tolist() == [0, 128, 255, 255, 0, 127]
+    assert components.to_uint8(np.array([0, 0.5, 1, 1.5, -1, 127.4 / 255])).tolist() == [
+        0,
+        128,
+        255,
+        255,
+        0,
+        127,
+    ]
 
 
-@pytest.mark.parametrize("image", [np.zeros((2, 2), np.int64), np.zeros((2, 2, 1), np.uint8), np.zeros(3, np.float32)])
+@pytest.mark.parametrize(
+    "image", [np.zeros((2, 2), np.int64), np.zeros((2, 2, 1), np.uint8), np.zeros(3, np.float32)]
+)
 def test_what_is_no_map_is_said(image):
     with pytest.raises(KitError, match="a map is uint8 or float of shape"):
         components.find_components(["a"], [image])

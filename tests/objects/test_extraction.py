@@ -20,7 +20,9 @@ def find_by_hand(image, cuts):
     """Labels of the objects, by label images and loops."""
     found, number = np.zeros(image.shape, int), 0
     pieces = []
-    wide = label(image >= (cuts.small_threshold if cuts.small_area else cuts.threshold), connectivity=1)
+    wide = label(
+        image >= (cuts.small_threshold if cuts.small_area else cuts.threshold), connectivity=1
+    )
     for value in range(1, wide.max(initial=0) + 1):
         part = wide == value
         if cuts.small_area and part.sum() >= cuts.small_area:
@@ -44,7 +46,9 @@ def find_by_hand(image, cuts):
     st.integers(1, 4),
     st.sampled_from([0.0, 0.45]),
 )
-def test_all_cuts_are_those_of_label_images_and_loops(image, small_area, small_threshold, min_area, min_confidence):
+def test_all_cuts_are_those_of_label_images_and_loops(
+    image, small_area, small_threshold, min_area, min_confidence
+):
     cuts = Cuts(140, small_area, small_threshold, min_area, min_confidence)
     found = extraction.find_objects(["a"], [image], cuts)
     wanted = find_by_hand(image, cuts) if image.size else np.zeros(image.shape, int)
@@ -66,35 +70,56 @@ def test_an_object_that_just_reaches_a_cut_stays(small_area):
     image[2:4, 2:4] = [[200, 102], [102, 104]]  # mean 127, 4 px
     sizes = {"small_area": small_area, "small_threshold": 100} if small_area else {}
     for name, value, above in (("min_confidence", 127 / 255, 127.5 / 255), ("min_area", 4, 5)):
-        assert len(extraction.find_objects(["a"], [image], Cuts(100, **sizes, **{name: value})).labels) == 1
-        assert len(extraction.find_objects(["a"], [image], Cuts(100, **sizes, **{name: above})).labels) == 0
+        assert (
+            len(extraction.find_objects(["a"], [image], Cuts(100, **sizes, **{name: value})).labels)
+            == 1
+        )
+        assert (
+            len(extraction.find_objects(["a"], [image], Cuts(100, **sizes, **{name: above})).labels)
+            == 0
+        )
 
 
 def test_a_component_of_exactly_the_small_area_has_the_high_threshold():
     image = np.full((2, 4), 100, np.uint8)
     for small_area, number in ((8, 0), (9, 1)):
-        assert len(extraction.find_objects(["a"], [image], Cuts(150, small_area=small_area, small_threshold=90)).labels) == number
+        assert (
+            len(
+                extraction.find_objects(
+                    ["a"], [image], Cuts(150, small_area=small_area, small_threshold=90)
+                ).labels
+            )
+            == number
+        )
 
 
 @given(maps)
 def test_presence_below_the_gate_leaves_an_image_empty(image):
     cuts = Cuts(100, min_presence=0.5)
-    found = extraction.find_objects(["a", "b"], [image, image], cuts, presence=np.array([0.49, 0.5], np.float32))
+    found = extraction.find_objects(
+        ["a", "b"], [image, image], cuts, presence=np.array([0.49, 0.5], np.float32)
+    )
     wanted = extraction.find_objects(["b"], [image], Cuts(100))
     assert table.count_objects(found).tolist() == [0, len(wanted.labels)]
     assert table.select(found, [1]) == wanted
 
 
 def test_a_gate_compares_exactly_whatever_the_type():
-    cut = float(np.nextafter(np.float32(0.3), np.float32(1))) - 1e-12  # a float64 just below a float32
+    cut = (
+        float(np.nextafter(np.float32(0.3), np.float32(1))) - 1e-12
+    )  # a float64 just below a float32
     image = np.full((2, 2), 255, np.uint8)
     for value, number in ((np.float32(0.3), 0), (np.nextafter(np.float32(0.3), np.float32(1)), 1)):
-        found = extraction.find_objects(["a"], [image], Cuts(min_presence=cut), presence=np.array([value]))
+        found = extraction.find_objects(
+            ["a"], [image], Cuts(min_presence=cut), presence=np.array([value])
+        )
         assert len(found.labels) == number
 
 
 def test_blank_cuts_leave_all_images_empty():
-    found = extraction.find_objects(["a", "b"], [np.full((3, 4), 255, np.uint8)] * 2, Cuts(blank=True))
+    found = extraction.find_objects(
+        ["a", "b"], [np.full((3, 4), 255, np.uint8)] * 2, Cuts(blank=True)
+    )
     assert found == table.blank(["a", "b"], (3, 4))
 
 
@@ -112,7 +137,10 @@ def test_rectangles_are_drawn_after_the_cuts():
     raw = extraction.find_objects(["a"], [image], Cuts(min_area=5))
     assert found == fit_rectangles(raw, [image], min_fit=0.5)[0]
     assert table.areas(found).tolist() == [300] and table.areas(raw).tolist() == [304]
-    assert extraction.find_objects(["a"], [image], Cuts(min_area=5, rectangles=True, min_fit=0.99)) == raw  # no rectangle fits so well
+    assert (
+        extraction.find_objects(["a"], [image], Cuts(min_area=5, rectangles=True, min_fit=0.99))
+        == raw
+    )  # no rectangle fits so well
 
 
 @given(maps, maps)

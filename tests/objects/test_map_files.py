@@ -23,7 +23,9 @@ def test_maps_are_read_as_written(tmp_path):
 def test_an_array_counts_as_its_uint8(tmp_path, kind):
     values = IMAGE if kind == np.uint8 else RNG.random((5, 7)).astype(kind)
     np.save(tmp_path / "a.jpg.npy", values)
-    assert np.array_equal(map_files.read_map(tmp_path, "a.jpg"), values if kind == np.uint8 else to_uint8(values))
+    assert np.array_equal(
+        map_files.read_map(tmp_path, "a.jpg"), values if kind == np.uint8 else to_uint8(values)
+    )
 
 
 def test_what_is_no_map_is_refused(tmp_path):
@@ -43,13 +45,21 @@ def test_what_is_no_map_is_refused(tmp_path):
         with pytest.raises(KitError, match=r"a\.jpg\.png: cannot be read"):
             map_files.read_map(tmp_path, "a.jpg", (5, 7))
     for place in range(len(data)):
-        (tmp_path / "a.jpg.png").write_bytes(data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :])
+        (tmp_path / "a.jpg.png").write_bytes(
+            data[:place] + bytes([data[place] ^ 4]) + data[place + 1 :]
+        )
         try:
-            assert np.array_equal(map_files.read_map(tmp_path, "a.jpg", (5, 7)), IMAGE), place  # found, or harmless
+            assert np.array_equal(map_files.read_map(tmp_path, "a.jpg", (5, 7)), IMAGE), (
+                place
+            )  # found, or harmless
         except KitError as error:
             assert "a.jpg.png" in str(error)
     for mode in ("RGB", "I;16", "LA", "P"):
-        image = Image.fromarray(IMAGE.astype(np.uint16)) if mode == "I;16" else Image.fromarray(IMAGE).convert(mode)
+        image = (
+            Image.fromarray(IMAGE.astype(np.uint16))
+            if mode == "I;16"
+            else Image.fromarray(IMAGE).convert(mode)
+        )
         image.save(tmp_path / "a.jpg.png")
         with pytest.raises(KitError, match="expected 8-bit gray"):
             map_files.read_map(tmp_path, "a.jpg", (5, 7))
@@ -142,6 +152,11 @@ def test_an_average_is_rounded_in_integers():
     first, second, third = (np.array([[value]], np.uint8) for value in (0, 1, 255))
     assert map_files.average([first, second]).tolist() == [[1]]  # a half goes up
     assert map_files.average([first, first, second]).tolist() == [[0]]
-    assert map_files.average([third] * 40).tolist() == [[255]] and map_files.average([third] * 40).dtype == np.uint8
+    assert (
+        map_files.average([third] * 40).tolist() == [[255]]
+        and map_files.average([third] * 40).dtype == np.uint8
+    )
     many = [RNG.integers(0, 256, (4, 4), np.uint8) for _ in range(7)]
-    assert np.array_equal(map_files.average(many), np.floor(np.mean(many, axis=0, dtype=float) + 0.5 + 1e-9))
+    assert np.array_equal(
+        map_files.average(many), np.floor(np.mean(many, axis=0, dtype=float) + 0.5 + 1e-9)
+    )

@@ -27,7 +27,13 @@ def sample(number: int, seed: int = 0):
     rng = np.random.default_rng(seed)
     for _ in range(number):
         length = rng.uniform(6, 70)
-        yield length, max(length / rng.uniform(2, 6), 2.5), rng.uniform(0, np.pi), rng.uniform(40, 110), rng.uniform(40, 110)
+        yield (
+            length,
+            max(length / rng.uniform(2, 6), 2.5),
+            rng.uniform(0, np.pi),
+            rng.uniform(40, 110),
+            rng.uniform(40, 110),
+        )
 
 
 def iou(a, b) -> float:
@@ -43,7 +49,9 @@ def test_masks_drawn_as_rectangles_come_back():
         drawn = dense.to_masks(back, 0)[0]
         found.append(iou(drawn, mask))
         assert fit[5] == pytest.approx(found[-1])  # on a map of 0 and 255 the soft IoU is the IoU
-        assert iou(draw(fit[2], fit[3], fit[4], fit[0], fit[1]), drawn) > 0.99  # the numbers mean what they say
+        assert (
+            iou(draw(fit[2], fit[3], fit[4], fit[0], fit[1]), drawn) > 0.99
+        )  # the numbers mean what they say
     assert np.mean(found) > 0.99
 
 
@@ -55,11 +63,15 @@ def test_a_blurred_noisy_map_gives_the_rectangle_below_it():
         mask = draw(*parameters)
         if mask.sum() < 80:
             continue
-        image = components.to_uint8(gaussian_filter(mask.astype(np.float32), 2) + rng.normal(0, 0.15, mask.shape))
+        image = components.to_uint8(
+            gaussian_filter(mask.astype(np.float32), 2) + rng.normal(0, 0.15, mask.shape)
+        )
         table = components.find_components(["a"], [image])
         table = masks.select_objects(table, masks.areas(table) == masks.areas(table).max())
         back, _ = rectangles.fit_rectangles(table, [image], min_fit=0)
-        gained.append(iou(dense.to_masks(back, 0)[0], mask) - iou(dense.to_masks(table, 0)[0], mask))
+        gained.append(
+            iou(dense.to_masks(back, 0)[0], mask) - iou(dense.to_masks(table, 0)[0], mask)
+        )
     assert np.mean(gained) > 0.01
 
 
@@ -72,12 +84,23 @@ def test_no_rectangle_nearby_is_better():
         _, (fit,) = rectangles.fit_rectangles(table, [values])
         top, left, bottom, right = masks.boxes(table)[0]
         margin = 3 + max(bottom - top, right - left) // 8
-        window = slice(max(top - margin, 0), bottom + margin), slice(max(left - margin, 0), right + margin)
-        best = soft_iou(draw(fit[2], fit[3], fit[4], fit[0], fit[1])[window], np.round(values * 255)[window] / 255)
+        window = (
+            slice(max(top - margin, 0), bottom + margin),
+            slice(max(left - margin, 0), right + margin),
+        )
+        best = soft_iou(
+            draw(fit[2], fit[3], fit[4], fit[0], fit[1])[window],
+            np.round(values * 255)[window] / 255,
+        )
         assert fit[5] == pytest.approx(best, abs=1e-3)
         for _ in range(50):
             other = fit[:5] + rng.normal(0, 1, 5) * (0.7, 0.7, 1, 1, 0.03)
-            assert soft_iou(draw(other[2], other[3], other[4], other[0], other[1])[window], values[window]) < best + 0.01
+            assert (
+                soft_iou(
+                    draw(other[2], other[3], other[4], other[0], other[1])[window], values[window]
+                )
+                < best + 0.01
+            )
 
 
 def test_a_fit_that_is_not_good_enough_leaves_the_object():
@@ -100,7 +123,10 @@ def test_a_map_of_another_shape_or_kind_is_said():
 
 
 maps = st.integers(0, 2**32 - 1).map(
-    lambda seed: np.kron(np.random.default_rng(seed).integers(0, 256, (9, 11), dtype=np.uint8), np.ones((4, 3), np.uint8))
+    lambda seed: np.kron(
+        np.random.default_rng(seed).integers(0, 256, (9, 11), dtype=np.uint8),
+        np.ones((4, 3), np.uint8),
+    )
 )
 
 
@@ -120,8 +146,14 @@ def test_several_images_and_kinds_of_maps():
     images = [draw(30, 9, 0.5, 50, 60), np.zeros((20, 30), bool), draw(30, 9, 2.5, 0, 3)]
     names = list("abc")
     table = dense.from_masks(names, [image[None] for image in images])
-    wide, found = rectangles.fit_rectangles(table, [(255 * image).astype(np.uint8) for image in images])
-    assert wide.ids.tolist() == names and len(found) == 2 and masks.count_objects(wide).tolist() == [1, 0, 1]
+    wide, found = rectangles.fit_rectangles(
+        table, [(255 * image).astype(np.uint8) for image in images]
+    )
+    assert (
+        wide.ids.tolist() == names
+        and len(found) == 2
+        and masks.count_objects(wide).tolist() == [1, 0, 1]
+    )
     for kind in (np.float16, np.float32):
         assert rectangles.fit_rectangles(table, [image.astype(kind) for image in images])[0] == wide
 
@@ -129,8 +161,12 @@ def test_several_images_and_kinds_of_maps():
 def test_real_truth_masks_come_back(airbus):
     table = csv_masks.read_csv(airbus / "train_ship_segmentations_v2.csv")
     table = masks.select(table, range(300))
-    images = ((255 * (dense.to_labels(table, image) > 0)).astype(np.uint8) for image in range(len(table)))
+    images = (
+        (255 * (dense.to_labels(table, image) > 0)).astype(np.uint8) for image in range(len(table))
+    )
     back, _ = rectangles.fit_rectangles(table, images)
     counts = count(table, back)
     assert (counts.truth_hits == 10).mean() > 0.9  # IoU above 0.95 at nine of ten
-    assert counts.pixels[:, 0].sum() / (counts.pixels[:, 1:].sum() - counts.pixels[:, 0].sum()) > 0.97
+    assert (
+        counts.pixels[:, 0].sum() / (counts.pixels[:, 1:].sum() - counts.pixels[:, 0].sum()) > 0.97
+    )

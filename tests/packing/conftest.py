@@ -15,4 +15,8 @@ def competition(practice, tmp_path):
 def contents(folder: Path) -> dict[str, bytes]:
     """Shards, metadata and folds.csv: what must be equal."""
     names = ("folds.csv", "features.json", "dataset_info.json")
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name in names or ".tfrecord-" in path.name}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.name in names or ".tfrecord-" in path.name
+    }

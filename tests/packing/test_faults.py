@@ -171,7 +171,10 @@ def pack_until(death, competition, out, rng) -> bool:
             process.wait(delay)
         kill(process)
     status = process.wait()
-    assert status == -signal.SIGKILL or (death is None and status == 0), (death, process.communicate())
+    assert status == -signal.SIGKILL or (death is None and status == 0), (
+        death,
+        process.communicate(),
+    )
     return status != 0
 
 
@@ -194,18 +197,34 @@ def test_twenty_kills_at_planned_points_and_random_moments(competition, undistur
                 with pytest.raises(KitError):
                     rules.open_records(out)
                 assert not rules.is_records(out) or check_records(out)
-            stages.add(tuple(name for name in (rules.CACHE, "plan.json", "manifest.json") if (out / name).exists()))
+            stages.add(
+                tuple(
+                    name
+                    for name in (rules.CACHE, "plan.json", "manifest.json")
+                    if (out / name).exists()
+                )
+            )
     process = start(competition, out)
     assert process.wait() == 0, process.communicate()
-    assert contents(out) == contents(undisturbed) and check_records(out) == {} and not list(out.glob(".*"))
+    assert (
+        contents(out) == contents(undisturbed)
+        and check_records(out) == {}
+        and not list(out.glob(".*"))
+    )
     assert len(stages) >= 3, stages  # kills came while it inspected, planned and packed
 
 
 @pytest.mark.parametrize(
     ("number", "sign"),
-    [(signal.SIGTERM, f"{rules.CACHE}/findings.jsonl"), (signal.SIGINT, "manifest.json"), (signal.SIGTERM, "*.tfrecord-*")],
+    [
+        (signal.SIGTERM, f"{rules.CACHE}/findings.jsonl"),
+        (signal.SIGINT, "manifest.json"),
+        (signal.SIGTERM, "*.tfrecord-*"),
+    ],
 )
-def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed, tmp_path, number, sign):
+def test_a_polite_end_is_status_0_with_everything_kept(
+    competition, undisturbed, tmp_path, number, sign
+):
     out = tmp_path / "records"
     process = start(competition, out)
     while not list(out.glob(sign)) and process.poll() is None:
@@ -213,8 +232,12 @@ def test_a_polite_end_is_status_0_with_everything_kept(competition, undisturbed,
     children = list_children(process.pid)
     process.send_signal(number)
     output, errors = process.communicate()
-    wait_for_the_end_of(children)  # multiprocessing's resource tracker sees its parent's end a moment later
-    assert process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
+    wait_for_the_end_of(
+        children
+    )  # multiprocessing's resource tracker sees its parent's end a moment later
+    assert (
+        process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
+    )
     assert start(competition, out).wait() == 0
     assert contents(out) == contents(undisturbed)
 
@@ -224,7 +247,11 @@ def little_disk(tmp_path):
     """A mounted file system of 3 MB."""
     path = tmp_path / "disk"
     path.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(path)], capture_output=True, text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(path)],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
     yield path
@@ -234,7 +261,12 @@ def little_disk(tmp_path):
 def test_too_little_space_is_said_before_anything_is_written(competition, little_disk):
     process = start(competition, little_disk / "records")
     _, errors = process.communicate()
-    assert process.returncode == 2 and len(errors.splitlines()) == 1 and "too little" in errors and "need up to" in errors
+    assert (
+        process.returncode == 2
+        and len(errors.splitlines()) == 1
+        and "too little" in errors
+        and "need up to" in errors
+    )
     assert not list((little_disk / "records").glob("*tfrecord*"))
 
 
@@ -250,10 +282,14 @@ def test_a_disk_that_fills_up_in_the_middle(competition, undisturbed, little_dis
     out = little_disk / "records"
     status, _, errors = finish(pack_with_free_space, competition, out, *OPTIONS)
     assert status == 2 and len(errors.splitlines()) == 1, errors
-    assert str(out) in errors and "is full; free some space and run the same command again" in errors
+    assert (
+        str(out) in errors and "is full; free some space and run the same command again" in errors
+    )
     claims(out)
     done = len(rules.read_manifest(out)["shards"])
-    assert 0 < done < rules.read_manifest(out)["planned"] and not (out / "dataset_info.json").exists()
+    assert (
+        0 < done < rules.read_manifest(out)["planned"] and not (out / "dataset_info.json").exists()
+    )
     assert not [path for path in out.iterdir() if path.name.startswith(".")]
     subprocess.run(["mount", "-o", "remount,size=60m", str(little_disk)], check=True)
     assert start(competition, out).wait() == 0
@@ -261,12 +297,19 @@ def test_a_disk_that_fills_up_in_the_middle(competition, undisturbed, little_dis
 
 
 def test_a_limit_on_file_sizes_is_a_full_disk_too(competition, tmp_path):
-    for limit, sign in ((400_000, rules.CACHE), (1_000_000, "manifest.json")):  # below the cache, and below a shard
+    for limit, sign in (
+        (400_000, rules.CACHE),
+        (1_000_000, "manifest.json"),
+    ):  # below the cache, and below a shard
         out = tmp_path / str(limit)
         status, _, errors = finish(run_kit_within, limit, "pack", competition, out, "--folds", "2")
-        assert status == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, errors
+        assert status == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, (
+            errors
+        )
         claims(out)
-        assert (out / sign).exists() and not list(out.glob("*tfrecord*")) and not list(out.glob(".*"))
+        assert (
+            (out / sign).exists() and not list(out.glob("*tfrecord*")) and not list(out.glob(".*"))
+        )
 
 
 def test_a_worker_that_is_killed_is_an_error_in_one_line(competition, tmp_path):
@@ -276,4 +319,8 @@ def test_a_worker_that_is_killed_is_an_error_in_one_line(competition, tmp_path):
         children = list_workers(process.pid)
     os.kill(children[0], signal.SIGKILL)
     _, errors = process.communicate()
-    assert process.returncode == 2 and "a worker process was killed" in errors and len(errors.splitlines()) == 1, errors
+    assert (
+        process.returncode == 2
+        and "a worker process was killed" in errors
+        and len(errors.splitlines()) == 1
+    ), errors

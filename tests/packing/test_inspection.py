@@ -41,15 +41,22 @@ def counted(monkeypatch):
 
 def test_a_second_run_reads_only_what_changed(folder, tmp_path, counted):
     first, thumbnails = look(folder, tmp_path / "cache")
-    assert len(counted) == 24 and sum(found.reason is None for found in first.values()) == 23 == len(thumbnails)
+    assert len(counted) == 24 and sum(
+        found.reason is None for found in first.values()
+    ) == 23 == len(thumbnails)
     (bad,) = (f"train_v2/{name}" for name, found in first.items() if found.reason)
     counted.clear()
     again, same = look(folder, tmp_path / "cache")
-    assert counted == [bad] and again == first and np.array_equal(same[:], thumbnails[:])  # a bad one may have been mended
+    assert (
+        counted == [bad] and again == first and np.array_equal(same[:], thumbnails[:])
+    )  # a bad one may have been mended
     path = sorted((folder / "train_v2").iterdir())[5]
     Image.open(path).rotate(180).save(path)
     changed, _ = look(folder, tmp_path / "cache")
-    assert sorted(counted) == sorted([bad, bad, f"train_v2/{path.name}"]) and changed[path.name].crc != first[path.name].crc
+    assert (
+        sorted(counted) == sorted([bad, bad, f"train_v2/{path.name}"])
+        and changed[path.name].crc != first[path.name].crc
+    )
 
 
 def test_thumbnails_are_the_images(folder, tmp_path):
@@ -77,16 +84,26 @@ def test_a_damaged_cache_is_not_believed(folder, tmp_path, counted, spoil):
     elif spoil == "deep":
         data += b"[" * 100_000
     elif spoil == "far":  # beyond the end of the file, where the CRC-32 of nothing is right
-        data = b"".join(lines[:place]) + (json.dumps([name, *rest[:-2], 10**6, 0]) + "\n").encode() + b"".join(lines[place + 1 :])
+        data = (
+            b"".join(lines[:place])
+            + (json.dumps([name, *rest[:-2], 10**6, 0]) + "\n").encode()
+            + b"".join(lines[place + 1 :])
+        )
     elif spoil == "odd":
-        data = b"".join(lines[:place]) + (json.dumps([name, *rest[:3], "a", *rest[4:]]) + "\n").encode() + b"".join(lines[place + 1 :])
+        data = (
+            b"".join(lines[:place])
+            + (json.dumps([name, *rest[:3], "a", *rest[4:]]) + "\n").encode()
+            + b"".join(lines[place + 1 :])
+        )
     else:
         del data[-20:]
     path.write_bytes(data)
     counted.clear()
     again, thumbnails = look(folder, tmp_path / "cache")
     assert len(counted) == 2 - (spoil == "deep") and np.array_equal(thumbnails[:], before)
-    assert [found._replace(place=0) for found in again.values()] == [found._replace(place=0) for found in first.values()]
+    assert [found._replace(place=0) for found in again.values()] == [
+        found._replace(place=0) for found in first.values()
+    ]
 
 
 def test_a_thumbnail_that_is_gone_is_an_error(folder, tmp_path):

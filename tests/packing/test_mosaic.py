@@ -6,10 +6,14 @@ from kit.packing.scenes import lay
 def test_tiles_lie_where_they_were_cut():
     rng = np.random.default_rng(0)
     scene = np.kron(rng.integers(0, 255, (24, 32)), np.ones((8, 8))).astype(np.uint8)
-    places = np.array([[0, 1], [1, 1], [1, 3], [2, 2], [0, 0], [2, 4]])  # blocks of 32 px at 1/8 scale; the last meets the third alone
+    places = np.array(
+        [[0, 1], [1, 1], [1, 3], [2, 2], [0, 0], [2, 4]]
+    )  # blocks of 32 px at 1/8 scale; the last meets the third alone
     tiles = np.stack([scene[32 * y : 32 * y + 96, 32 * x : 32 * x + 96] for y, x in places])
     noise = rng.integers(-1, 2, tiles.shape)
-    assert lay(np.clip(tiles.astype(int) + noise, 0, 255).astype(np.uint8)).tolist() == places.tolist()
+    assert (
+        lay(np.clip(tiles.astype(int) + noise, 0, 255).astype(np.uint8)).tolist() == places.tolist()
+    )
 
 
 def test_a_tile_that_shares_no_ground_stands_below():

@@ -27,18 +27,25 @@ TRUTH = AIRBUS.truth_csv
 
 def test_no_scene_is_on_two_folds(practice, records):
     table = pd.read_csv(records / "folds.csv")
-    assert list(table.columns) == ["ImageId", "scene", "fold"] and list(table.ImageId) == sorted(table.ImageId)
+    assert list(table.columns) == ["ImageId", "scene", "fold"] and list(table.ImageId) == sorted(
+        table.ImageId
+    )
     assert (table.groupby("scene").fold.nunique() == 1).all() and set(table.fold) == {0, 1}
     tiles = pd.read_csv(practice / "truth" / "tiles.csv").set_index("ImageId").loc[table.ImageId]
     assert table.groupby("scene").ImageId.count().max() > 1
-    assert (pd.Series(tiles.scene.to_numpy()).groupby(table.scene).nunique() == 1).all()  # no group of two true scenes
+    assert (
+        pd.Series(tiles.scene.to_numpy()).groupby(table.scene).nunique() == 1
+    ).all()  # no group of two true scenes
 
 
 def test_scenes_come_from_pixels_not_from_the_truth(competition, records, tmp_path, capsys):
     shutil.rmtree(competition / "truth")
     manifest = pack(competition, tmp_path / "records", folds=2)
     assert contents(tmp_path / "records") == contents(records)
-    assert manifest["scenes"].pop("by") == "shared blocks" and SceneSettings(**manifest["scenes"]) == SceneSettings()
+    assert (
+        manifest["scenes"].pop("by") == "shared blocks"
+        and SceneSettings(**manifest["scenes"]) == SceneSettings()
+    )
     assert "scenes on two folds: 0" in manifest["overview"]
 
 
@@ -47,7 +54,12 @@ def test_a_zip_is_read_in_place_and_workers_change_no_byte(practice, records, tm
     with zipfile.ZipFile(tmp_path / "all.zip", "w", method) as archive:
         for path in sorted(practice.rglob("*"), reverse=True):
             archive.write(path, path.relative_to(practice))
-    pack(tmp_path / "all.zip", tmp_path / "records", folds=2, workers=1 + 2 * (method == zipfile.ZIP_STORED))
+    pack(
+        tmp_path / "all.zip",
+        tmp_path / "records",
+        folds=2,
+        workers=1 + 2 * (method == zipfile.ZIP_STORED),
+    )
     assert contents(tmp_path / "records") == contents(records)
     assert {path.name for path in tmp_path.iterdir()} == {"all.zip", "records"}
 
@@ -62,25 +74,43 @@ def test_an_entry_that_was_made_to_do_harm_stops_the_packing(practice, tmp_path)
             archive.write(image, f"train_v2/{image.name}")
     size = image.stat().st_size
     path.write_bytes(path.read_bytes().replace(struct.pack("<I", size), struct.pack("<I", 100)))
-    with pytest.raises(KitError, match=f"entry 'train_v2/{image.name}' inflates past the 100 bytes"):
+    with pytest.raises(
+        KitError, match=f"entry 'train_v2/{image.name}' inflates past the 100 bytes"
+    ):
         pack(path, tmp_path / "records", folds=2)
 
 
 SPOILS = {
-    "truncated": (lambda path: path.write_bytes(path.read_bytes()[:5000]), "is truncated, or more follows it: its 5000 bytes"),
+    "truncated": (
+        lambda path: path.write_bytes(path.read_bytes()[:5000]),
+        "is truncated, or more follows it: its 5000 bytes",
+    ),
     "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
     "PNG": (lambda path: Image.open(path).save(path, "PNG"), "is a PNG by its bytes"),
     "gray": (lambda path: Image.open(path).convert("L").save(path), "its colors are L"),
     "CMYK": (lambda path: Image.open(path).convert("CMYK").save(path), "its colors are CMYK"),
-    "size": (lambda path: Image.new("RGB", (700, 768)).save(path), "is 700 px wide and 768 high, its runs are for 768 x 768"),
+    "size": (
+        lambda path: Image.new("RGB", (700, 768)).save(path),
+        "is 700 px wide and 768 high, its runs are for 768 x 768",
+    ),
     "no file": (lambda path: path.unlink(), "the truth names it, the source lacks it"),
-    "no row": (lambda path: shutil.copy(path, path.with_name("stranger.jpg")), "the truth has no row for it"),
+    "no row": (
+        lambda path: shutil.copy(path, path.with_name("stranger.jpg")),
+        "the truth has no row for it",
+    ),
 }
 
 
 def test_every_kind_of_bad_image_is_left_out_and_listed(competition, tmp_path):
-    paths = [path for path in sorted((competition / "train_v2").iterdir()) if path.read_bytes().endswith(b"\xff\xd9")]
-    bad = {("stranger.jpg" if kind == "no row" else path.name): kind for (kind, path) in zip(SPOILS, paths)}
+    paths = [
+        path
+        for path in sorted((competition / "train_v2").iterdir())
+        if path.read_bytes().endswith(b"\xff\xd9")
+    ]
+    bad = {
+        ("stranger.jpg" if kind == "no row" else path.name): kind
+        for (kind, path) in zip(SPOILS, paths)
+    }
     for name, (kind, path) in zip(bad, zip(SPOILS, paths)):
         SPOILS[kind][0](path)
         assert name == path.name or kind == "no row"
@@ -100,23 +130,33 @@ def test_a_share_of_bad_images_can_be_allowed(competition, tmp_path):
         path.write_bytes(path.read_bytes()[:5000])
     with pytest.raises(KitError, match=r"[67] images are bad \(2[59]"):
         pack(competition, tmp_path / "records", folds=2)
-    assert len(pack(competition, tmp_path / "records", folds=2, max_bad_share=0.5)["skipped"]) in (6, 7)
+    assert len(pack(competition, tmp_path / "records", folds=2, max_bad_share=0.5)["skipped"]) in (
+        6,
+        7,
+    )
 
 
 def test_no_good_image_at_all_is_an_error(competition, tmp_path):
     for path in (competition / "train_v2").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(KitError, match=r"no image can be packed; the first is \w+\.jpg: .*the file is empty"):
+    with pytest.raises(
+        KitError, match=r"no image can be packed; the first is \w+\.jpg: .*the file is empty"
+    ):
         pack(competition, tmp_path / "records", folds=2, max_bad=100)
 
 
-@pytest.mark.parametrize(("settings", "images"), [({"limit": 10}, (9, 10)), ({"per_count": 3}, None), ({"empty_share": 0.25}, None)])
+@pytest.mark.parametrize(
+    ("settings", "images"),
+    [({"limit": 10}, (9, 10)), ({"per_count": 3}, None), ({"empty_share": 0.25}, None)],
+)
 def test_a_part_is_packed(practice, tmp_path, settings, images):
     manifest = pack(practice, tmp_path / "records", folds=2, **settings)
     truth = csv_masks.read_csv(practice / TRUTH)
     objects = dict(zip(truth.ids, np.diff(truth.objects)))
     packed = [objects[name] for name in pd.read_csv(tmp_path / "records" / "folds.csv").ImageId]
-    assert len(packed) == sum(shard["count"] for shard in manifest["shards"]) and (images is None or len(packed) in images)
+    assert len(packed) == sum(shard["count"] for shard in manifest["shards"]) and (
+        images is None or len(packed) in images
+    )
     if "per_count" in settings:
         assert np.bincount(packed).max() <= 3 < np.bincount(list(objects.values())).max()
     if "empty_share" in settings:
@@ -128,19 +168,30 @@ def test_fit_fills_the_room_there_is_and_says_so(practice, tmp_path, monkeypatch
     sizes = {path.name: path.stat().st_size for path in (practice / "train_v2").iterdir()}
     free = int(0.8 * sum(sizes.values()))
     monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: real._replace(free=free))
-    with pytest.raises(KitError, match=r"23 images in 2 shards need up to .* MB, the disk of .* MB free, .* MB too little.*--fit"):
+    with pytest.raises(
+        KitError,
+        match=r"23 images in 2 shards need up to .* MB, the disk of .* MB free, .* MB too little.*--fit",
+    ):
         pack(practice, tmp_path / "all", folds=2)
     manifest = pack(practice, tmp_path / "part", folds=2, fit=True, max_bad=6)
     said = capsys.readouterr().out
     truth = csv_masks.read_csv(practice / TRUTH)
-    ships = set(truth.ids[np.diff(truth.objects) > 0]) - {item["image"] for item in manifest["skipped"]}
+    ships = set(truth.ids[np.diff(truth.objects) > 0]) - {
+        item["image"] for item in manifest["skipped"]
+    }
     packed = set(pd.read_csv(tmp_path / "part" / "folds.csv").ImageId)
-    assert ships < packed and len(packed) < 23 and f"--fit: {len(packed)} of 23 images fit on the disk" in said
+    assert (
+        ships < packed
+        and len(packed) < 23
+        and f"--fit: {len(packed)} of 23 images fit on the disk" in said
+    )
     assert sum(shard["bytes"] for shard in manifest["shards"]) < free
     monkeypatch.setattr(packing.shutil, "disk_usage", lambda path: real)
     before = contents(tmp_path / "part")
     next((tmp_path / "part").glob("*fold1*")).unlink()
-    pack(practice, tmp_path / "part", folds=2, fit=True, max_bad=6)  # the room of the first time counts
+    pack(
+        practice, tmp_path / "part", folds=2, fit=True, max_bad=6
+    )  # the room of the first time counts
     assert contents(tmp_path / "part") == before
     # Another session's disk, with nearly as much room: the same images.
     free = int(1.02 * manifest["fit_bytes"] / (1 - packing.SPARE))
@@ -156,8 +207,12 @@ def test_a_script_without_a_guard_can_pack(practice, tmp_path):
     import sys
 
     script = tmp_path / "script.py"
-    script.write_text(f"import kit\nprint(kit.pack({str(practice)!r}, 'records', folds=2)['overview'])\n")
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path)
+    script.write_text(
+        f"import kit\nprint(kit.pack({str(practice)!r}, 'records', folds=2)['overview'])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.returncode == 0 and done.stdout.count("scenes on two folds: 0") == 1, done.stderr
 
 
@@ -167,11 +222,16 @@ def test_what_is_whole_is_kept_and_what_is_missing_made(practice, records, tmp_p
     stamp = next(copy.glob("*fold0*")).stat().st_mtime_ns
     first.unlink()
     pack(practice, copy, folds=2)
-    assert contents(copy) == contents(records) and next(copy.glob("*fold0*")).stat().st_mtime_ns == stamp
+    assert (
+        contents(copy) == contents(records)
+        and next(copy.glob("*fold0*")).stat().st_mtime_ns == stamp
+    )
     assert "1 shards are there" in capsys.readouterr().out
     again = {path: path.stat().st_mtime_ns for path in copy.iterdir()}
     pack(practice, copy, folds=2)
-    assert {path: path.stat().st_mtime_ns for path in copy.iterdir()} == again  # nothing was touched
+    assert {
+        path: path.stat().st_mtime_ns for path in copy.iterdir()
+    } == again  # nothing was touched
 
 
 def test_an_image_that_changed_since_the_plan_is_an_error(competition, tmp_path):
@@ -184,14 +244,22 @@ def test_an_image_that_changed_since_the_plan_is_an_error(competition, tmp_path)
     with pytest.raises(KitError, match=f"{name}: has changed since it was inspected"):
         pack(competition, tmp_path / "records", folds=2)
     assert not shard.exists() and not list((tmp_path / "records").glob(".*"))
-    assert not (tmp_path / "records" / "dataset_info.json").exists()  # it would say that all is there
+    assert not (
+        tmp_path / "records" / "dataset_info.json"
+    ).exists()  # it would say that all is there
     with pytest.raises(KitError, match="was not finished: 1 of 2"):
         open_records(tmp_path / "records")
 
 
 @pytest.mark.parametrize("name", ["thesis", "file", "other"])
 def test_a_folder_of_the_user_is_never_touched(practice, tmp_path, name):
-    for path in ("thesis/inspection/all.txt", "thesis/.draft.tmp", "file", "other/plan.json", "other/.draft.tmp"):
+    for path in (
+        "thesis/inspection/all.txt",
+        "thesis/.draft.tmp",
+        "file",
+        "other/plan.json",
+        "other/.draft.tmp",
+    ):
         (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / path).write_text("{}")
     before = sorted(path for path in tmp_path.rglob("*"))
@@ -202,7 +270,12 @@ def test_a_folder_of_the_user_is_never_touched(practice, tmp_path, name):
 
 def test_what_lies_beside_the_records_stays(practice, records, tmp_path):
     copy = shutil.copytree(records, tmp_path / "copy")
-    for name in (".draft.tmp", "my.tfrecord", "notes.txt", "runlength-fold7.tfrecord-00000-of-00001"):
+    for name in (
+        ".draft.tmp",
+        "my.tfrecord",
+        "notes.txt",
+        "runlength-fold7.tfrecord-00000-of-00001",
+    ):
         (copy / name).write_text("mine")
     (copy / "old-tfrecords").mkdir()
     (copy / ".runlength-fold1.tfrecord-00000-of-00001.0123.tmp").write_text("left by a kill")
@@ -210,7 +283,9 @@ def test_what_lies_beside_the_records_stays(practice, records, tmp_path):
     left = {path.name for path in copy.iterdir()} - {path.name for path in records.iterdir()}
     assert left == {".draft.tmp", "my.tfrecord", "notes.txt", "old-tfrecords"}
     damage = check_records(copy)
-    assert set(damage) == {"my.tfrecord", "old-tfrecords"} and all("move it away yourself" in text for text in damage.values())
+    assert set(damage) == {"my.tfrecord", "old-tfrecords"} and all(
+        "move it away yourself" in text for text in damage.values()
+    )
 
 
 def test_a_mended_source_is_looked_at_again(practice, records, tmp_path):
@@ -250,8 +325,16 @@ def test_two_packings_do_not_meet(practice, records, tmp_path):
 
 def test_unknown_scenes_are_said_and_stored_as_minus_one(practice, tmp_path, capsys):
     (tmp_path / "mine.json").write_text('{"name": "mine", "scenes": ""}')
-    manifest = pack(practice, tmp_path / "records", folds=2, competition=find_competition(str(tmp_path / "mine.json")))
-    assert "no scenes are known" in capsys.readouterr().out and "scenes on two folds: unknown" in manifest["overview"]
+    manifest = pack(
+        practice,
+        tmp_path / "records",
+        folds=2,
+        competition=find_competition(str(tmp_path / "mine.json")),
+    )
+    assert (
+        "no scenes are known" in capsys.readouterr().out
+        and "scenes on two folds: unknown" in manifest["overview"]
+    )
     assert set(pd.read_csv(tmp_path / "records" / "folds.csv").scene) == {-1}
 
 
@@ -271,26 +354,45 @@ def test_images_of_many_sizes_and_absent_rows(tmp_path):
         names.append(f"{place:02d}")
         labels.append(label)
         size = (5, 5) if place == 4 else shape  # its runs do not fit
-        Image.fromarray(rng.integers(0, 255, (*size, 3), np.uint8)).save(tmp_path / "stage1" / "images" / f"{place:02d}.png")
+        Image.fromarray(rng.integers(0, 255, (*size, 3), np.uint8)).save(
+            tmp_path / "stage1" / "images" / f"{place:02d}.png"
+        )
     path = tmp_path / "stage1" / "images" / "07.png"
     path.write_bytes(path.read_bytes()[:100])
     (tmp_path / "stage1" / "images" / "08.png").unlink()
-    competition = Competition("mine", train_images="stage1/images/{id}.png", height=None, width=None, absent_is_empty=True, scenes="")
+    competition = Competition(
+        "mine",
+        train_images="stage1/images/{id}.png",
+        height=None,
+        width=None,
+        absent_is_empty=True,
+        scenes="",
+    )
     table = dense.from_labels(names, labels)
     full = [name for name in names if int(name) % 3]
-    data = b"".join(line for line in csv_masks.format_csv(table).splitlines(True) if not line.rstrip().endswith(b","))
+    data = b"".join(
+        line
+        for line in csv_masks.format_csv(table).splitlines(True)
+        if not line.rstrip().endswith(b",")
+    )
     (tmp_path / TRUTH).write_bytes(data)
     manifest = pack(tmp_path, tmp_path / "records", folds=2, competition=competition)
     assert len(full) == 8 and sum(shard["count"] for shard in manifest["shards"]) == 9
     reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
-    assert set(reasons) == {"04", "07", "08"} and "run past the last pixel" in reasons["04"] and "cannot be decoded" in reasons["07"]
+    assert (
+        set(reasons) == {"04", "07", "08"}
+        and "run past the last pixel" in reasons["04"]
+        and "cannot be decoded" in reasons["07"]
+    )
     before = contents(tmp_path / "records")
     next((tmp_path / "records").glob("*fold0*")).unlink()
     repair(tmp_path / "records")
     assert contents(tmp_path / "records") == before
 
 
-def test_everything_can_be_repaired_from_where_the_source_is_now(competition, records, tmp_path, capsys):
+def test_everything_can_be_repaired_from_where_the_source_is_now(
+    competition, records, tmp_path, capsys
+):
     pack(competition, tmp_path / "records", folds=2)
     before = contents(tmp_path / "records")
     moved = competition.rename(tmp_path / "elsewhere")
@@ -301,7 +403,10 @@ def test_everything_can_be_repaired_from_where_the_source_is_now(competition, re
     with pytest.raises(KitError, match="no such folder or zip"):
         repair(tmp_path / "records")
     assert main(["check", str(tmp_path / "records"), "--repair", "--source", str(moved)]) == 0
-    assert contents(tmp_path / "records") == before == contents(records) and check_records(tmp_path / "records") == {}
+    assert (
+        contents(tmp_path / "records") == before == contents(records)
+        and check_records(tmp_path / "records") == {}
+    )
     assert capsys.readouterr().out.count("made again") == 2
 
 
@@ -326,4 +431,7 @@ def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
     assert len((tmp_path / "records" / CACHE / "findings.jsonl").read_text().split()) > 10
     monkeypatch.setattr(inspection.processes, "run_tasks", original)
     pack(practice, tmp_path / "records", folds=2)
-    assert contents(tmp_path / "records") == contents(records) and not (tmp_path / "records" / CACHE).exists()
+    assert (
+        contents(tmp_path / "records") == contents(records)
+        and not (tmp_path / "records" / CACHE).exists()
+    )

@@ -49,9 +49,29 @@ def test_plan_and_manifest_make_each_other_again(competition, tmp_path, name):
     "change",
     [
         {"shards": [{"file": "../victim", "split": "fold0", "count": 23}]},
-        {"shards": [{"file": "../runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 23}]},
-        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "abc", "count": 23}]},
-        {"shards": [{"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "fold0", "count": 10**9}]},
+        {
+            "shards": [
+                {
+                    "file": "../runlength-fold0.tfrecord-00000-of-00001",
+                    "split": "fold0",
+                    "count": 23,
+                }
+            ]
+        },
+        {
+            "shards": [
+                {"file": "runlength-fold0.tfrecord-00000-of-00001", "split": "abc", "count": 23}
+            ]
+        },
+        {
+            "shards": [
+                {
+                    "file": "runlength-fold0.tfrecord-00000-of-00001",
+                    "split": "fold0",
+                    "count": 10**9,
+                }
+            ]
+        },
         {"shards": None},
         {"needed": []},
         {"settings": None},
@@ -90,4 +110,7 @@ def test_a_plan_of_another_packing_is_refused(practice, records, tmp_path):
 def test_folds_csv_and_plan_speak_of_the_same_images(records):
     plan = json.loads((records / "plan.json").read_text())
     table = pd.read_csv(records / "folds.csv").set_index("ImageId")
-    assert sorted(plan["images"]["id"]) == list(table.index) and list(table.scene[plan["images"]["id"]]) == plan["images"]["scene"]
+    assert (
+        sorted(plan["images"]["id"]) == list(table.index)
+        and list(table.scene[plan["images"]["id"]]) == plan["images"]["scene"]
+    )

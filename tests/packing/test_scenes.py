@@ -29,8 +29,18 @@ def split_blocks(thumbnails: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("quality", [40, 75, 95])
 def test_scenes_of_a_practice_competition_are_found(tmp_path, quality):
-    folder = write_practice(tmp_path / "competition", images=150, test_images=1, quality=quality, empty_share=0.7, seed=quality)
-    places = {row["ImageId"]: row for row in csv.DictReader(io.StringIO((folder / "truth/tiles.csv").read_text()))}
+    folder = write_practice(
+        tmp_path / "competition",
+        images=150,
+        test_images=1,
+        quality=quality,
+        empty_share=0.7,
+        seed=quality,
+    )
+    places = {
+        row["ImageId"]: row
+        for row in csv.DictReader(io.StringIO((folder / "truth/tiles.csv").read_text()))
+    }
     names, images = [], []
     for path in sorted((folder / "train_v2").iterdir()):
         try:
@@ -47,7 +57,9 @@ def test_scenes_of_a_practice_competition_are_found(tmp_path, quality):
         down, right = at[b] - at[a]
         if true[a] != true[b] or max(abs(down), abs(right)) > 2:
             continue
-        shared = [(r, c) for r in range(3) for c in range(3) if 0 <= r - down < 3 and 0 <= c - right < 3]
+        shared = [
+            (r, c) for r in range(3) for c in range(3) if 0 <= r - down < 3 and 0 <= c - right < 3
+        ]
         if max(min(std[a, 3 * r + c], std[b, 3 * (r - down) + c - right]) for r, c in shared) >= 6:
             wanted, joined = wanted + 1, joined + (found[a] == found[b])
     assert wanted > 50 and joined >= 0.98 * wanted
@@ -57,7 +69,9 @@ def test_scenes_of_a_practice_competition_are_found(tmp_path, quality):
 def test_the_order_of_tiles_does_not_matter_and_numbers_are_those_of_first_appearance(practice):
     thumbnails = np.stack([shrink(path) for path in sorted((practice / "test_v2").iterdir())])
     rng = np.random.default_rng(0)
-    copies = [np.roll(image, (-32 * k, 0), (0, 1)) for image in thumbnails for k in (0, 1)]  # two thirds of a tile are seen again
+    copies = [
+        np.roll(image, (-32 * k, 0), (0, 1)) for image in thumbnails for k in (0, 1)
+    ]  # two thirds of a tile are seen again
     tiles = np.stack(copies).astype(np.int16) + rng.integers(-1, 2, (len(copies), 96, 96))
     tiles = np.clip(tiles, 0, 255).astype(np.uint8)
     found = scenes.find_scenes(tiles)
@@ -67,7 +81,9 @@ def test_the_order_of_tiles_does_not_matter_and_numbers_are_those_of_first_appea
     together = found[order][:, None] == found[order][None]
     assert np.array_equal(other[:, None] == other[None], together)
     structured = split_blocks(tiles).std(-1).reshape(-1, 2, 9)[:, 0, 3:].max(1) >= 7
-    assert structured.any() and all(found[2 * k] == found[2 * k + 1] for k in np.flatnonzero(structured))
+    assert structured.any() and all(
+        found[2 * k] == found[2 * k + 1] for k in np.flatnonzero(structured)
+    )
 
 
 def test_flat_sea_is_no_evidence():
@@ -87,7 +103,9 @@ def test_one_block_in_common_joins_and_a_like_one_does_not():
     assert scenes.find_scenes(tiles).tolist() == [0, 0, 1]
 
 
-@pytest.mark.parametrize(("noise", "light", "joined"), [(1, 0, True), (25, 0, False), (1, 10, False)])
+@pytest.mark.parametrize(
+    ("noise", "light", "joined"), [(1, 0, True), (25, 0, False), (1, 10, False)]
+)
 def test_likeness_from_afar_is_not_enough(noise, light, joined):
     """Two blocks with the same low frequencies, and so the same keys: joined only where the rest and the light agree too."""
     rng = np.random.default_rng(0)
@@ -95,7 +113,9 @@ def test_likeness_from_afar_is_not_enough(noise, light, joined):
     tiles = rng.integers(0, 256, (2, 96, 96))
     tiles[0, 64:, 64:] = smooth + noise * rng.choice([-1, 1], (32, 32))
     tiles[1, :32, :32] = smooth + noise * rng.choice([-1, 1], (32, 32)) + light
-    assert (len(set(scenes.find_scenes(np.clip(tiles, 0, 255).astype(np.uint8)).tolist())) == 1) == joined
+    assert (
+        len(set(scenes.find_scenes(np.clip(tiles, 0, 255).astype(np.uint8)).tolist())) == 1
+    ) == joined
 
 
 @pytest.mark.parametrize(("noise", "joined"), [(0.02, True), (0.5, False)])
@@ -125,10 +145,16 @@ def test_real_tiles_that_share_a_block_are_joined(airbus):
     vectors = centered.reshape(-1, 1024)[held]
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     a, b = np.nonzero(np.triu(vectors @ vectors.T > 0.95, 1))
-    pairs = {tuple(sorted(pair)) for pair in zip((held[a] // 9).tolist(), (held[b] // 9).tolist()) if pair[0] != pair[1]}
+    pairs = {
+        tuple(sorted(pair))
+        for pair in zip((held[a] // 9).tolist(), (held[b] // 9).tolist())
+        if pair[0] != pair[1]
+    }
     found = scenes.find_scenes(thumbnails)
     assert len(pairs) == 217 and sum(found[a] == found[b] for a, b in pairs) >= 0.99 * len(pairs)
     assert np.bincount(found).max() == 10
     strict = scenes.find_scenes(thumbnails, scenes.SceneSettings(faint_std=6.0))
     sizes, fewer = np.bincount(found), np.bincount(strict)
-    assert sizes[sizes > 1].sum() == 263 and fewer[fewer > 1].sum() == 230  # faint blocks: all 32 new overlaps were looked at, and true
+    assert (
+        sizes[sizes > 1].sum() == 263 and fewer[fewer > 1].sum() == 230
+    )  # faint blocks: all 32 new overlaps were looked at, and true

@@ -23,7 +23,9 @@ def test_images_of_each_count_are_capped_and_drawn_from_the_whole_list():
     found = choose(per_count=200)
     assert all((OBJECTS[found] == count).sum() == 200 for count in (0, 1, 2, 5))
     places = found[OBJECTS[found] == 0]
-    assert places.min() < 300 and places.max() > 4700 and np.array_equal(found, choose(per_count=200))
+    assert (
+        places.min() < 300 and places.max() > 4700 and np.array_equal(found, choose(per_count=200))
+    )
     assert not np.array_equal(found, choose(per_count=200, seed=1))
 
 
@@ -32,7 +34,11 @@ def test_the_empty_share_is_met_by_leaving_out_what_is_too_many(share):
     found = choose(empty_share=share)
     empty = (OBJECTS[found] == 0).sum()
     assert abs(empty - share * len(found)) <= 1
-    assert share in (0, 1) or empty == (OBJECTS == 0).sum() or len(found) - empty == (OBJECTS > 0).sum()
+    assert (
+        share in (0, 1)
+        or empty == (OBJECTS == 0).sum()
+        or len(found) - empty == (OBJECTS > 0).sum()
+    )
 
 
 def test_a_limit_comes_last():
@@ -52,7 +58,9 @@ def test_fit_takes_all_objects_and_empty_ones_over_scenes():
     more = selection.fit(OBJECTS, scenes, sizes, room + 40_000, 0)
     assert set(found) <= set(more)
     available = np.bincount(scenes[OBJECTS == 0], minlength=800)
-    assert (np.bincount(scenes[more[OBJECTS[more] == 0]], minlength=800) >= np.minimum(available, 1)).all()
+    assert (
+        np.bincount(scenes[more[OBJECTS[more] == 0]], minlength=800) >= np.minimum(available, 1)
+    ).all()
     assert np.array_equal(selection.fit(OBJECTS, scenes, sizes, sizes.sum(), 0), np.arange(5000))
     assert np.array_equal(selection.fit(OBJECTS, scenes, sizes, 0, 0), np.flatnonzero(full))
     unknown = selection.fit(OBJECTS, np.full(5000, -1), sizes, room, 0)

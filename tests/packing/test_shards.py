@@ -19,12 +19,25 @@ def shard(practice, tmp_path):
     files = list(sources.list_images(source, AIRBUS.train_images).values())[:3]
     crc = np.array([zlib.crc32((practice / file.name).read_bytes()) for file in files], np.uint32)
     names = [file.name.rpartition("/")[2] for file in files]
-    return Shard(tmp_path / "a", tmp_path / ".a.tmp", practice, files, crc, blank(names, (768, 768)), np.arange(3), None)
+    return Shard(
+        tmp_path / "a",
+        tmp_path / ".a.tmp",
+        practice,
+        files,
+        crc,
+        blank(names, (768, 768)),
+        np.arange(3),
+        None,
+    )
 
 
 def test_the_same_plan_gives_the_same_bytes(shard):
     first, data = write_shard(shard), shard.path.read_bytes()
-    assert write_shard(shard) == first and shard.path.read_bytes() == data and len(data) == first["bytes"]
+    assert (
+        write_shard(shard) == first
+        and shard.path.read_bytes() == data
+        and len(data) == first["bytes"]
+    )
 
 
 def test_a_disk_that_gives_back_other_bytes_is_not_believed(shard, monkeypatch, tmp_path):
@@ -59,6 +72,10 @@ def test_the_disk_has_the_bytes_before_the_name(shard, monkeypatch):
     calls = []
     for name in ("fsync", "replace"):
         original = getattr(shards.os, name)
-        monkeypatch.setattr(shards.os, name, lambda *given, name=name, original=original: (calls.append(name), original(*given))[1])
+        monkeypatch.setattr(
+            shards.os,
+            name,
+            lambda *given, name=name, original=original: (calls.append(name), original(*given))[1],
+        )
     write_shard(shard)
     assert calls == ["fsync", "replace", "fsync"]

@@ -32,11 +32,32 @@ def make_evaluation(folder, name="first", **changes) -> Evaluation:
             Image.fromarray(pixels.astype(np.uint8)).save(paths[-1])
     real, found = dense.from_labels(names, truth), dense.from_labels(names, prediction)
     scenes, count = np.arange(len(names)) % 8, len(names)
-    index = Index("records", real, scenes, np.zeros(count, int), np.array(paths, object), np.full(count, -1))
-    tuned = tuning.choose_cuts(lambda k: ((prediction[k] > 0) * 200).astype(np.uint8), real, scenes, None, TuneSettings(empty_share=0.25))
-    config = {**vars(TrainSettings(fold=0)), "records": "/data/records", "records_sha256": "0" * 64, "own": {}}
+    index = Index(
+        "records", real, scenes, np.zeros(count, int), np.array(paths, object), np.full(count, -1)
+    )
+    tuned = tuning.choose_cuts(
+        lambda k: ((prediction[k] > 0) * 200).astype(np.uint8),
+        real,
+        scenes,
+        None,
+        TuneSettings(empty_share=0.25),
+    )
+    config = {
+        **vars(TrainSettings(fold=0)),
+        "records": "/data/records",
+        "records_sha256": "0" * 64,
+        "own": {},
+    }
     history = [
-        {"epoch": k, "step": k, "seconds": 1, "learning_rate": 0.1 / k, "loss": 1 / k, "val_loss": 2 / k, "val_pixel_iou": 0.1 * k}
+        {
+            "epoch": k,
+            "step": k,
+            "seconds": 1,
+            "learning_rate": 0.1 / k,
+            "loss": 1 / k,
+            "val_loss": 2 / k,
+            "val_pixel_iou": 0.1 * k,
+        }
         | {
             "val_pixel_f2": 0.2 * k,
             "val_object_f2": 0.1 * k,
@@ -48,7 +69,18 @@ def make_evaluation(folder, name="first", **changes) -> Evaluation:
     ]
     about = Tuning(tuned.fields, found, tuned.surface, tuned.point, tuned.cuts)
     settings = TuneSettings(empty_share=0.25)
-    return Evaluation(name, config, "python 3.11\n", history, index, found, found, from_json(tuned.fields), about, settings)
+    return Evaluation(
+        name,
+        config,
+        "python 3.11\n",
+        history,
+        index,
+        found,
+        found,
+        from_json(tuned.fields),
+        about,
+        settings,
+    )
 
 
 @pytest.fixture(scope="session")
@@ -62,4 +94,6 @@ def page(evaluation, tmp_path_factory):
 
 
 def names_shown(browser) -> list[str]:
-    return browser.execute_script("return [...document.querySelectorAll('.card')].filter(c => c.offsetParent).map(c => c.dataset.name)")
+    return browser.execute_script(
+        "return [...document.querySelectorAll('.card')].filter(c => c.offsetParent).map(c => c.dataset.name)"
+    )

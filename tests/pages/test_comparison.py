@@ -24,20 +24,35 @@ def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
         f"{case}{turn}.jpg" for case in ("missed", "alarm") for turn in (0, 1)
     }
     *rows, (last, cuts) = list_differences([evaluation, other])
-    assert rows == [("steps", [None, 7]), ("own", [{}, {"model": "mine"}])] and last == "cuts" and cuts[1] == "threshold 128"
+    assert (
+        rows == [("steps", [None, 7]), ("own", [{}, {"model": "mine"}])]
+        and last == "cuts"
+        and cuts[1] == "threshold 128"
+    )
     words = ["better", "not told apart", "worse", "not told apart"]
     assert [judge(bounds) for bounds in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1), None)] == words
     text = report.make_comparison_page([evaluation, other]).text
     gain, bounds = found.mean(found.f2[1] - found.f2[0])
-    assert bounds[0] < gain < bounds[1] and show(gain, bounds, "+") in text and span(bounds, "+") in text
+    assert (
+        bounds[0] < gain < bounds[1]
+        and show(gain, bounds, "+") in text
+        and span(bounds, "+") in text
+    )
     path = report.make_comparison_page([evaluation, other]).save(tmp_path / "both.html")
     with open_page(path) as browser:
         assert len(browser.find_elements("css selector", ".side")) == 2 * len(changed)
         assert find_faults(browser, path) == []
     moved = make_evaluation(tmp_path, "moved")
-    moved = dataclasses.replace(moved, index=dataclasses.replace(moved.index, truth=table.select(moved.index.truth, np.arange(16)[::-1])))
+    moved = dataclasses.replace(
+        moved,
+        index=dataclasses.replace(
+            moved.index, truth=table.select(moved.index.truth, np.arange(16)[::-1])
+        ),
+    )
     moved.index.truth.ids[:] = evaluation.index.truth.ids
-    with pytest.raises(KitError, match="moved and first hold out images of one name with other masks"):
+    with pytest.raises(
+        KitError, match="moved and first hold out images of one name with other masks"
+    ):
         compare([evaluation, moved])
     third = make_evaluation(tmp_path, "third")
     third.index.truth.ids[:] = [f"other{k}" for k in range(len(third.index))]
@@ -49,8 +64,19 @@ def test_common_images_may_stand_in_another_order(tmp_path):
     first, second = make_evaluation(tmp_path, "first"), make_evaluation(tmp_path, "second")
     order = np.arange(len(second.index))[:2:-1]  # the other way round, without the first three
     parts = {name: table.select(getattr(second, name), order) for name in ("prediction", "ungated")}
-    index = dataclasses.replace(second.index, truth=table.select(second.index.truth, order), scenes=second.index.scenes[order])
+    index = dataclasses.replace(
+        second.index,
+        truth=table.select(second.index.truth, order),
+        scenes=second.index.scenes[order],
+    )
     found = compare([first, dataclasses.replace(second, index=index, **parts)])
-    assert found.places[0].tolist() == sorted(order.tolist()) and found.places[1].tolist() == list(range(len(order)))[::-1]
-    assert np.array_equal(found.empty, first.empty[found.places[0]]) and 0 < found.empty.sum() < len(order)
-    assert np.array_equal(found.scenes, first.groups[found.places[0]]) and np.array_equal(found.f2[0], found.f2[1])
+    assert (
+        found.places[0].tolist() == sorted(order.tolist())
+        and found.places[1].tolist() == list(range(len(order)))[::-1]
+    )
+    assert np.array_equal(
+        found.empty, first.empty[found.places[0]]
+    ) and 0 < found.empty.sum() < len(order)
+    assert np.array_equal(found.scenes, first.groups[found.places[0]]) and np.array_equal(
+        found.f2[0], found.f2[1]
+    )

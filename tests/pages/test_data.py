@@ -23,6 +23,8 @@ def test_the_page_on_the_data(records, tmp_path):
 
 def test_records_whose_scenes_were_not_searched(records, tmp_path):
     index = open_index(records)
-    assert count_scenes(dataclasses.replace(index, scenes=np.full(len(index), -1)))[1].tolist() == []
+    assert (
+        count_scenes(dataclasses.replace(index, scenes=np.full(len(index), -1)))[1].tolist() == []
+    )
     with pytest.raises(KitError, match="--records elsewhere: goes with models"):
         report.report(records, records="elsewhere")

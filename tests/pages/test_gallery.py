@@ -22,19 +22,25 @@ def gallery_of(text: str) -> str:
     return text.partition('id="gallery">')[2].partition("<dialog")[0]
 
 
-def test_of_thousands_of_specks_the_largest_are_drawn_and_the_page_stays_small(tmp_path, monkeypatch):
+def test_of_thousands_of_specks_the_largest_are_drawn_and_the_page_stays_small(
+    tmp_path, monkeypatch
+):
     """An untrained network's map is full of them."""
     specks = np.zeros((SIDE, SIDE), int)
     specks[::2, ::2] = np.arange(1, SIDE**2 // 4 + 1).reshape(SIDE // 2, -1)
     specks[0:3, 0:3] = 1  # one is larger and takes the place of three
     noisy = dense.from_labels(["a"], [specks])
     e = make_evaluation(tmp_path)
-    prediction = table.concatenate([dataclasses.replace(noisy, ids=e.index.truth.ids[[k]]) for k in range(len(e.index))])
+    prediction = table.concatenate(
+        [dataclasses.replace(noisy, ids=e.index.truth.ids[[k]]) for k in range(len(e.index))]
+    )
     text = report.make_model_page(dataclasses.replace(e, prediction=prediction, tuning=None)).text
     assert text.count("9,997 predicted, the 100 largest drawn") == len(e.index)
     assert text.count('class="prediction"') == 100 * len(e.index)
     monkeypatch.setattr(report, "PICTURES", len(gallery_of(text)) // 4)
-    fewer = gallery_of(report.make_model_page(dataclasses.replace(e, prediction=prediction, tuning=None)).text)
+    fewer = gallery_of(
+        report.make_model_page(dataclasses.replace(e, prediction=prediction, tuning=None)).text
+    )
     assert 3 < fewer.count('class="card"') < len(e.index) and len(fewer) < report.PICTURES
 
 
@@ -52,5 +58,7 @@ def test_a_damaged_image_is_named(evaluation, tmp_path):
     index = dataclasses.replace(evaluation.index, paths=evaluation.index.paths.copy())
     index.paths[0] = tmp_path / "damaged.jpg"
     (tmp_path / "damaged.jpg").write_bytes(b"no image")
-    with pytest.raises(KitError, match=f"{index.truth.ids[0]}: is no JPEG or PNG of a sensible size"):
+    with pytest.raises(
+        KitError, match=f"{index.truth.ids[0]}: is no JPEG or PNG of a sensible size"
+    ):
         report.make_model_page(dataclasses.replace(evaluation, index=index))

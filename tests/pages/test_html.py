@@ -45,7 +45,10 @@ def test_a_value_that_is_missing_is_an_error_not_a_blank():
 def test_a_figure_is_as_precise_as_its_interval(value, interval, words):
     assert show(value, interval) == words
     if interval:
-        assert all(len(part.split(".")[1]) == len(words.split(".")[1]) for part in span(interval).split(" to "))
+        assert all(
+            len(part.split(".")[1]) == len(words.split(".")[1])
+            for part in span(interval).split(" to ")
+        )
 
 
 def test_a_page_is_written_whole_or_not_at_all(tmp_path):

@@ -14,7 +14,10 @@ def sides():
 
 
 def test_best_iou_of_each_truth_object():
-    assert contact_sheet.best_ious(*sides(), 0).tolist() == [0, 0.5]  # objects by first pixel, column by column
+    assert contact_sheet.best_ious(*sides(), 0).tolist() == [
+        0,
+        0.5,
+    ]  # objects by first pixel, column by column
     truth, _ = sides()
     assert contact_sheet.best_ious(truth, masks.blank(["a.jpg"], (300, 300)), 0).tolist() == [0, 0]
 
@@ -25,7 +28,9 @@ def test_the_window_holds_every_object_and_stays_inside():
         top, left, size = contact_sheet.frame_objects(table, 0)
         assert 0 <= top <= 300 - size and 0 <= left <= 300 - size
         for box in masks.boxes(table):
-            assert top <= box[0] and left <= box[1] and box[2] <= top + size and box[3] <= left + size
+            assert (
+                top <= box[0] and left <= box[1] and box[2] <= top + size and box[3] <= left + size
+            )
     assert contact_sheet.frame_objects(masks.blank(["a"], (300, 300)), 0) == (0, 0, 300)
 
 
@@ -35,7 +40,9 @@ def test_pictures_are_drawn_with_both_outlines(tmp_path):
     nothing = masks.blank(["<b>$x_$.jpg"], (300, 300))
     table = masks.concatenate([truth, nothing])
     other = masks.concatenate([prediction, nothing])
-    contact_sheet.draw_contact_sheet([image, image], table, other, ["F2 0.5", "F2 1"], tmp_path / "sheet.png")
+    contact_sheet.draw_contact_sheet(
+        [image, image], table, other, ["F2 0.5", "F2 1"], tmp_path / "sheet.png"
+    )
     contact_sheet.draw_road(image, truth, prediction, tmp_path / "road.png")
     for path in tmp_path.iterdir():
         pixels = np.array(Image.open(path).convert("RGB")).reshape(-1, 3).astype(int)

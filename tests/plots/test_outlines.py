@@ -23,7 +23,9 @@ def test_a_path_covers_the_pixels_of_its_object():
     for _ in range(30):
         mask = np.zeros((120, 140), int)
         angle, length, width = rng.uniform(0, np.pi), rng.uniform(8, 60), rng.uniform(5, 14)
-        along, across = (np.array([np.cos(turn), np.sin(turn)]) for turn in (angle, angle + np.pi / 2))
+        along, across = (
+            np.array([np.cos(turn), np.sin(turn)]) for turn in (angle, angle + np.pi / 2)
+        )
         corners = np.array([length * along + width * across, length * along - width * across])
         corners = np.concatenate([corners, -corners]) / 2 + (60, 70)
         mask[polygon(*corners.T, mask.shape)] = 1
@@ -43,5 +45,8 @@ def test_small_border_and_ringlike_objects_keep_their_shape():
     assert sorted(paths[0][1:-1].split("L")) == ["0 0", "0 1", "1 0", "1 1"] and len(paths) == 3
     for number, path in enumerate(paths, 1):
         assert (fill(path, image.shape) == (labels == number)).all(), path
-    assert trace(masks, 0, 2) == [path for path in paths if path != paths[0]] and trace(masks, 0, 9) == paths
+    assert (
+        trace(masks, 0, 2) == [path for path in paths if path != paths[0]]
+        and trace(masks, 0, 9) == paths
+    )
     assert trace(masks, 0, 1) == [max(paths, key=len)]  # the ring

@@ -8,7 +8,9 @@ from kit.plots.webp import embed
 
 
 def make_image(place: int) -> Image.Image:
-    return Image.fromarray(np.random.default_rng(place).integers(0, 255, (64, 96, 3)).astype(np.uint8))
+    return Image.fromarray(
+        np.random.default_rng(place).integers(0, 255, (64, 96, 3)).astype(np.uint8)
+    )
 
 
 def open_picture(picture) -> Image.Image:
@@ -19,11 +21,15 @@ def open_picture(picture) -> Image.Image:
 
 def test_pictures_fit_into_the_budget_the_first_ones_at_full_size():
     everything = embed(make_image, range(6), 10**6)
-    assert list(everything) == list(range(6)) and not any(picture.shrunk for picture in everything.values())
+    assert list(everything) == list(range(6)) and not any(
+        picture.shrunk for picture in everything.values()
+    )
     assert {open_picture(picture).size for picture in everything.values()} == {(96, 64)}
     whole = sum(len(picture.data) for picture in everything.values())
     some = embed(make_image, range(6), whole * 2 // 3)
-    assert [picture.shrunk for picture in some.values()] == sorted(picture.shrunk for picture in some.values())
+    assert [picture.shrunk for picture in some.values()] == sorted(
+        picture.shrunk for picture in some.values()
+    )
     assert not some[0].shrunk and some[5].shrunk and open_picture(some[5]).size == (48, 32)
     assert sum(len(picture.data) for picture in some.values()) <= whole * 2 // 3
     few = embed(make_image, range(6), len(some[5].data) * 3)

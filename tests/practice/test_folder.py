@@ -49,40 +49,69 @@ def decode(text):
 def truths(folder):
     """ImageId -> texts of its rows, train and test."""
     found = {}
-    for path in (folder / "train_ship_segmentations_v2.csv", folder / "truth/test_ship_segmentations_v2.csv"):
+    for path in (
+        folder / "train_ship_segmentations_v2.csv",
+        folder / "truth/test_ship_segmentations_v2.csv",
+    ):
         for row in read(path):
             found.setdefault(row["ImageId"], []).append(row["EncodedPixels"])
     return found
 
 
 def digest(folder):
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 def test_folder_looks_like_the_competition(folder):
     assert sorted(path.name for path in folder.iterdir()) == sorted(
-        ["train_v2", "test_v2", "train_ship_segmentations_v2.csv", "sample_submission_v2.csv", "truth", "practice.json"]
+        [
+            "train_v2",
+            "test_v2",
+            "train_ship_segmentations_v2.csv",
+            "sample_submission_v2.csv",
+            "truth",
+            "practice.json",
+        ]
     )
     train, test = (sorted(os.listdir(folder / name)) for name in ("train_v2", "test_v2"))
     assert len(train) == 22 and len(test) == 8 and len({*train, *test}) == 30
     assert all(re.fullmatch(r"[0-9a-f]{9}\.jpg", name) for name in train + test)
-    for path, ids in (("train_ship_segmentations_v2.csv", train), ("truth/test_ship_segmentations_v2.csv", test)):
+    for path, ids in (
+        ("train_ship_segmentations_v2.csv", train),
+        ("truth/test_ship_segmentations_v2.csv", test),
+    ):
         rows = [row["ImageId"] for row in read(folder / path)]
         assert rows == sorted(rows) and sorted(set(rows)) == ids
-    assert read(folder / "sample_submission_v2.csv") == [{"ImageId": name, "EncodedPixels": "1 2"} for name in test]
-    assert json.loads((folder / "practice.json").read_text()) == dataclasses.asdict(PracticeSettings(**SETTINGS))
+    assert read(folder / "sample_submission_v2.csv") == [
+        {"ImageId": name, "EncodedPixels": "1 2"} for name in test
+    ]
+    assert json.loads((folder / "practice.json").read_text()) == dataclasses.asdict(
+        PracticeSettings(**SETTINGS)
+    )
 
 
 def test_empty_share_is_exact_in_train_and_test(folder):
-    for path, expected in (("train_ship_segmentations_v2.csv", round(0.4 * 22)), ("truth/test_ship_segmentations_v2.csv", round(0.4 * 8))):
+    for path, expected in (
+        ("train_ship_segmentations_v2.csv", round(0.4 * 22)),
+        ("truth/test_ship_segmentations_v2.csv", round(0.4 * 8)),
+    ):
         assert sum(row["EncodedPixels"] == "" for row in read(folder / path)) == expected
 
 
 @pytest.mark.parametrize(("share", "count"), [(0, 9), (1, 9), (0.75, 50), (0.5, 1), (0.02, 40)])
 def test_empty_share_is_exact_at_extremes(share, count):
-    cuts = practice.choose_tiles(PracticeSettings(empty_share=share, seed=2), count, scenery.Textures(2), 7)
+    cuts = practice.choose_tiles(
+        PracticeSettings(empty_share=share, seed=2), count, scenery.Textures(2), 7
+    )
     tiles = [cut.scene.labels()[y : y + 768, x : x + 768] for cut in cuts for x, y in cut.offsets]
-    assert all(tile.shape == (768, 768) for tile in tiles) and min(cut.scene.index for cut in cuts) >= 7
+    assert (
+        all(tile.shape == (768, 768) for tile in tiles)
+        and min(cut.scene.index for cut in cuts) >= 7
+    )
     assert len(tiles) == count and sum(not tile.any() for tile in tiles) == round(share * count)
 
 
@@ -102,16 +131,25 @@ def test_rows_are_the_ships_of_the_scene(folder):
 def test_touching_ships_stay_two_rows(tmp_path):
     textures = scenery.Textures(0)
     scene = dataclasses.replace(
-        scenery.plan(0, 1, textures), ships=(Box(300, 300, 0, 60, 12), Box(300, 312, 0, 60, 12)), moving=(False, False)
+        scenery.plan(0, 1, textures),
+        ships=(Box(300, 300, 0, 60, 12), Box(300, 312, 0, 60, 12)),
+        moving=(False, False),
     )
     cut = practice.Cut(scene, ((0, 0),))
     [(_, truth)] = practice.write_scene(tmp_path, cut, ["a.jpg"], textures, PracticeSettings())
-    first, second = (decode(text) for _, text in (line.split(",") for line in rows.format_csv(truth).decode().splitlines()[1:]))
+    first, second = (
+        decode(text)
+        for _, text in (
+            line.split(",") for line in rows.format_csv(truth).decode().splitlines()[1:]
+        )
+    )
     assert (first[:-1] & second[1:]).sum() > 50 and not (first & second).any()
 
 
 def test_shared_ground_is_alike_but_not_equal(folder):
-    whole = {path.name: path for path in folder.rglob("*.jpg") if path.read_bytes().endswith(b"\xff\xd9")}
+    whole = {
+        path.name: path for path in folder.rglob("*.jpg") if path.read_bytes().endswith(b"\xff\xd9")
+    }
     tiles = [tile for tile in read(folder / "truth/tiles.csv") if tile["ImageId"] in whole]
     compared = 0
     for one in tiles:
@@ -119,10 +157,16 @@ def test_shared_ground_is_alike_but_not_equal(folder):
             dx, dy = (int(two[axis]) - int(one[axis]) for axis in "xy")
             if one["scene"] != two["scene"] or (dx, dy) <= (0, 0) or max(abs(dx), abs(dy)) >= 768:
                 continue
-            a, b = (np.asarray(Image.open(whole[tile["ImageId"]])).astype(int) for tile in (one, two))
+            a, b = (
+                np.asarray(Image.open(whole[tile["ImageId"]])).astype(int) for tile in (one, two)
+            )
             a = a[max(0, dy) : 768 + min(0, dy), max(0, dx) : 768 + min(0, dx)]
             b = b[max(0, -dy) : 768 - max(0, dy), max(0, -dx) : 768 - max(0, dx)]
-            blocks = np.abs(a - b).reshape(a.shape[0] // 256, 256, a.shape[1] // 256, 256, 3).mean((1, 3, 4))
+            blocks = (
+                np.abs(a - b)
+                .reshape(a.shape[0] // 256, 256, a.shape[1] // 256, 256, 3)
+                .mean((1, 3, 4))
+            )
             assert (blocks > 0).all() and blocks.mean() < 8
             gray = np.corrcoef(a.mean(2).ravel(), b.mean(2).ravel())[0, 1]
             turned = np.corrcoef(a.mean(2).ravel(), b[::-1, ::-1].mean(2).ravel())[0, 1]
@@ -134,7 +178,10 @@ def test_shared_ground_is_alike_but_not_equal(folder):
 def test_scenes_give_several_tiles_and_test_scenes_are_others(folder):
     tiles = read(folder / "truth/tiles.csv")
     test = set(os.listdir(folder / "test_v2"))
-    scenes = [{tile["scene"] for tile in tiles if (tile["ImageId"] in test) == side} for side in (False, True)]
+    scenes = [
+        {tile["scene"] for tile in tiles if (tile["ImageId"] in test) == side}
+        for side in (False, True)
+    ]
     assert len(tiles) == 30 and not scenes[0] & scenes[1]
     assert len({(tile["scene"], tile["x"], tile["y"]) for tile in tiles}) == 30
     assert max(Counter(tile["scene"] for tile in tiles).values()) >= 3
@@ -151,7 +198,11 @@ def test_one_train_tile_is_truncated_and_no_other(folder):
             with pytest.raises(OSError, match="truncated"):
                 Image.open(path).load()
             broken.append(path)
-    assert len(broken) == 1 and broken[0].parent.name == "train_v2" and broken[0].name in truths(folder)
+    assert (
+        len(broken) == 1
+        and broken[0].parent.name == "train_v2"
+        and broken[0].name in truths(folder)
+    )
 
 
 def test_same_seed_same_bytes_on_any_number_of_cores(tmp_path, monkeypatch):
@@ -171,11 +222,15 @@ def test_existing_folder_is_refused_unless_empty(tmp_path):
         practice.write_practice(tmp_path / "full", images=1, test_images=1)
     with pytest.raises(KitError, match="no folder"):
         practice.write_practice(tmp_path / "missing" / "out", images=1, test_images=1)
-    assert os.listdir(tmp_path) == ["full"] and (tmp_path / "full" / "mine.txt").read_text() == "kept"
+    assert (
+        os.listdir(tmp_path) == ["full"] and (tmp_path / "full" / "mine.txt").read_text() == "kept"
+    )
     (tmp_path / "empty").mkdir()
     out = practice.write_practice(tmp_path / "empty", images=1, test_images=1)
     assert out == tmp_path / "empty" and len(list(out.rglob("*.jpg"))) == 2
-    assert all(path.read_bytes().endswith(b"\xff\xd9") for path in out.rglob("*.jpg"))  # one tile alone is not truncated
+    assert all(
+        path.read_bytes().endswith(b"\xff\xd9") for path in out.rglob("*.jpg")
+    )  # one tile alone is not truncated
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError, OSError("disk")])

@@ -24,7 +24,9 @@ def test_images_of_unknown_scene_are_groups_of_their_own():
 
 
 def test_a_small_competition_is_not_stratified():
-    assert set(folds.assign(np.arange(10), np.array([0, 0, 1, 1, 2, 2, 4, 4, 8, 8]), 5, 0)) == set(range(5))
+    assert set(folds.assign(np.arange(10), np.array([0, 0, 1, 1, 2, 2, 4, 4, 8, 8]), 5, 0)) == set(
+        range(5)
+    )
 
 
 def test_fewer_scenes_than_folds_is_an_error():

@@ -47,7 +47,11 @@ def write_csv(path, *rows, header):
 
 def same(a, b) -> bool:
     """Whether two indexes hold the same images, truth, scenes and folds."""
-    return a.truth == b.truth and np.array_equal(a.scenes, b.scenes) and np.array_equal(a.folds, b.folds)
+    return (
+        a.truth == b.truth
+        and np.array_equal(a.scenes, b.scenes)
+        and np.array_equal(a.folds, b.folds)
+    )
 
 
 # Records.
@@ -55,7 +59,9 @@ def same(a, b) -> bool:
 
 def test_records_have_the_truth_of_the_csv(practice, indexed):
     truth = rows.read_csv(practice / TRUTH)
-    assert len(indexed) == 23 and len(set(indexed.truth.ids)) == 23 and len(indexed.truth.labels) > 10
+    assert (
+        len(indexed) == 23 and len(set(indexed.truth.ids)) == 23 and len(indexed.truth.labels) > 10
+    )
     assert indexed.truth == masks.select_ids(truth, indexed.truth.ids)
 
 
@@ -94,7 +100,11 @@ def test_a_fold_is_the_images_of_that_fold_in_the_same_order(records, indexed):
 
 
 def test_unknown_folds_are_named_with_those_there_are(records, indexed):
-    for find in (lambda: open_index(records, [7]), lambda: open_index(indexed, [7]), lambda: index_records(open_records(records), [7])):
+    for find in (
+        lambda: open_index(records, [7]),
+        lambda: open_index(indexed, [7]),
+        lambda: index_records(open_records(records), [7]),
+    ):
         with pytest.raises(KitError, match=r"folds \[7\] hold no image; it has folds \[0, 1\]"):
             find()
 
@@ -126,7 +136,9 @@ def after(key):
         change(lambda record: record.index(b"image_id"), b"image_no"),
         change(lambda record: record.index(b"image_id") - 1, b"\x07"),
         change(lambda record: record.index(b"runs/start") - 3, b"\x7f"),
-        change(lambda record: after(b"image_id")(record) + 2, b"\x1a"),  # a list of numbers for an id
+        change(
+            lambda record: after(b"image_id")(record) + 2, b"\x1a"
+        ),  # a list of numbers for an id
         change(lambda record: after(b"objects")(record) + 2, b"\x0a"),  # texts for a number
         change(lambda record: after(b"objects")(record) + 6, b"\x7f"),  # more objects than labels
         change(lambda record: len(record) - 30, bytes(30)),
@@ -147,7 +159,9 @@ def test_a_damaged_record_is_named_with_the_way_out(records, indexed, tmp_path, 
     with pytest.raises(KitError, match=f"{shard}: is damaged .*kit check {copy} --repair") as error:
         open_index(copy)
     assert "\n" not in str(error.value)
-    assert len(open_index(copy, [1])) == (indexed.folds == 1).sum()  # the other fold's shards are not read
+    assert (
+        len(open_index(copy, [1])) == (indexed.folds == 1).sum()
+    )  # the other fold's shards are not read
 
 
 def test_a_run_of_an_object_that_cannot_be_takes_no_memory(records, indexed, tmp_path):
@@ -157,7 +171,9 @@ def test_a_run_of_an_object_that_cannot_be_takes_no_memory(records, indexed, tmp
     shard = copy / indexed.paths[place].rpartition("/")[2]
     data = bytearray(shard.read_bytes())
     key = data.index(b"runs/object", int(indexed.offsets[place]))
-    change(key + len(b"runs/object") + 6, b"\xff\xff\xff\xff\x7f")(data)  # object 2^35 - 1: counted one by one, 256 GB
+    change(key + len(b"runs/object") + 6, b"\xff\xff\xff\xff\x7f")(
+        data
+    )  # object 2^35 - 1: counted one by one, 256 GB
     shard.write_bytes(data)
     with pytest.raises(KitError, match=f"{shard}: is damaged .*kit check"):
         open_index(copy)
@@ -180,13 +196,18 @@ def test_any_flipped_bit_of_a_record_gives_an_index_or_a_message(records, indexe
         except KitError as error:
             assert str(shard) in str(error) and "kit check" in str(error)
             refused += 1
-    assert 0 < refused < 150  # numbers that stay numbers are noticed only by the checksum, when the image is read
+    assert (
+        0 < refused < 150
+    )  # numbers that stay numbers are noticed only by the checksum, when the image is read
 
 
 def test_a_shard_with_records_left_over_is_damaged(records, tmp_path):
     copy = shutil.copytree(records, tmp_path / "copy")
     found = open_records(copy)
-    manifest = {**found.manifest, "shards": [{**shard, "count": shard["count"] - 1} for shard in found.manifest["shards"]]}
+    manifest = {
+        **found.manifest,
+        "shards": [{**shard, "count": shard["count"] - 1} for shard in found.manifest["shards"]],
+    }
     with pytest.raises(KitError, match="records end at byte .* kit check"):
         index_records(dataclasses.replace(found, manifest=manifest))
 
@@ -194,12 +215,16 @@ def test_a_shard_with_records_left_over_is_damaged(records, tmp_path):
 # A competition folder.
 
 
-def test_a_folder_with_the_records_table_is_the_same_as_the_records(practice, records, indexed, capsys):
+def test_a_folder_with_the_records_table_is_the_same_as_the_records(
+    practice, records, indexed, capsys
+):
     found = open_index(practice, folds_csv=records / "folds.csv")
     assert found.truth.ids.tolist() == sorted(indexed.truth.ids)
     assert same(found, select(indexed, np.argsort(indexed.truth.ids)))
     assert [path.rpartition("/")[2] for path in found.paths] == found.truth.ids.tolist()
-    assert {path.rpartition("/")[0] for path in found.paths} == {str(practice / "train_v2")} and (found.offsets == -1).all()
+    assert {path.rpartition("/")[0] for path in found.paths} == {str(practice / "train_v2")} and (
+        found.offsets == -1
+    ).all()
     assert "left out" not in capsys.readouterr().out  # the truncated image is not in the table
     for fold in (0, 1):
         one = open_index(practice, [fold], folds_csv=records / "folds.csv")
@@ -212,19 +237,35 @@ def test_a_folder_alone_gives_all_whole_images_without_folds(practice, indexed, 
     assert (found.folds == -1).all() and (found.scenes == -1).all()
     (truncated,) = {path.name for path in (practice / "train_v2").iterdir()} - set(found.truth.ids)
     said = capsys.readouterr().out
-    assert said.startswith("left out: ") and said.count("\n") == 1 and truncated in said and "is truncated" in said
+    assert (
+        said.startswith("left out: ")
+        and said.count("\n") == 1
+        and truncated in said
+        and "is truncated" in said
+    )
 
 
 def test_folds_of_a_folder_without_a_table_say_how_to_get_them(practice):
-    with pytest.raises(KitError, match=r"folds \[0\] hold no image; give the path of a folds.csv as folds_csv"):
+    with pytest.raises(
+        KitError, match=r"folds \[0\] hold no image; give the path of a folds.csv as folds_csv"
+    ):
         open_index(practice, [0])
 
 
 def test_images_that_the_table_lacks_are_left_out(practice, indexed, tmp_path):
     chosen = sorted(indexed.truth.ids)[3:5]
-    path = write_csv(tmp_path / "folds.csv", *(f"{name},{2**61},5" for name in chosen), "other.jpg,0,5", header="ImageId,scene,fold")
+    path = write_csv(
+        tmp_path / "folds.csv",
+        *(f"{name},{2**61},5" for name in chosen),
+        "other.jpg,0,5",
+        header="ImageId,scene,fold",
+    )
     found = open_index(practice, [5], folds_csv=path)
-    assert found.truth.ids.tolist() == chosen and found.scenes.tolist() == [2**61] * 2 and found.folds.tolist() == [5, 5]
+    assert (
+        found.truth.ids.tolist() == chosen
+        and found.scenes.tolist() == [2**61] * 2
+        and found.folds.tolist() == [5, 5]
+    )
     with pytest.raises(KitError, match=r"folds \[0\] hold no image; it has folds \[5\]"):
         open_index(practice, [0], folds_csv=path)
 
@@ -244,10 +285,15 @@ def test_images_that_are_missing_or_of_another_size_are_left_out(folder, indexed
 def test_an_image_without_a_row_is_empty_only_where_that_is_the_rule(folder, indexed):
     name = sorted(indexed.truth.ids)[0]
     lines = (folder / TRUTH).read_text().splitlines()
-    write_csv(folder / TRUTH, *(line for line in lines[1:] if not line.startswith(name)), header=lines[0])
+    write_csv(
+        folder / TRUTH, *(line for line in lines[1:] if not line.startswith(name)), header=lines[0]
+    )
     assert name not in index_folder(folder, AIRBUS).truth.ids
     found = index_folder(folder, dataclasses.replace(AIRBUS, absent_is_empty=True))
-    assert len(found) == 23 and masks.count_objects(found.truth)[list(found.truth.ids).index(name)] == 0
+    assert (
+        len(found) == 23
+        and masks.count_objects(found.truth)[list(found.truth.ids).index(name)] == 0
+    )
     assert [path.rpartition("/")[2] for path in found.paths] == found.truth.ids.tolist()
 
 
@@ -268,7 +314,9 @@ def test_a_zip_is_to_be_packed(practice, tmp_path):
 
 def test_images_of_many_sizes_are_to_be_packed(practice):
     with pytest.raises(KitError, match="its images differ in size; pack them: kit pack"):
-        open_index(practice, competition=Competition(name="own", height=None, width=None, scenes=""))
+        open_index(
+            practice, competition=Competition(name="own", height=None, width=None, scenes="")
+        )
 
 
 @pytest.mark.parametrize(
@@ -304,12 +352,17 @@ def test_a_table_that_is_no_text_file_is_an_error(practice, tmp_path):
             open_index(practice, folds_csv=path)
 
 
-def test_files_of_images_are_read_from_shards_and_from_folders(indexed, practice, records, tmp_path):
+def test_files_of_images_are_read_from_shards_and_from_folders(
+    indexed, practice, records, tmp_path
+):
     for place in (0, len(indexed) // 2, len(indexed) - 1):
         name = str(indexed.truth.ids[place])
         assert indexed.read_bytes(place) == (practice / "train_v2" / name).read_bytes()
     read_in_place = index_folder(practice, AIRBUS, records / "folds.csv")
-    assert read_in_place.read_bytes(3) == (practice / "train_v2" / str(read_in_place.truth.ids[3])).read_bytes()
+    assert (
+        read_in_place.read_bytes(3)
+        == (practice / "train_v2" / str(read_in_place.truth.ids[3])).read_bytes()
+    )
 
 
 def test_a_file_that_is_cut_or_gone_is_named(indexed, tmp_path):

@@ -18,7 +18,9 @@ from kit.scoring.counts import align, count
 from tests.oracles import count_by_hand
 
 shapes = st.tuples(st.integers(0, 9), st.integers(0, 9))
-pairs = shapes.flatmap(lambda shape: st.tuples(*[arrays(np.int32, shape, elements=st.integers(0, 4))] * 2))
+pairs = shapes.flatmap(
+    lambda shape: st.tuples(*[arrays(np.int32, shape, elements=st.integers(0, 4))] * 2)
+)
 
 
 def count_labels(truth, prediction):
@@ -34,8 +36,15 @@ def test_counts_agree_with_a_dense_loop(images):
     truth, prediction = images
     counts = count_labels(truth, prediction)
     assert lists(counts) == count_by_hand(truth, prediction)
-    assert counts.pixels[0].tolist() == [((truth > 0) & (prediction > 0)).sum(), (truth > 0).sum(), (prediction > 0).sum()]
-    assert counts.truth_area.sum() == counts.pixels[0, 1] and counts.predicted_area.sum() == counts.pixels[0, 2]
+    assert counts.pixels[0].tolist() == [
+        ((truth > 0) & (prediction > 0)).sum(),
+        (truth > 0).sum(),
+        (prediction > 0).sum(),
+    ]
+    assert (
+        counts.truth_area.sum() == counts.pixels[0, 1]
+        and counts.predicted_area.sum() == counts.pixels[0, 2]
+    )
     for hits in (counts.truth_hits, counts.predicted_hits):
         assert [(hits > level).sum() for level in range(10)] == lists(counts)[0]
 
@@ -58,7 +67,11 @@ def test_relabeling_and_the_order_of_objects_change_nothing(images, names, seed)
     shuffled = []
     for side, image in enumerate(images):
         stack = dense.to_masks(dense.from_labels(["a"], [image]), 0)
-        shuffled.append(dense.from_masks(["a"], [stack[np.random.default_rng(seed + side).permutation(len(stack))]]))
+        shuffled.append(
+            dense.from_masks(
+                ["a"], [stack[np.random.default_rng(seed + side).permutation(len(stack))]]
+            )
+        )
     assert lists(count(*shuffled)) == plain
 
 
@@ -68,10 +81,18 @@ def test_an_added_wrong_mask_never_raises_a_score(images):
     before = count_labels(truth, prediction)
     for column in range(truth.shape[1]):
         more = prediction.copy()
-        more[:, column] = np.where(prediction[:, column] == 0, 9, prediction[:, column])  # an object in what was background
-        if (more == 9).any() and not (count_labels(truth, np.where(more == 9, 9, 0)).tp[0] > 0).any():
+        more[:, column] = np.where(
+            prediction[:, column] == 0, 9, prediction[:, column]
+        )  # an object in what was background
+        if (more == 9).any() and not (
+            count_labels(truth, np.where(more == 9, 9, 0)).tp[0] > 0
+        ).any():
             after = count_labels(truth, more)
-            for scores in (score.f2_by_threshold, score.f1_by_threshold, score.jaccard_by_threshold):
+            for scores in (
+                score.f2_by_threshold,
+                score.f1_by_threshold,
+                score.jaccard_by_threshold,
+            ):
                 assert (scores(after) <= scores(before)).all()
 
 
@@ -111,7 +132,10 @@ def test_a_large_object_beside_many_small_ones():
     assert lists(count_labels(teeth, teeth))[0] == [len(np.unique(teeth))] * 10
     quick = count_labels(teeth, found)
     shared = [(teeth == value) & (found == value) for value in np.unique(teeth)]
-    assert quick.pixels[0, 0] == teeth.size and quick.tp[0, 0] >= sum(both.any() for both in shared) * 0.5
+    assert (
+        quick.pixels[0, 0] == teeth.size
+        and quick.tp[0, 0] >= sum(both.any() for both in shared) * 0.5
+    )
 
 
 @settings(max_examples=200)
@@ -123,23 +147,38 @@ def test_hits_are_those_of_pycocotools_and_rlemasklib(sides):
     both, truth, predicted = counts.pixels[0].tolist()
     a, b = (coco.encode(np.asfortranarray(side, np.uint8)) for side in sides)
     assert both / (truth + predicted - both) == coco.iou([b], [a], [0])[0, 0]
-    assert both / (truth + predicted - both) == pytest.approx(RLEMask.from_array(sides[0]).iou(RLEMask.from_array(sides[1])))
+    assert both / (truth + predicted - both) == pytest.approx(
+        RLEMask.from_array(sides[0]).iou(RLEMask.from_array(sides[1]))
+    )
     assert counts.tp[0, 0] == (coco.iou([b], [a], [0])[0, 0] > 0.5)
 
 
 def test_empty_objects_and_images_harm_nothing():
     table = dense.from_labels(["a", "b"], [bars(5, 5), np.zeros((0, 3), int)])
-    hollow = dataclasses.replace(table, objects=np.array([0, 3, 3]), runs=np.array([0, 1, 1, 2]), labels=np.zeros(3, np.int32))
+    hollow = dataclasses.replace(
+        table,
+        objects=np.array([0, 3, 3]),
+        runs=np.array([0, 1, 1, 2]),
+        labels=np.zeros(3, np.int32),
+    )
     counts = count(hollow, table)
-    assert counts.tp[0].tolist() == [2] * 10 and counts.fn[0].tolist() == [1] * 10 and counts.truth_hits.tolist() == [10, 0, 10]
+    assert (
+        counts.tp[0].tolist() == [2] * 10
+        and counts.fn[0].tolist() == [1] * 10
+        and counts.truth_hits.tolist() == [10, 0, 10]
+    )
 
 
 @pytest.mark.parametrize("side", [0, 1])
 def test_overlap_is_an_error(side):
     image = dense.from_labels(["a"], [np.array([[1, 1, 2]])])
-    bad = dataclasses.replace(image, start=np.array([0, 1], np.int32), length=np.array([2, 2], np.int32))
+    bad = dataclasses.replace(
+        image, start=np.array([0, 1], np.int32), length=np.array([2, 2], np.int32)
+    )
     sides = [bad, image] if side == 0 else [image, bad]
-    with pytest.raises(KitError, match=f"{('truth', 'prediction')[side]}, image a: two objects overlap"):
+    with pytest.raises(
+        KitError, match=f"{('truth', 'prediction')[side]}, image a: two objects overlap"
+    ):
         count(*sides)
 
 
@@ -150,7 +189,12 @@ def test_other_images_orders_and_sizes_are_errors():
     with pytest.raises(KitError, match="other sizes"):
         count(table, dataclasses.replace(table, shapes=table.shapes[:, ::-1]))
     assert align(table, masks.select(table, [1, 0])) == table
-    with pytest.raises(KitError, match="1 images of truth are missing, the first is b; give each at least a blank row"):
+    with pytest.raises(
+        KitError,
+        match="1 images of truth are missing, the first is b; give each at least a blank row",
+    ):
         align(table, masks.select(table, [0]))
-    with pytest.raises(KitError, match="1 images are not in truth, the first is b; remove their rows"):
+    with pytest.raises(
+        KitError, match="1 images are not in truth, the first is b; remove their rows"
+    ):
         align(masks.select(table, [0]), table)

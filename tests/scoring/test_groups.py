@@ -34,17 +34,30 @@ def test_an_object_counts_in_the_part_of_its_own_area():
     small, middle, large, _ = groups.split_by_area(count_labels(truth, prediction))
     assert (small["objects"], middle["predicted"], large["predicted"]) == (1, 1, 1)
     # IoU 90/110 = 0.818 is above seven thresholds; at the other three it is a miss among the small ones and a false alarm in the middle
-    assert small["f2"] == pytest.approx(0.7) and middle["f2"] == pytest.approx(0.7) and large["f2"] == 0
+    assert (
+        small["f2"] == pytest.approx(0.7)
+        and middle["f2"] == pytest.approx(0.7)
+        and large["f2"] == 0
+    )
 
 
-@pytest.mark.parametrize(("count_", "objects"), [(1, "1"), (2, "2"), (3, "3-5"), (5, "3-5"), (6, "6+"), (7, "6+")])
+@pytest.mark.parametrize(
+    ("count_", "objects"), [(1, "1"), (2, "2"), (3, "3-5"), (5, "3-5"), (6, "6+"), (7, "6+")]
+)
 def test_edges_of_the_counts(count_, objects):
     found = groups.split_by_count(count_labels(bars(*[5] * count_), bars()))
     assert [row["objects"] for row in found if row["images"]] == [objects]
 
 
-@pytest.mark.parametrize(("area", "part"), [(99, "<100"), (100, "<500"), (499, "<500"), (500, "<5,000"), (4999, "<5,000"), (5000, "more")])
+@pytest.mark.parametrize(
+    ("area", "part"),
+    [(99, "<100"), (100, "<500"), (499, "<500"), (500, "<5,000"), (4999, "<5,000"), (5000, "more")],
+)
 def test_edges_of_the_areas(area, part):
     image = np.zeros((1, 6000), int)
     image[0, :area] = 1
-    assert [row["area"] for row in groups.split_by_area(count_labels(image, 0 * image)) if row["objects"]] == [part]
+    assert [
+        row["area"]
+        for row in groups.split_by_area(count_labels(image, 0 * image))
+        if row["objects"]
+    ] == [part]

@@ -12,7 +12,10 @@ from kit.scoring.scores import f2
 def values(real, found):
     """F2 of the images by rung; real, found: label images."""
     ids = [str(k) for k in range(len(real))]
-    return {rung: f2(counts).tolist() for rung, counts in climb_ladder(from_labels(ids, real), from_labels(ids, found)).items()}
+    return {
+        rung: f2(counts).tolist()
+        for rung, counts in climb_ladder(from_labels(ids, real), from_labels(ids, found)).items()
+    }
 
 
 def image(*boxes):
@@ -35,7 +38,9 @@ def test_a_shifted_outline_is_the_outlines():
 def test_two_ships_in_one_component_are_the_splittings():
     # With perfect outlines the component is both ships, 100 and 25 px: it hits the larger with IoU 0.8, at 6 of 10 thresholds.
     found = values([image((0, 10, 0, 10), (0, 5, 10, 15))], [image((0, 10, 0, 15))])
-    assert found["gate"] == pytest.approx([4 * 5 / 9 / 10])  # 100 of 150 px: at 0.50, 0.55, 0.60, 0.65
+    assert found["gate"] == pytest.approx(
+        [4 * 5 / 9 / 10]
+    )  # 100 of 150 px: at 0.50, 0.55, 0.60, 0.65
     assert found["outlines"] == pytest.approx([6 * 5 / 9 / 10])
     assert found["splitting"] == found["alarms"] == [1.0]
 
@@ -56,11 +61,18 @@ def test_a_false_alarm_beside_a_ship_is_the_alarms():
 def test_one_pixel_is_a_touch():
     # The prediction has IoU 100/110 with its own ship, and covers both where it grazes the other.
     found = values([image((0, 10, 0, 10), (0, 10, 10, 20))], [image((0, 10, 0, 11))])
-    assert [found[rung] for rung in RUNGS] == [[pytest.approx(0.9 * 5 / 9)]] * 2 + [[0.0], [1.0], [1.0]]
+    assert [found[rung] for rung in RUNGS] == [[pytest.approx(0.9 * 5 / 9)]] * 2 + [
+        [0.0],
+        [1.0],
+        [1.0],
+    ]
 
 
 def test_a_missed_ship_stays_missed():
-    found = values([image((0, 10, 0, 10), (20, 30, 20, 30)), image((0, 5, 0, 5))], [image((0, 10, 0, 10)), image()])
+    found = values(
+        [image((0, 10, 0, 10), (20, 30, 20, 30)), image((0, 5, 0, 5))],
+        [image((0, 10, 0, 10)), image()],
+    )
     assert all(found[rung] == [pytest.approx(5 / 9), 0.0] for rung in RUNGS)
 
 

@@ -27,7 +27,9 @@ def check(tmp_path, sample, *rows):
 
 
 def test_a_legal_submission_passes(tmp_path, sample):
-    problems, report = check(tmp_path, sample, "c.jpg,", "a.jpg,1 3 4 2", "b.jpg,100 1", "a.jpg,20 1")
+    problems, report = check(
+        tmp_path, sample, "c.jpg,", "a.jpg,1 3 4 2", "b.jpg,100 1", "a.jpg,20 1"
+    )
     assert not problems and "fine. 3 images, 3 masks, 1 images blank" in report
 
 
@@ -57,7 +59,11 @@ def test_every_kind_of_violation_is_listed_with_counts_and_rows(tmp_path, sample
         "not a whole number",
         "length below 1",
     }
-    assert "1 x overlapping objects" in report and "row 3, 'a.jpg': overlaps the object in row 2" in report and "'c.jpg'" in report
+    assert (
+        "1 x overlapping objects" in report
+        and "row 3, 'a.jpg': overlaps the object in row 2" in report
+        and "'c.jpg'" in report
+    )
 
 
 def table():
@@ -69,15 +75,21 @@ def test_what_is_written_passes_and_is_in_the_order_of_the_sample(tmp_path):
     sample = write_csv(tmp_path / "sample.csv", "c.jpg,1 2", "b.jpg,1 2", "a.jpg,1 2")
     competition = Competition(height=1, width=4)
     csv_file.write_csv(table(), tmp_path / "out.csv", competition, sample=sample)
-    assert (tmp_path / "out.csv").read_text() == "ImageId,EncodedPixels\nc.jpg,2 3\nb.jpg,\na.jpg,1 2\na.jpg,4 1\n"
+    assert (
+        tmp_path / "out.csv"
+    ).read_text() == "ImageId,EncodedPixels\nc.jpg,2 3\nb.jpg,\na.jpg,1 2\na.jpg,4 1\n"
     assert csv_file.check_csv(tmp_path / "out.csv", sample, shape=(1, 4))[0] == []
 
 
 def test_a_missing_image_is_refused_and_the_old_file_stays(tmp_path):
     sample = write_csv(tmp_path / "sample.csv", "c.jpg,1 2", "z.jpg,1 2")
     (tmp_path / "out.csv").write_text("old")
-    with pytest.raises(KitError, match=r"no prediction for 1 images of the sample, the first is z\.jpg"):
-        csv_file.write_csv(table(), tmp_path / "out.csv", Competition(height=1, width=4), sample=sample)
+    with pytest.raises(
+        KitError, match=r"no prediction for 1 images of the sample, the first is z\.jpg"
+    ):
+        csv_file.write_csv(
+            table(), tmp_path / "out.csv", Competition(height=1, width=4), sample=sample
+        )
     assert (tmp_path / "out.csv").read_text() == "old"
 
 
@@ -88,7 +100,11 @@ def test_masks_that_do_not_fit_are_not_written(tmp_path):
 
 
 def test_what_is_read_back_must_be_what_was_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(csv_file.csv_masks, "format_csv", lambda *_, **__: b"ImageId,EncodedPixels\na.jpg,1 2\nb.jpg,\nc.jpg,2 3\n")
+    monkeypatch.setattr(
+        csv_file.csv_masks,
+        "format_csv",
+        lambda *_, **__: b"ImageId,EncodedPixels\na.jpg,1 2\nb.jpg,\nc.jpg,2 3\n",
+    )
     with pytest.raises(KitError, match="not written, what was read back differs from the masks"):
         csv_file.write_csv(table(), tmp_path / "out.csv", Competition(height=1, width=4))
     assert list(tmp_path.iterdir()) == []
@@ -103,24 +119,38 @@ def test_a_full_disk_is_named_and_leaves_the_old_file(tmp_path, monkeypatch):
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(KitError, match="is full; free some space"):
         csv_file.write_csv(table(), tmp_path / "out.csv", Competition(height=1, width=4))
-    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (tmp_path / "out.csv").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (
+        tmp_path / "out.csv"
+    ).read_text() == "old"
 
 
 def test_a_report_shows_the_first_rows_of_each_kind_only(tmp_path, sample):
     problems, report = check(tmp_path, sample, *["a.jpg,0 1"] * 500, "b.jpg,", "c.jpg,1 2,")
-    assert len(problems) == 501 and report.count("start below 1") == 4 and len(report.splitlines()) == 7
+    assert (
+        len(problems) == 501
+        and report.count("start below 1") == 4
+        and len(report.splitlines()) == 7
+    )
     assert report.splitlines()[1] == "500 x start below 1 (starts are 1-based)"
-    assert report.splitlines()[2].strip() == "row 2, 'a.jpg': start below 1 (starts are 1-based): '0'"
+    assert (
+        report.splitlines()[2].strip() == "row 2, 'a.jpg': start below 1 (starts are 1-based): '0'"
+    )
 
 
 def test_other_competitions_are_written_and_checked(tmp_path):
     steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"), height=2, width=3)
     (tmp_path / "s.csv").write_text("ImageId_ClassId,EncodedPixels\na_1,\na_2,\nb_1,\nb_2,\n")
-    found = dense.from_masks(["b", "a"], [np.ones((1, 2, 3), bool), np.zeros((0, 2, 3), bool)], [[1], []])
+    found = dense.from_masks(
+        ["b", "a"], [np.ones((1, 2, 3), bool), np.zeros((0, 2, 3), bool)], [[1], []]
+    )
     csv_file.write_csv(found, tmp_path / "out.csv", steel, sample=tmp_path / "s.csv")
-    assert (tmp_path / "out.csv").read_text() == "ImageId_ClassId,EncodedPixels\na_1,\na_2,\nb_1,\nb_2,1 6\n"
+    assert (
+        tmp_path / "out.csv"
+    ).read_text() == "ImageId_ClassId,EncodedPixels\na_1,\na_2,\nb_1,\nb_2,1 6\n"
     assert csv_file.check_csv(tmp_path / "out.csv", tmp_path / "s.csv", competition=steel)[0] == []
-    (tmp_path / "out.csv").write_text("ImageId_ClassId,EncodedPixels\na_1,\nb_1,\nb_2,1 7\nb_2,\nc_1,\n")
+    (tmp_path / "out.csv").write_text(
+        "ImageId_ClassId,EncodedPixels\na_1,\nb_1,\nb_2,1 7\nb_2,\nc_1,\n"
+    )
     problems, _ = csv_file.check_csv(tmp_path / "out.csv", tmp_path / "s.csv", competition=steel)
     assert sorted((p.kind, p.image) for p in problems) == [
         ("image and label missing", "a_2"),
@@ -139,9 +169,13 @@ def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path):
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
         "try: csv_file.write_csv(table, sys.argv[1])\nexcept Exception as error: print(type(error).__name__, error)"
     )
-    done = subprocess.run([sys.executable, "-c", code, tmp_path / "out.csv"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "out.csv"], capture_output=True, text=True
+    )
     assert done.stdout.startswith("KitError") and "is full; free some space" in done.stdout, done
-    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (tmp_path / "out.csv").read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["out.csv"] and (
+        tmp_path / "out.csv"
+    ).read_text() == "old"
 
 
 def test_the_columns_of_the_truth_are_not_those_of_the_submission(tmp_path):
@@ -165,7 +199,9 @@ def test_an_illegal_row_with_a_label_is_listed_beside_what_is_missing(tmp_path):
     steel = dataclasses.replace(COMPETITIONS["severstal"], labels=("1", "2"), height=2, width=3)
     header = "ImageId_ClassId,EncodedPixels"
     sample = write_csv(tmp_path / "s.csv", "a_1,", "a_2,", header=header)
-    problems, _ = csv_file.check_csv(write_csv(tmp_path / "p.csv", "a_1,", "a_9,", header=header), sample, competition=steel)
+    problems, _ = csv_file.check_csv(
+        write_csv(tmp_path / "p.csv", "a_1,", "a_9,", header=header), sample, competition=steel
+    )
     kinds = {"unknown label", "image and label missing", "image and label not in the sample"}
     assert {problem.kind for problem in problems} == kinds
 

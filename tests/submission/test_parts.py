@@ -18,7 +18,10 @@ KEY = parts.identify({"weights": "ab"})
 def make_part(number: int, bad=()) -> Part:
     names = IDS[number * PART_SIZE : (number + 1) * PART_SIZE]
     rng = np.random.default_rng(number)
-    return Part(find_objects(names, rng.integers(0, 256, (len(names), 9, 7), np.uint8)), dict.fromkeys(bad, "torn"))
+    return Part(
+        find_objects(names, rng.integers(0, 256, (len(names), 9, 7), np.uint8)),
+        dict.fromkeys(bad, "torn"),
+    )
 
 
 @pytest.fixture
@@ -31,7 +34,10 @@ def folder(tmp_path):
 def test_a_part_comes_back_as_it_was(folder, capsys):
     parts.write_part(folder, 0, make_part(0), KEY)
     found = parts.read_parts(folder, IDS, KEY)
-    assert found == {0: make_part(0), 1: make_part(1, bad=[IDS[PART_SIZE]])} and capsys.readouterr().out == ""
+    assert (
+        found == {0: make_part(0), 1: make_part(1, bad=[IDS[PART_SIZE]])}
+        and capsys.readouterr().out == ""
+    )
 
 
 def test_parts_of_other_work_are_removed_and_that_is_said(folder, capsys):
@@ -42,7 +48,11 @@ def test_parts_of_other_work_are_removed_and_that_is_said(folder, capsys):
 
 
 def arrays_of(part: Part) -> dict[str, np.ndarray]:
-    return {field.name: getattr(part.masks, field.name) for field in dataclasses.fields(Masks) if field.name != "ids"}
+    return {
+        field.name: getattr(part.masks, field.name)
+        for field in dataclasses.fields(Masks)
+        if field.name != "ids"
+    }
 
 
 def forge(field, change):
@@ -69,8 +79,14 @@ FORGED = {
     "a label less": lambda: forge("labels", lambda a: a[1:]),
     "an array less": lambda: (forge("labels", lambda a: a)[0][:-1], {"key": KEY, "bad": {}}),
     "no key": lambda: (forge("labels", lambda a: a)[0], {"bad": {}}),
-    "bad images of another shard": lambda: (forge("labels", lambda a: a)[0], {"key": KEY, "bad": {IDS[0]: "torn"}}),
-    "bad images without a reason": lambda: (forge("labels", lambda a: a)[0], {"key": KEY, "bad": {IDS[PART_SIZE]: 3}}),
+    "bad images of another shard": lambda: (
+        forge("labels", lambda a: a)[0],
+        {"key": KEY, "bad": {IDS[0]: "torn"}},
+    ),
+    "bad images without a reason": lambda: (
+        forge("labels", lambda a: a)[0],
+        {"key": KEY, "bad": {IDS[PART_SIZE]: 3}},
+    ),
 }
 
 
@@ -95,7 +111,10 @@ def test_what_kills_leave_is_cleared_and_nothing_else(tmp_path):
     with parts.hold_parts(folder):
         assert not list(folder.iterdir())
     (folder / "notes.txt").write_text("mine")
-    with pytest.raises(KitError, match="'notes.txt', which is no part of a prediction"), parts.hold_parts(folder):
+    with (
+        pytest.raises(KitError, match="'notes.txt', which is no part of a prediction"),
+        parts.hold_parts(folder),
+    ):
         pass
     assert (folder / "notes.txt").read_text() == "mine"
 
@@ -110,13 +129,18 @@ def test_a_folder_of_another_kind_is_refused(tmp_path, kind):
         folder.write_text("mine")
     else:
         folder.mkdir()
-        (folder / "part-00000.npz").mkdir() if kind == "folder as a part" else (folder / "part-00000.npz").symlink_to(other)
+        (folder / "part-00000.npz").mkdir() if kind == "folder as a part" else (
+            folder / "part-00000.npz"
+        ).symlink_to(other)
     with pytest.raises(KitError, match="choose another name"), parts.hold_parts(folder):
         pass
 
 
 def test_one_process_at_a_time(folder):
-    with pytest.raises(KitError, match="another kit predict is at work there"), parts.hold_parts(folder):
+    with (
+        pytest.raises(KitError, match="another kit predict is at work there"),
+        parts.hold_parts(folder),
+    ):
         pass
 
 
@@ -130,6 +154,12 @@ def test_only_parts_are_removed(folder):
 
 
 def test_places_by_shard():
-    found = parts.split_shards(np.array([0, 5, PART_SIZE - 1, 2 * PART_SIZE, 2 * PART_SIZE + 1, 4 * PART_SIZE]))
-    assert [list(places) for places in found] == [[0, 5, PART_SIZE - 1], [2 * PART_SIZE, 2 * PART_SIZE + 1], [4 * PART_SIZE]]
+    found = parts.split_shards(
+        np.array([0, 5, PART_SIZE - 1, 2 * PART_SIZE, 2 * PART_SIZE + 1, 4 * PART_SIZE])
+    )
+    assert [list(places) for places in found] == [
+        [0, 5, PART_SIZE - 1],
+        [2 * PART_SIZE, 2 * PART_SIZE + 1],
+        [4 * PART_SIZE],
+    ]
     assert parts.split_shards(np.zeros(0, np.int64)) == []

@@ -46,7 +46,11 @@ def make_batches(places, size=16, bad=()):
         for at in range(0, len(shard), size):
             chosen = shard[at : at + size]
             held = chosen[~np.isin(chosen, list(bad))]
-            yield Batch(held, functools.partial(load, held), {int(place): "is\ntorn" for place in chosen if place in bad})
+            yield Batch(
+                held,
+                functools.partial(load, held),
+                {int(place): "is\ntorn" for place in chosen if place in bad},
+            )
 
 
 def predict(folder: Path, make=make_batches, ids=IDS, cuts=CUTS, plan="one", **options):
@@ -54,7 +58,9 @@ def predict(folder: Path, make=make_batches, ids=IDS, cuts=CUTS, plan="one", **o
     if not sample.exists():
         write_csv(sample, *(f"{name},1 1" for name in ids))
     options = {"competition": COMPETITION, "words": {"models": ["m"]}, **options}
-    return predict_batches(folder / "out.csv", sample, ids, cuts, make, plan={"weights": plan}, **options)
+    return predict_batches(
+        folder / "out.csv", sample, ids, cuts, make, plan={"weights": plan}, **options
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -86,8 +92,17 @@ def test_threads_and_batches_change_no_byte(tmp_path, monkeypatch, capsys, expec
     assert whole(tmp_path, expected) and capsys.readouterr().out == ""
     report = json.loads((tmp_path / "out.json").read_text())
     counts = np.diff(expected.objects)
-    assert report["submission"] == "out.csv" and report["models"] == ["m"] and report["unreadable"] == {} and report["missing"] == []
-    assert (report["images"], report["masks"], report["blank_images"]) == (len(IDS), counts.sum(), (counts == 0).sum())
+    assert (
+        report["submission"] == "out.csv"
+        and report["models"] == ["m"]
+        and report["unreadable"] == {}
+        and report["missing"] == []
+    )
+    assert (report["images"], report["masks"], report["blank_images"]) == (
+        len(IDS),
+        counts.sum(),
+        (counts == 0).sum(),
+    )
     assert report["when"].endswith("+00:00") and 0 < report["blank_images"] < len(IDS)
 
 
@@ -142,15 +157,26 @@ def test_a_kill_at_any_point_leads_to_the_same_bytes(tmp_path, capsys, expected,
     status, _, errors = finish(run_and_die, tmp_path, what, nth)
     assert status == -signal.SIGKILL, errors
     parts = [int(path.name[5:10]) for path in tmp_path.glob("out.csv.parts/part-*")]
-    kept, ready = len(parts), sum(len(IDS[number * PART_SIZE : (number + 1) * PART_SIZE]) for number in parts)
-    assert kept == {"Batch": nth and 1, "write_part": nth, "replace": nth, "write_json": 3, "remove_parts": 3}.get(what, kept)
+    kept, ready = (
+        len(parts),
+        sum(len(IDS[number * PART_SIZE : (number + 1) * PART_SIZE]) for number in parts),
+    )
+    assert kept == {
+        "Batch": nth and 1,
+        "write_part": nth,
+        "replace": nth,
+        "write_json": 3,
+        "remove_parts": 3,
+    }.get(what, kept)
     before = (tmp_path / "out.csv").read_bytes()
     if what in ("Batch", "write_part", "replace"):
         assert before == b"the one before"
     else:
         assert before == csv_masks.format_csv(expected, COMPETITION, submission=True)
     assert predict(tmp_path) == expected
-    assert (f"going on: {ready} of {len(IDS)} images are done" in capsys.readouterr().out) == (kept > 0)
+    assert (f"going on: {ready} of {len(IDS)} images are done" in capsys.readouterr().out) == (
+        kept > 0
+    )
     assert whole(tmp_path, expected)
 
 
@@ -171,11 +197,19 @@ def parts_of(folder: Path) -> list[Path]:
 
 
 def test_temporary_files_of_others_stay(tmp_path):
-    mine, others = [".out.csv.12.tmp.csv", ".out.json.7.tmp.json"], [".out.csv.tmp", ".out2.csv.12.tmp.csv", "out.csv.12.tmp.csv"]
+    mine, others = (
+        [".out.csv.12.tmp.csv", ".out.json.7.tmp.json"],
+        [".out.csv.tmp", ".out2.csv.12.tmp.csv", "out.csv.12.tmp.csv"],
+    )
     for name in mine + others:
         (tmp_path / name).write_text("")
     predict(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {"sample.csv", "out.csv", "out.json", *others}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "sample.csv",
+        "out.csv",
+        "out.json",
+        *others,
+    }
 
 
 def test_an_interrupt_passes_through_and_leaves_finished_parts_and_no_thread(tmp_path, expected):
@@ -191,7 +225,9 @@ def test_an_interrupt_passes_through_and_leaves_finished_parts_and_no_thread(tmp
     with pytest.raises(KeyboardInterrupt):
         predict(tmp_path, make)
     assert set(threading.enumerate()) == threads and closed
-    assert [path.name for path in parts_of(tmp_path)] == ["part-00000.npz"] and not (tmp_path / "out.csv").exists()
+    assert [path.name for path in parts_of(tmp_path)] == ["part-00000.npz"] and not (
+        tmp_path / "out.csv"
+    ).exists()
     asked = []
 
     def again(places):
@@ -262,27 +298,39 @@ def test_a_damaged_part_is_made_again(tmp_path, capsys, expected, damage):
     path.write_bytes({"flip": data, "cut": data[: len(data) // 2], "empty": b""}[damage])
     assert predict(tmp_path) == expected and whole(tmp_path, expected)
     output = capsys.readouterr().out
-    assert f"{path}: is damaged" in output and f"going on: {PART_SIZE} of {len(IDS)} images are done" in output
+    assert (
+        f"{path}: is damaged" in output
+        and f"going on: {PART_SIZE} of {len(IDS)} images are done" in output
+    )
 
 
 def run_on_little_disk(folder: Path, limit: int) -> None:
     """In a child."""
-    find_objects(IDS[:1], [map_of(0)], CUTS, presence=LIKELY[:1])  # compiles, and writes what that leaves
+    find_objects(
+        IDS[:1], [map_of(0)], CUTS, presence=LIKELY[:1]
+    )  # compiles, and writes what that leaves
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     predict(folder)
 
 
 @pytest.mark.parametrize("what", ["part", "csv"])
 @pytest.mark.dear
-def test_a_full_disk_is_said_keeps_what_was_there_and_the_same_call_goes_on(tmp_path, expected, what):
+def test_a_full_disk_is_said_keeps_what_was_there_and_the_same_call_goes_on(
+    tmp_path, expected, what
+):
     size = len(csv_masks.format_csv(expected, COMPETITION, submission=True))
     (tmp_path / "out.csv").write_text("the one before")
     write_csv(tmp_path / "sample.csv", *(f"{name},1 1" for name in IDS))
     limit = {"part": 5000, "csv": size - 1}[what]
     _, _, errors = finish(run_on_little_disk, tmp_path, limit)
     name = {"part": "out.csv.parts/part-00000.npz", "csv": "out.csv"}[what]
-    assert f"KitError: {tmp_path / name}: the disk that holds" in errors and "is full; free some space" in errors, errors
-    assert (tmp_path / "out.csv").read_text() == "the one before" and not (tmp_path / "out.json").exists()
+    assert (
+        f"KitError: {tmp_path / name}: the disk that holds" in errors
+        and "is full; free some space" in errors
+    ), errors
+    assert (tmp_path / "out.csv").read_text() == "the one before" and not (
+        tmp_path / "out.json"
+    ).exists()
     assert len(list(tmp_path.glob("out.csv.parts/*"))) == {"part": 0, "csv": 3}[what]
     assert predict(tmp_path) == expected and whole(tmp_path, expected)
 
@@ -293,13 +341,18 @@ def test_images_that_cannot_be_read_are_blank_said_once_and_listed(tmp_path, cap
     counts, wanted = np.diff(found.objects), np.diff(expected.objects)
     blank = [*sorted(bad), 9]
     assert not counts[blank].any() and wanted[blank].any()
-    assert np.array_equal(np.delete(counts, blank), np.delete(wanted, blank)) and (found.shapes == (12, 10)).all()
+    assert (
+        np.array_equal(np.delete(counts, blank), np.delete(wanted, blank))
+        and (found.shapes == (12, 10)).all()
+    )
     output = capsys.readouterr().out
     where = tmp_path / "out.json"
     said = f"4 of {len(IDS)} images could not be read and are predicted blank, listed in {where}; the first: {IDS[7]}: is torn"
     assert output == f"kit predict: {said}\n"
     report = json.loads((tmp_path / "out.json").read_text())
-    assert report["unreadable"] == {IDS[place]: "is torn" for place in sorted(bad)} and report["missing"] == [IDS[9]]
+    assert report["unreadable"] == {IDS[place]: "is torn" for place in sorted(bad)} and report[
+        "missing"
+    ] == [IDS[9]]
 
 
 def test_bad_images_of_finished_parts_are_listed_too(tmp_path):
@@ -312,14 +365,21 @@ def test_bad_images_of_finished_parts_are_listed_too(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         predict(tmp_path, make)
     predict(tmp_path, functools.partial(make_batches, bad={7, PART_SIZE + 1}))
-    assert list(json.loads((tmp_path / "out.json").read_text())["unreadable"]) == [IDS[7], IDS[PART_SIZE + 1]]
+    assert list(json.loads((tmp_path / "out.json").read_text())["unreadable"]) == [
+        IDS[7],
+        IDS[PART_SIZE + 1],
+    ]
 
 
 def test_a_first_shard_of_bad_images_only_is_an_error(tmp_path):
-    with pytest.raises(KitError, match=f"{IDS[0]}: is torn; so it is with all of the first {PART_SIZE} images"):
+    with pytest.raises(
+        KitError, match=f"{IDS[0]}: is torn; so it is with all of the first {PART_SIZE} images"
+    ):
         predict(tmp_path, functools.partial(make_batches, bad=set(range(PART_SIZE))))
     assert not (tmp_path / "out.csv.parts").exists()
-    later = predict(tmp_path, functools.partial(make_batches, bad=set(range(PART_SIZE, 2 * PART_SIZE))))
+    later = predict(
+        tmp_path, functools.partial(make_batches, bad=set(range(PART_SIZE, 2 * PART_SIZE)))
+    )
     assert not np.diff(later.objects)[PART_SIZE : 2 * PART_SIZE].any()
 
 
@@ -359,9 +419,13 @@ def test_nothing_is_read_where_every_image_is_to_be_blank(tmp_path):
 def test_a_map_of_another_size_than_the_submissions_is_an_error(tmp_path):
     def make(places):
         for batch in make_batches(places):
-            yield batch._replace(load=lambda held=batch.places: ([map_of(0).T for _ in held], LIKELY[held]))
+            yield batch._replace(
+                load=lambda held=batch.places: ([map_of(0).T for _ in held], LIKELY[held])
+            )
 
-    with pytest.raises(KitError, match=f"{IDS[0]}: its map is 12 x 10 px, the submission's are 10 x 12"):
+    with pytest.raises(
+        KitError, match=f"{IDS[0]}: its map is 12 x 10 px, the submission's are 10 x 12"
+    ):
         predict(tmp_path, make)
 
 
@@ -421,7 +485,10 @@ def test_json_that_is_no_submissions_is_not_replaced(tmp_path):
 
 def test_masks_of_several_labels_are_not_written_as_the_first(tmp_path):
     with pytest.raises(KitError, match="has 4 labels, masks are predicted for one"):
-        predict(tmp_path, competition=dataclasses.replace(COMPETITIONS["severstal"], labels=tuple("1234")))
+        predict(
+            tmp_path,
+            competition=dataclasses.replace(COMPETITIONS["severstal"], labels=tuple("1234")),
+        )
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -449,7 +516,13 @@ def maps(tmp_path):
 
 
 def from_maps(folder: Path, **options):
-    return predict_maps(folder, folder.parent / "sample.csv", folder.parent / "out.csv", competition=COMPETITION, **options)
+    return predict_maps(
+        folder,
+        folder.parent / "sample.csv",
+        folder.parent / "out.csv",
+        competition=COMPETITION,
+        **options,
+    )
 
 
 STRICT = Cuts(threshold=200, min_area=2)
@@ -467,13 +540,18 @@ def test_png_and_arrays_give_the_same_bytes(maps, capsys, kind):
         if kind != "mixed" or place % 2:
             (maps / f"{name}.png").unlink()
             image = map_of(place)
-            np.save(maps / f"{name}.npy", image if kind in (np.uint8, "mixed") else (image / 255).astype(kind))
+            np.save(
+                maps / f"{name}.npy",
+                image if kind in (np.uint8, "mixed") else (image / 255).astype(kind),
+            )
     assert from_maps(maps) == plain and whole_of_maps(maps, plain)
     assert f"no {maps / 'tuning.json'}, so threshold 128 and no cuts" in capsys.readouterr().out
 
 
 def whole_of_maps(maps, masks):
-    assert (maps.parent / "out.csv").read_bytes() == csv_masks.format_csv(masks, COMPETITION, submission=True)
+    assert (maps.parent / "out.csv").read_bytes() == csv_masks.format_csv(
+        masks, COMPETITION, submission=True
+    )
     return not (maps.parent / "out.csv.parts").exists()
 
 
@@ -485,7 +563,9 @@ from kit.competition.conventions import Competition
 from kit.submission.prediction import predict_maps
 predict_maps("maps", "sample.csv", "out.csv", competition=Competition(height=12, width=10))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=maps.parent, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=maps.parent, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert whole_of_maps(maps, find_objects(FEW, [map_of(place) for place in range(len(FEW))]))
 
@@ -496,12 +576,18 @@ def test_the_folders_tuning_is_applied_and_another_where_it_is_named(maps, capsy
     assert from_maps(maps) == find_objects(FEW, images, STRICT)
     assert f"kit predict: {path}: threshold 200, at least 2 px" in capsys.readouterr().out
     report = json.loads((maps.parent / "out.json").read_text())
-    assert report["holdout"] == {"f2": 0.5, "f2_low": 0.4, "f2_high": 0.6, "f2_plain": None} and report["cuts"]["threshold"] == 200
+    assert (
+        report["holdout"] == {"f2": 0.5, "f2_low": 0.4, "f2_high": 0.6, "f2_plain": None}
+        and report["cuts"]["threshold"] == 200
+    )
     other = write_tuning(maps.parent / "other.json", Cuts(threshold=90))
     assert from_maps(maps, tuning=other) == find_objects(FEW, images, Cuts(threshold=90))
 
 
-@pytest.mark.parametrize("fields", [{"threshold": 0}, {"f2": float("nan")}, {"f2": 10**400}, {"f2_low": "a"}, {"min_area": "1"}])
+@pytest.mark.parametrize(
+    "fields",
+    [{"threshold": 0}, {"f2": float("nan")}, {"f2": 10**400}, {"f2_low": "a"}, {"min_area": "1"}],
+)
 def test_a_tuning_out_of_range_is_an_error(maps, fields):
     (maps / "tuning.json").write_text(json.dumps({**vars(Cuts()), **fields}))
     with pytest.raises(KitError, match=r"tuning\.json: .* tune again"):
@@ -513,9 +599,15 @@ def test_a_tuning_out_of_range_is_an_error(maps, fields):
 def test_a_gate_needs_what_the_network_says_of_every_image(maps):
     cuts = Cuts(threshold=200, min_area=2, min_presence=0.2)
     write_tuning(maps / "tuning.json", cuts)
-    with pytest.raises(KitError, match="presence.csv: lacks 20 images, which the cuts need, the first is 0000.jpg"):
+    with pytest.raises(
+        KitError, match="presence.csv: lacks 20 images, which the cuts need, the first is 0000.jpg"
+    ):
         from_maps(maps)
-    write_csv(maps / "presence.csv", *(f"{name},{LIKELY[place]}" for place, name in enumerate(FEW)), header="ImageId,presence")
+    write_csv(
+        maps / "presence.csv",
+        *(f"{name},{LIKELY[place]}" for place, name in enumerate(FEW)),
+        header="ImageId,presence",
+    )
     images = [map_of(place) for place in range(len(FEW))]
     found = from_maps(maps)
     assert found == find_objects(FEW, images, cuts, presence=LIKELY[: len(FEW)])
@@ -525,15 +617,24 @@ def test_a_gate_needs_what_the_network_says_of_every_image(maps):
 def test_missing_maps_are_an_error_unless_allowed(maps, capsys):
     for name in FEW[3:5]:
         (maps / f"{name}.png").unlink()
-    with pytest.raises(KitError, match="2 of the sample's 20 images are missing, the first is 0003.jpg; --allow-missing"):
+    with pytest.raises(
+        KitError,
+        match="2 of the sample's 20 images are missing, the first is 0003.jpg; --allow-missing",
+    ):
         from_maps(maps)
     assert not (maps.parent / "out.csv").exists()
     found = from_maps(maps, allow_missing=True)
-    assert not np.diff(found.objects)[3:5].any() and "2 of 20 images could not be read and are predicted blank" in capsys.readouterr().out
+    assert (
+        not np.diff(found.objects)[3:5].any()
+        and "2 of 20 images could not be read and are predicted blank" in capsys.readouterr().out
+    )
     assert json.loads((maps.parent / "out.json").read_text())["missing"] == FEW[3:5]
     for path in maps.iterdir():
         path.unlink()
-    with pytest.raises(KitError, match="20 of the sample's 20 images are missing, the first is 0000.jpg; is it the right one"):
+    with pytest.raises(
+        KitError,
+        match="20 of the sample's 20 images are missing, the first is 0000.jpg; is it the right one",
+    ):
         from_maps(maps, allow_missing=True)
     maps.rmdir()
     with pytest.raises(KitError, match="no such folder of maps"):

@@ -11,7 +11,10 @@ def read(tmp_path, text, **options):
 
 
 def test_wanted_columns_are_converted_and_others_passed_over(tmp_path):
-    assert read(tmp_path, 'size,more,id\r\n3,x,"a,""b"\n\n4,,c\n') == [{"id": 'a,"b', "size": 3}, {"id": "c", "size": 4}]
+    assert read(tmp_path, 'size,more,id\r\n3,x,"a,""b"\n\n4,,c\n') == [
+        {"id": 'a,"b', "size": 3},
+        {"id": "c", "size": 4},
+    ]
     assert read(tmp_path, "id,size\n") == []
     assert len(read(tmp_path, "id,size\na,1\na,2\n")) == 2
 

@@ -11,7 +11,9 @@ def test_what_is_compiled_computes_the_same():
     assert jit.compiled(add)(1, 2) == jit.inlined(add)(1, 2) == 3
 
 
-def test_without_a_place_for_the_cache_it_is_compiled_all_the_same_and_said_once(monkeypatch, capsys):
+def test_without_a_place_for_the_cache_it_is_compiled_all_the_same_and_said_once(
+    monkeypatch, capsys
+):
     original = numba.njit
 
     def refuse(**options):

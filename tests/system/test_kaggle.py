@@ -5,7 +5,9 @@ import pytest
 from kit.system import kaggle
 
 
-def test_inputs_are_listed_a_few_levels_deep_and_never_inside_of_a_folder_of_images(tmp_path, monkeypatch):
+def test_inputs_are_listed_a_few_levels_deep_and_never_inside_of_a_folder_of_images(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(kaggle, "MANY", 10)
     deep = tmp_path / "datasets" / "owner" / "slug" / "wheels"
     for folder in (deep / "deeper", tmp_path / "competition" / "train_v2" / "inside"):
@@ -14,7 +16,10 @@ def test_inputs_are_listed_a_few_levels_deep_and_never_inside_of_a_folder_of_ima
         (tmp_path / "competition" / "train_v2" / f"{number}.jpg").touch()
     found = list(kaggle.list_inputs(tmp_path))
     assert deep in found and deep / "deeper" not in found
-    assert tmp_path / "competition" / "train_v2" in found and tmp_path / "competition" / "train_v2" / "inside" not in found
+    assert (
+        tmp_path / "competition" / "train_v2" in found
+        and tmp_path / "competition" / "train_v2" / "inside" not in found
+    )
     assert list(kaggle.list_inputs(tmp_path / "none")) == []
 
 
@@ -29,7 +34,12 @@ def test_a_session_on_kaggle_has_hours_left(tmp_path):
         (tmp_path / process / "stat").write_text(f"1 (a (b) c) {' '.join(stat)}\n")
 
     begin("self", 0.75)
-    for age, hours in ((1, 10.5), (11.45, 0.05), (11.8, 0.0), (20, 10.75)):  # the last is no session's first process
+    for age, hours in (
+        (1, 10.5),
+        (11.45, 0.05),
+        (11.8, 0.0),
+        (20, 10.75),
+    ):  # the last is no session's first process
         begin("1", age)
         assert kaggle.find_hours(tmp_path, tmp_path) == pytest.approx(hours, abs=0.01)
     (tmp_path / "1" / "stat").write_text("nonsense")

@@ -19,9 +19,14 @@ with hold(Path(sys.argv[1]), "kit test"):
 
 def test_a_folder_is_for_one_process_and_free_when_that_is_gone(tmp_path):
     out = tmp_path / "out"
-    with subprocess.Popen([sys.executable, "-c", HOLD, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, out], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
         other.stdout.readline()
-        with pytest.raises(KitError, match=f"{out}: another kit test is at work there"), hold(out, "kit test"):
+        with (
+            pytest.raises(KitError, match=f"{out}: another kit test is at work there"),
+            hold(out, "kit test"),
+        ):
             pass
         other.kill()
     with hold(out, "kit test"):

@@ -9,7 +9,11 @@ import pytest
 from kit.errors import KitError
 from kit.system.npz import UNREADABLE, read_arrays, write_arrays
 
-ARRAYS = [np.arange(12, dtype=np.float32).reshape(3, 4), np.array(7, np.int64), np.zeros((0, 2), np.uint32)]
+ARRAYS = [
+    np.arange(12, dtype=np.float32).reshape(3, 4),
+    np.array(7, np.int64),
+    np.zeros((0, 2), np.uint32),
+]
 WORDS = {"name": "Ærø", "numbers": [1, 0.1, None], "inner": {"a": True}}
 
 
@@ -18,7 +22,10 @@ def same(path) -> bool:
     return (
         words == WORDS
         and len(arrays) == len(ARRAYS)
-        and all(np.array_equal(a, b) and a.dtype == b.dtype and a.shape == b.shape for a, b in zip(arrays, ARRAYS))
+        and all(
+            np.array_equal(a, b) and a.dtype == b.dtype and a.shape == b.shape
+            for a, b in zip(arrays, ARRAYS)
+        )
     )
 
 
@@ -77,6 +84,8 @@ def test_an_error_leaves_the_file_before_it(path):
     assert same(path)
     code = f"from kit.system.npz import *; write_arrays({str(path)!r}, [np.zeros(9000)], {{}})"
     limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (5000, 5000))
-    done = subprocess.run([sys.executable, "-Bc", code], capture_output=True, text=True, preexec_fn=limit)
+    done = subprocess.run(
+        [sys.executable, "-Bc", code], capture_output=True, text=True, preexec_fn=limit
+    )
     assert f"KitError: {path}: the disk that holds {path.parent} is full" in done.stderr
     assert same(path) and [other.name for other in path.parent.iterdir()] == ["a.npz"]

@@ -22,7 +22,9 @@ def mark(task):
 
 
 def test_results_come_with_the_numbers_of_their_tasks(tmp_path):
-    with processes.run_tasks(mark, [(str(tmp_path), number) for number in range(1, 6)], 2) as results:
+    with processes.run_tasks(
+        mark, [(str(tmp_path), number) for number in range(1, 6)], 2
+    ) as results:
         assert dict(results) == {number: 2 * number + 2 for number in range(5)}
     with processes.run_tasks(mark, []) as results:
         assert list(results) == []

@@ -11,7 +11,10 @@ from tests.tf.detectors import train_detector
 @pytest.fixture(scope="session")
 def detector(small, once) -> Path:
     """A model folder with the maps that its training left; it holds out fold 0."""
-    return once("detector", lambda folder: train_detector(small / "records", folder / "model")) / "model"
+    return (
+        once("detector", lambda folder: train_detector(small / "records", folder / "model"))
+        / "model"
+    )
 
 
 @pytest.fixture

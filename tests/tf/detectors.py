@@ -13,8 +13,14 @@ def make_detector(level: float = 110.0, presence: bool = True) -> keras.Model:
     images = keras.Input((None, None, 3), dtype="uint8")
     values = keras.layers.Rescaling(1 / 25)(images)
     kernel = np.random.default_rng(0).uniform(0, 2 / 243, (9, 9, 3, 1))
-    options = {"padding": "same", "activation": "sigmoid", "bias_initializer": keras.initializers.Constant(-level / 25)}
-    found = keras.layers.Conv2D(1, 9, kernel_initializer=keras.initializers.Constant(kernel), **options)(values)
+    options = {
+        "padding": "same",
+        "activation": "sigmoid",
+        "bias_initializer": keras.initializers.Constant(-level / 25),
+    }
+    found = keras.layers.Conv2D(
+        1, 9, kernel_initializer=keras.initializers.Constant(kernel), **options
+    )(values)
     if not presence:
         return keras.Model(images, found)
     red = keras.layers.GlobalAveragePooling2D()(keras.layers.Rescaling(1 / 255)(images))[:, 0]

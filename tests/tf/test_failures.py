@@ -8,7 +8,9 @@ from kit.tf.failures import explained
 def test_memory_that_is_not_enough_is_one_line_with_the_way_out():
     @explained
     def compute():
-        raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating\ntensor with shape [8,256]")
+        raise tf.errors.ResourceExhaustedError(
+            None, None, "OOM when allocating\ntensor with shape [8,256]"
+        )
 
     with pytest.raises(KitError, match="--batch") as error:
         compute()

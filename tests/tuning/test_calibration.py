@@ -12,7 +12,9 @@ def test_a_line_that_made_the_data_is_found():
 
 
 def test_separable_images_give_a_finite_line():
-    slope, offset = calibrate(np.array([0.0, 0.01, 0.99, 1.0]), np.array([False, False, True, True]))
+    slope, offset = calibrate(
+        np.array([0.0, 0.01, 0.99, 1.0]), np.array([False, False, True, True])
+    )
     assert np.isfinite([slope, offset]).all() and slope > 0
 
 
@@ -24,12 +26,19 @@ def test_a_few_images_make_nobody_certain():
 
 
 def test_a_network_that_knows_nothing_gets_no_line():
-    assert calibrate(np.array([0.9, 0.8, 0.1, 0.2]), np.array([False, False, True, True])) == (0.0, 0.0)
+    assert calibrate(np.array([0.9, 0.8, 0.1, 0.2]), np.array([False, False, True, True])) == (
+        0.0,
+        0.0,
+    )
     assert calibrate(np.array([0.3, 0.4]), np.array([True, True])) == (0.0, 0.0)
 
 
 def test_a_network_that_says_the_same_of_all_gets_no_line():
-    assert calibrate(np.ones(20), np.arange(20) < 9) == calibrate(np.full(20, 0.3), np.arange(20) < 9) == (0, 0)
+    assert (
+        calibrate(np.ones(20), np.arange(20) < 9)
+        == calibrate(np.full(20, 0.3), np.arange(20) < 9)
+        == (0, 0)
+    )
 
 
 def test_logits_of_certain_images_are_finite():

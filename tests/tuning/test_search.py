@@ -28,7 +28,11 @@ def test_a_point_scores_what_the_masks_score(noisy, candidates, cuts):
     maps, truth = noisy
     presence = np.linspace(0, 1, len(truth))
     found = find_objects(truth.ids, maps, cuts, presence=presence)
-    assert np.allclose(search.score_point(candidates, masks.count_objects(truth), presence, cuts), f2(count(truth, found)), atol=1e-12)
+    assert np.allclose(
+        search.score_point(candidates, masks.count_objects(truth), presence, cuts),
+        f2(count(truth, found)),
+        atol=1e-12,
+    )
 
 
 def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(noisy, candidates):
@@ -40,7 +44,9 @@ def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(noisy, candid
     lone = masks.count_objects(found) == 1
     exact = f2(count(masks.select(truth, alone), found))
     assert lone.sum() >= 2 and np.allclose(values[alone][lone], exact[lone], atol=1e-12)
-    plain = search.score_point(candidates, masks.count_objects(truth), None, dataclasses.replace(cuts, rectangles=False))
+    plain = search.score_point(
+        candidates, masks.count_objects(truth), None, dataclasses.replace(cuts, rectangles=False)
+    )
     assert not np.allclose(values, plain)  # rectangles do something here
 
 
@@ -48,11 +54,19 @@ def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(noisy, candid
 def test_the_surface_holds_the_weighted_mean_of_each_point(noisy, candidates, gated):
     _, truth = noisy
     rng, objects = np.random.default_rng(0), masks.count_objects(truth)
-    presence = np.clip(rng.random(len(truth)) * 0.5 + 0.4 * (objects > 0), 0.01, 0.99) if gated else None
+    presence = (
+        np.clip(rng.random(len(truth)) * 0.5 + 0.4 * (objects > 0), 0.01, 0.99) if gated else None
+    )
     holdout = tuning.Evidence(candidates, objects, presence, 0.7)
     chosen = [np.ones(len(truth), bool), np.arange(len(truth)) % 2 == 0]
     weights = np.array([holdout.weights(images) for images in chosen])
-    grid = search.search(candidates, objects, presence, weights, np.array([holdout.line(images) for images in chosen]))
+    grid = search.search(
+        candidates,
+        objects,
+        presence,
+        weights,
+        np.array([holdout.line(images) for images in chosen]),
+    )
     assert grid.shape == (*search.SHAPE, 2)
     if not gated:
         assert np.isneginf(grid[search.index_at(gate=slice(1, None))]).all()
@@ -63,7 +77,9 @@ def test_the_surface_holds_the_weighted_mean_of_each_point(noisy, candidates, ga
         for place, images in enumerate(chosen):
             cuts = holdout.read(point, images)
             closed += cuts.min_presence > presence.min() if gated else 1
-            assert np.isclose(grid[(*point, place)], weights[place] @ holdout.score(cuts), atol=1e-6)
+            assert np.isclose(
+                grid[(*point, place)], weights[place] @ holdout.score(cuts), atol=1e-6
+            )
     assert closed > 20
 
 
@@ -77,18 +93,30 @@ def test_sizes_divide_the_candidates_as_the_masks_do():
 
 
 def test_weights_are_those_of_the_weighted_mean():
-    empty, chosen = np.array([True, True, False, False, True]), np.array([True, True, True, True, False])
+    empty, chosen = (
+        np.array([True, True, False, False, True]),
+        np.array([True, True, True, True, False]),
+    )
     assert np.allclose(search.weigh(empty, chosen, 0.8), [0.4, 0.4, 0.1, 0.1, 0])
-    assert np.allclose(search.weigh(np.ones(4, bool), np.array([True, True, False, False]), 0.8), [0.5, 0.5, 0, 0])
+    assert np.allclose(
+        search.weigh(np.ones(4, bool), np.array([True, True, False, False]), 0.8), [0.5, 0.5, 0, 0]
+    )
 
 
 def test_the_gate_stands_where_a_prediction_breaks_even():
     """By hand: of images with q = 0.4, predicting earns 0.4 * f; leaving them empty earns 0.6; at f = 1.5 they break even."""
     cut = search.place_gate(0.6, 1.0, 1.0, 0.0, 1.0)
     assert np.isclose(cut, 1 / 1.6)  # q f = 1 - q
-    assert np.isclose(search.place_gate(0.6, 1.0, 1.0, 0.0, 0.085), (1 / 0.6 / 0.085) / (1 + 1 / 0.6 / 0.085))  # rarer objects: surer
-    assert np.isclose(search.place_gate(0.5, 2.0, 2.0, 1.0, 1.0), 1 / (1 + np.exp(-(np.log(4) - 1) / 2)))
-    assert search.place_gate(0.5, 0.0, 1.0, 0.0, 1.0) == 0 and search.place_gate(0.5, 1.0, 0.0, 0.0, 1.0) == 0
+    assert np.isclose(
+        search.place_gate(0.6, 1.0, 1.0, 0.0, 0.085), (1 / 0.6 / 0.085) / (1 + 1 / 0.6 / 0.085)
+    )  # rarer objects: surer
+    assert np.isclose(
+        search.place_gate(0.5, 2.0, 2.0, 1.0, 1.0), 1 / (1 + np.exp(-(np.log(4) - 1) / 2))
+    )
+    assert (
+        search.place_gate(0.5, 0.0, 1.0, 0.0, 1.0) == 0
+        and search.place_gate(0.5, 1.0, 0.0, 0.0, 1.0) == 0
+    )
     assert search.place_gate(0.0, 1.0, 1.0, 0.0, 1.0) == 2
 
 
@@ -98,7 +126,11 @@ def test_points_read_as_cuts():
     point = search.make_point(size=size, min_area=2, min_confidence=3, rectangles=1)
     assert search.read_point(point) == Cuts(204, 100, 77, 30, 0.7, True, 0.7)
     assert [search.read_place(point, name) for name in search.AXES] == [size, 2, 3, 1, 0]
-    known = {search.read_point(search.make_point(size=size, rectangles=fit)) for size in range(len(search.SIZES)) for fit in range(4)}
+    known = {
+        search.read_point(search.make_point(size=size, rectangles=fit))
+        for size in range(len(search.SIZES))
+        for fit in range(4)
+    }
     assert len(known) == 4 * len(search.SIZES)
 
 

@@ -21,11 +21,17 @@ FIELDS = {
 
 @pytest.mark.parametrize("blank", [False, True])
 @pytest.mark.parametrize("options", [list(OPTIONS), []])
-def test_the_surface_is_drawn_with_and_without_options_and_where_blank_wins(tmp_path, blank, options):
+def test_the_surface_is_drawn_with_and_without_options_and_where_blank_wins(
+    tmp_path, blank, options
+):
     rng = np.random.default_rng(0)
     surface = rng.uniform(0.5, 0.7 if blank else 0.8, search.SHAPE).astype(np.float32)
     surface[search.index_at(gate=slice(1, None))] = -np.inf  # no gate
-    fields = FIELDS | {"options": options, "blank": blank} | ({"f2_tuned": 0.7, "f2": 0.765} if blank else {})
+    fields = (
+        FIELDS
+        | {"options": options, "blank": blank}
+        | ({"f2_tuned": 0.7, "f2": 0.765} if blank else {})
+    )
     draw_surface(surface, POINT, fields, tmp_path / "surface.png")
     with Image.open(tmp_path / "surface.png") as image:
         pixels = np.asarray(image.convert("RGB")).astype(int)

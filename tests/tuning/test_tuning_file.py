@@ -8,7 +8,14 @@ from kit.errors import KitError
 from kit.settings import TuneSettings
 from kit.tuning.tuning_file import describe_tuning, read_tuning
 
-FIELDS = {**dataclasses.asdict(Cuts(153, min_area=30)), "empty_share": 0.5, "f2": 0.7, "f2_low": 0.6, "f2_high": 0.8, "f2_plain": 0.65}
+FIELDS = {
+    **dataclasses.asdict(Cuts(153, min_area=30)),
+    "empty_share": 0.5,
+    "f2": 0.7,
+    "f2_low": 0.6,
+    "f2_high": 0.8,
+    "f2_plain": 0.65,
+}
 FIELDS |= {"f2_blank": 0.5, "tta": 4, "scale": 2, "options": ["gate"], "seed": 3}
 FIELDS |= {"models": [{"name": "one", "weights": "ab", "fold": 0}]}
 
@@ -21,10 +28,17 @@ def write(folder, fields):
 def test_what_was_chosen_and_how_is_read_back(tmp_path):
     saved = read_tuning(write(tmp_path, FIELDS))
     assert saved.cuts == Cuts(153, min_area=30)
-    assert saved.settings == TuneSettings(empty_share=0.5, options=("gate",), tta=4, scale=2, seed=3)
+    assert saved.settings == TuneSettings(
+        empty_share=0.5, options=("gate",), tta=4, scale=2, seed=3
+    )
     assert saved.figures["f2_low"] == 0.6 and saved.models == [{"name": "one", "weights": "ab"}]
     alone = read_tuning(write(tmp_path, dataclasses.asdict(Cuts())))  # by hand
-    assert (alone.cuts, alone.settings, alone.figures, alone.models) == (Cuts(), TuneSettings(), {}, [])
+    assert (alone.cuts, alone.settings, alone.figures, alone.models) == (
+        Cuts(),
+        TuneSettings(),
+        {},
+        [],
+    )
 
 
 @pytest.mark.parametrize(
@@ -46,7 +60,9 @@ def test_what_kit_tune_did_not_write_is_refused_with_the_way_out(tmp_path, chang
     with pytest.raises(KitError, match=r"tuning\.json: .*tune again"):
         read_tuning(write(tmp_path, FIELDS | change))
     with pytest.raises(KitError, match=r"tuning\.json: not written by kit tune \('threshold'\)"):
-        read_tuning(write(tmp_path, {name: value for name, value in FIELDS.items() if name != "threshold"}))
+        read_tuning(
+            write(tmp_path, {name: value for name, value in FIELDS.items() if name != "threshold"})
+        )
 
 
 def test_it_is_told_in_three_lines():

@@ -5,8 +5,6 @@ value the number of an object; seed an integer tensor (2,). Shapes (static ones 
 never averaged, so that numbers survive. `copy_paste` takes a batch. Equal seeds give equal bytes.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Iterable
 
@@ -15,12 +13,18 @@ import tensorflow as tf
 from ...errors import KitError
 
 # Ranges, drawn from evenly; factors and exponents evenly in their logarithm, so that as many crops get less as get more.
-BRIGHTNESS = (-30.0, 30.0)  # gray levels added; the mean gray of half of 324 training images lies between 41 and 88
+BRIGHTNESS = (
+    -30.0,
+    30.0,
+)  # gray levels added; the mean gray of half of 324 training images lies between 41 and 88
 CONTRAST = (0.75, 1.33)  # factor of the distance from the crop's mean gray
 GAMMA = (0.75, 1.33)  # exponent of the gray value over 255
 BLUR = (0.3, 1.0)  # sigma, px; a wider one erases ships of a few px that the mask still shows
 BLUR_SHARE = 0.3  # of the crops
-JPEG = (50, 95)  # quality, both ends included; of 324 training images 294 were written at 75, the others at 95
+JPEG = (
+    50,
+    95,
+)  # quality, both ends included; of 324 training images 294 were written at 75, the others at 95
 JPEG_SHARE = 0.3  # of the crops
 SCALE = (0.8, 1.25)  # factor about the center: ships of another size or ground resolution
 ROTATE = (-10.0, 10.0)  # degrees about the center; `dihedral` has the quarter turns
@@ -34,10 +38,22 @@ def dihedral(image, mask, seed):
     draws = tf.random.stateless_uniform([3], seed, 0, 2, tf.int32) > 0
     square = tf.equal(tf.shape(mask)[0], tf.shape(mask)[1])
     both = (image, mask)
-    both = tf.cond(draws[2] & square, lambda: (tf.transpose(image, [1, 0, 2]), tf.transpose(mask)), lambda: both)
+    both = tf.cond(
+        draws[2] & square,
+        lambda: (tf.transpose(image, [1, 0, 2]), tf.transpose(mask)),
+        lambda: both,
+    )
     rows = tf.range(tf.shape(mask)[0])[::-1]
-    both = tf.cond(draws[0], lambda now=both: tuple(tf.gather(part, rows) for part in now), lambda now=both: now)  # a tenth of a reverse
-    both = tf.cond(draws[1], lambda now=both: tuple(tf.reverse(part, [1]) for part in now), lambda now=both: now)
+    both = tf.cond(
+        draws[0],
+        lambda now=both: tuple(tf.gather(part, rows) for part in now),
+        lambda now=both: now,
+    )  # a tenth of a reverse
+    both = tf.cond(
+        draws[1],
+        lambda now=both: tuple(tf.reverse(part, [1]) for part in now),
+        lambda now=both: now,
+    )
     return _shaped_as(image, both[0]), _shaped_as(mask, both[1])
 
 
@@ -48,7 +64,9 @@ def brightness(image, mask, seed, shift=BRIGHTNESS):
 
 def contrast(image, mask, seed, factor=CONTRAST):
     """Gray values moved away from the crop's mean gray, or toward it."""
-    total = tf.reduce_sum(tf.cast(image, tf.int64))  # integers: a sum of floats would depend on the number of threads
+    total = tf.reduce_sum(
+        tf.cast(image, tf.int64)
+    )  # integers: a sum of floats would depend on the number of threads
     mean = tf.cast(total / tf.size(image, tf.int64), tf.float32)
     return _look_up(image, mean + _factor_between(seed, factor) * (_grays() - mean)), mask
 
@@ -68,11 +86,22 @@ def blur(image, mask, seed, sigma=BLUR, share=BLUR_SHARE):
         weight = tf.nn.softmax(-((offset / _between(seeds[1], sigma)) ** 2) / 2)
         weight = tf.tile(weight[:, None], [1, 3])  # the same for three channels
         wide = image
-        for axis in (0, 1):  # gathered: half the time of tf.pad, and a crop may be narrower than the radius
+        for axis in (
+            0,
+            1,
+        ):  # gathered: half the time of tf.pad, and a crop may be narrower than the radius
             side = tf.shape(image)[axis]
-            wide = tf.gather(wide, tf.clip_by_value(tf.range(-_BLUR_RADIUS, side + _BLUR_RADIUS), 0, side - 1), axis=axis)
-        down = tf.nn.depthwise_conv2d(tf.cast(wide, tf.float32)[None], tf.reshape(weight, [width, 1, 3, 1]), [1] * 4, "VALID")
-        across = tf.nn.depthwise_conv2d(down, tf.reshape(weight, [1, width, 3, 1]), [1] * 4, "VALID")
+            wide = tf.gather(
+                wide,
+                tf.clip_by_value(tf.range(-_BLUR_RADIUS, side + _BLUR_RADIUS), 0, side - 1),
+                axis=axis,
+            )
+        down = tf.nn.depthwise_conv2d(
+            tf.cast(wide, tf.float32)[None], tf.reshape(weight, [width, 1, 3, 1]), [1] * 4, "VALID"
+        )
+        across = tf.nn.depthwise_conv2d(
+            down, tf.reshape(weight, [1, width, 3, 1]), [1] * 4, "VALID"
+        )
         return _to_gray(across[0]), mask
 
     return _on_a_share(image, mask, seeds[0], share, blurred)
@@ -92,7 +121,13 @@ def jpeg(image, mask, seed, quality=JPEG, share=JPEG_SHARE):
 def scale(image, mask, seed, factor=SCALE, share=WARP_SHARE):
     """Larger or smaller about the center, a share of the crops; what a smaller one leaves free shows its mirror image, objects too."""
     seeds = tf.random.split(seed, 2)
-    return _on_a_share(image, mask, seeds[0], share, lambda: _warp(image, mask, 1 / _factor_between(seeds[1], factor), 0.0))
+    return _on_a_share(
+        image,
+        mask,
+        seeds[0],
+        share,
+        lambda: _warp(image, mask, 1 / _factor_between(seeds[1], factor), 0.0),
+    )
 
 
 def rotate(image, mask, seed, degrees=ROTATE, share=WARP_SHARE):
@@ -117,13 +152,17 @@ def copy_paste(images, masks, seed, share=PASTE_SHARE):
     seeds, count = tf.random.split(seed, 2), tf.shape(images)[0]
     chosen = (tf.random.stateless_uniform([count], seeds[0]) < share) & (count > 1)
     donors, numbers = _flip_each(tf.roll(images, -1, 0), tf.roll(masks, -1, 0), seeds[1])
-    pasted = tf.gather(_renumbering(masks, numbers, chosen), tf.cast(numbers, tf.int32), batch_dims=1)
+    pasted = tf.gather(
+        _renumbering(masks, numbers, chosen), tf.cast(numbers, tf.int32), batch_dims=1
+    )
     near = _grow(tf.cast(pasted > 0, tf.uint8))
     thirds = tf.cast(pasted > 0, tf.uint8) + near + _grow(near)
     weight = tf.cast(tf.where(masks > 0, tf.zeros_like(thirds), thirds), tf.float32)[..., None] / 3
     below = tf.cast(images, tf.float32)
     mixed = _to_gray(below + weight * (tf.cast(donors, tf.float32) - below))
-    return _shaped_as(images, mixed), _shaped_as(masks, tf.maximum(masks, pasted))  # they never meet: the larger is the one there
+    return _shaped_as(images, mixed), _shaped_as(
+        masks, tf.maximum(masks, pasted)
+    )  # they never meet: the larger is the one there
 
 
 # In the order in which they are applied: what moves pixels, then colors, then what a camera and a file do to the result.
@@ -148,7 +187,9 @@ def augment(names: Iterable[str]) -> Callable:
     """
     wanted = set(names)
     if unknown := sorted(wanted.difference(NAMES)):
-        raise KitError(f"no augmentation is called {', '.join(unknown)}; there are {', '.join(NAMES)}")
+        raise KitError(
+            f"no augmentation is called {', '.join(unknown)}; there are {', '.join(NAMES)}"
+        )
 
     def apply(image, mask, seed):
         seeds = tf.random.split(seed, len(OPERATIONS))
@@ -185,7 +226,9 @@ def _grays():
 
 
 def _to_gray(values):
-    return tf.cast(tf.round(tf.clip_by_value(values, 0, 255)), tf.uint8)  # unclipped, a cast wraps around in an array's last few values
+    return tf.cast(
+        tf.round(tf.clip_by_value(values, 0, 255)), tf.uint8
+    )  # unclipped, a cast wraps around in an array's last few values
 
 
 def _look_up(image, table):
@@ -208,7 +251,9 @@ def _warp(image, mask, a, b):
             fill_mode="REFLECT",
         )[0]
 
-    moved = _to_gray(project(tf.cast(image, tf.float32), "BILINEAR"))  # on uint8 the kernel cuts fractions off: half a level darker
+    moved = _to_gray(
+        project(tf.cast(image, tf.float32), "BILINEAR")
+    )  # on uint8 the kernel cuts fractions off: half a level darker
     return moved, project(mask[..., None], "NEAREST")[..., 0]
 
 
@@ -217,7 +262,9 @@ def _flip_each(images, masks, seed):
     count = tf.shape(images)[0]
     flips = tf.random.stateless_uniform([2, count], seed, 0, 2, tf.int32)
     for axis, flip in ((1, flips[0]), (2, flips[1])):
-        which = tf.range(count) + count * flip  # whole examples are gathered: a third of the time of tf.where
+        which = (
+            tf.range(count) + count * flip
+        )  # whole examples are gathered: a third of the time of tf.where
         images = tf.gather(tf.concat([images, tf.reverse(images, [axis])], 0), which)
         masks = tf.gather(tf.concat([masks, tf.reverse(masks, [axis])], 0), which)
     return images, masks
@@ -229,7 +276,9 @@ def _renumbering(masks, numbers, chosen):
     taken = _occurring(masks) | (every == 0)
     covering = _occurring(tf.where(masks > 0, numbers, tf.zeros_like(numbers)))
     pasted = _occurring(numbers) & ~covering & (every > 0) & chosen[:, None]
-    free = tf.sort(every + 256 * tf.cast(taken, tf.int32))  # the free numbers, ascending; then those taken, made 256 or more
+    free = tf.sort(
+        every + 256 * tf.cast(taken, tf.int32)
+    )  # the free numbers, ascending; then those taken, made 256 or more
     given = tf.gather(free, tf.cumsum(tf.cast(pasted, tf.int32), 1, exclusive=True), batch_dims=1)
     return tf.cast(tf.where(pasted & (given < 256), given, 0), tf.uint8)
 

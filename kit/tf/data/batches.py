@@ -1,7 +1,5 @@
 """Batches: images as uint8 with uint8 masks, decoded from runs in the graph, only around the crop that is trained on."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
@@ -48,36 +46,63 @@ def batches(
     index = open_index(source, folds, folds_csv=folds_csv, competition=competition)
     if crop is not None and (least := int(index.truth.shapes.min(initial=crop))) < crop:
         raise KitError(f"crop {crop}: the images of {index.name} have sides from {least} px")
-    sampling = sample(index, batch, steps, ship_share=ship_share, empty_share=empty_share, balance=balance, seed=seed)
+    sampling = sample(
+        index,
+        batch,
+        steps,
+        ship_share=ship_share,
+        empty_share=empty_share,
+        balance=balance,
+        seed=seed,
+    )
     size = (crop, crop) if crop else index.size
-    height, width = [-(-side // (1 if crop else shrink)) for side in size] if size else (None, None)  # static where all are equal
+    height, width = (
+        [-(-side // (1 if crop else shrink)) for side in size] if size else (None, None)
+    )  # static where all are equal
     change = augment if callable(augment) else augmentation.augment(augment or ())
     paste = not callable(augment) and "copy_paste" in (augment or ())
     tensors = IndexTensors(index)
 
     def example(image, around, number):
         fields = tensors(image)
-        seeds = tf.random.split(tf.stack([tf.constant(seed, tf.int64), number]), 2)  # numbers of its own, whatever thread makes it
+        seeds = tf.random.split(
+            tf.stack([tf.constant(seed, tf.int64), number]), 2
+        )  # numbers of its own, whatever thread makes it
         if crop is None and shrink > 1:
-            picture, mask = shrink_image(fields["data"], shrink), shrink_mask(decode_mask(fields), shrink)
+            picture, mask = (
+                shrink_image(fields["data"], shrink),
+                shrink_mask(decode_mask(fields), shrink),
+            )
         else:
             window = None if crop is None else choose_window(fields, crop, around, seeds[0])
-            picture, mask = decode_image(fields["data"], window), decode_mask(fields, window, numbered or paste)
+            picture, mask = (
+                decode_image(fields["data"], window),
+                decode_mask(fields, window, numbered or paste),
+            )
         picture.set_shape([height, width, 3])
         mask.set_shape([height, width])
         return change(picture, mask, seeds[1])
 
     # Order and repeat: numbers without an end; which image a number stands for is computed, so nothing is shuffled in memory.
-    data = tf.data.Dataset.range(start * batch, np.iinfo(np.int64).max).batch(BLOCK).map(lambda n: (*sampling.draw(n), n)).unbatch()
+    data = (
+        tf.data.Dataset.range(start * batch, np.iinfo(np.int64).max)
+        .batch(BLOCK)
+        .map(lambda n: (*sampling.draw(n), n))
+        .unbatch()
+    )
     # Decode, crop and augment in one stage: a crop that waits between two threads costs more than its decoding gains.
     data = data.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     data = data.batch(batch, drop_remainder=True)
     if paste:  # between the images of a batch, so after batching
         keys = tf.data.Dataset.range(start, np.iinfo(np.int64).max)
-        data = tf.data.Dataset.zip(keys, data).map(lambda key, pair: augmentation.copy_paste(pair[0], pair[1], tf.stack([seed, key])))
+        data = tf.data.Dataset.zip(keys, data).map(
+            lambda key, pair: augmentation.copy_paste(pair[0], pair[1], tf.stack([seed, key]))
+        )
         if not numbered:
             data = data.map(lambda images, masks: (images, tf.cast(masks > 0, tf.uint8)))
-    return _with_threads(data.prefetch(2))  # a batch is ready while the network works on the last one
+    return _with_threads(
+        data.prefetch(2)
+    )  # a batch is ready while the network works on the last one
 
 
 def sample(index: Index, batch: int, steps: int | None, **shares) -> Sampling:
@@ -86,7 +111,9 @@ def sample(index: Index, batch: int, steps: int | None, **shares) -> Sampling:
     return plan_sampling(np.diff(index.truth.objects), steps * batch, **shares)
 
 
-def scan(index: Index, batch: int, numbered: bool = False, places: np.ndarray | None = None) -> tf.data.Dataset:
+def scan(
+    index: Index, batch: int, numbered: bool = False, places: np.ndarray | None = None
+) -> tf.data.Dataset:
     """Every image of an index once, whole, in order: (place, uint8 image, uint8 mask), batched; numbered: as for `batches`.
 
     places: int64, only these, in that order.

@@ -1,7 +1,5 @@
 """One crop in the graph: read the file, choose a window from the runs, decode only that part of the JPEG, draw only the runs there."""
 
-from __future__ import annotations
-
 import numpy as np
 import tensorflow as tf
 
@@ -14,8 +12,12 @@ class IndexTensors:
     def __init__(self, index: Index):
         truth = index.truth
         owner = np.repeat(np.arange(len(truth.labels)), np.diff(truth.runs))
-        first = np.repeat(truth.objects[:-1], np.diff(truth.objects))  # first object of each object's image
-        self.paths, self.path = (tf.constant(part) for part in np.unique(index.paths.astype(str), return_inverse=True))
+        first = np.repeat(
+            truth.objects[:-1], np.diff(truth.objects)
+        )  # first object of each object's image
+        self.paths, self.path = (
+            tf.constant(part) for part in np.unique(index.paths.astype(str), return_inverse=True)
+        )
         self.offsets, self.shapes = tf.constant(index.offsets), tf.constant(truth.shapes)
         self.objects, self.runs = tf.constant(truth.objects), tf.constant(truth.runs)
         self.start, self.length = tf.constant(truth.start), tf.constant(truth.length)
@@ -46,10 +48,18 @@ class IndexTensors:
 def _read_record(path, offset):
     """The image in the record that begins at a byte of a shard; as cheap as reading in order, and its checksum is compared."""
     nothing, one = tf.constant(0, tf.int64), tf.constant(1, tf.int64)
-    records = tf.raw_ops.TFRecordDatasetV2(filenames=[path], compression_type="", buffer_size=nothing, byte_offsets=[offset])
-    records = tf.raw_ops.TakeDataset(input_dataset=records, count=one, output_types=[tf.string], output_shapes=[[]])
-    record = tf.raw_ops.DatasetToSingleElement(dataset=records, output_types=[tf.string], output_shapes=[[]])[0]
-    return tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})["image"]
+    records = tf.raw_ops.TFRecordDatasetV2(
+        filenames=[path], compression_type="", buffer_size=nothing, byte_offsets=[offset]
+    )
+    records = tf.raw_ops.TakeDataset(
+        input_dataset=records, count=one, output_types=[tf.string], output_shapes=[[]]
+    )
+    record = tf.raw_ops.DatasetToSingleElement(
+        dataset=records, output_types=[tf.string], output_shapes=[[]]
+    )[0]
+    return tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})[
+        "image"
+    ]
 
 
 def choose_window(fields, crop: int, around, seed) -> tf.Tensor:
@@ -63,7 +73,9 @@ def choose_window(fields, crop: int, around, seed) -> tf.Tensor:
     room = shape - size + 1
 
     def near():
-        first, last = tf.unstack(tf.gather(fields["runs"], _pick(draws[2], tf.size(fields["runs"]) - 1) + tf.range(2)))
+        first, last = tf.unstack(
+            tf.gather(fields["runs"], _pick(draws[2], tf.size(fields["runs"]) - 1) + tf.range(2))
+        )
         run = first + _pick(draws[3], last - first)
         pixel = fields["start"][run] + fields["length"][run] // 2
         center = tf.stack([pixel % shape[0], pixel // shape[0]])
@@ -83,10 +95,18 @@ def decode_image(data, window=None) -> tf.Tensor:
 
     def read_png():
         image = tf.io.decode_png(data, channels=3)
-        return image if window is None else image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
+        return (
+            image
+            if window is None
+            else image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
+        )
 
     def read_jpeg():
-        return tf.io.decode_jpeg(data, channels=3) if window is None else tf.io.decode_and_crop_jpeg(data, window, channels=3)
+        return (
+            tf.io.decode_jpeg(data, channels=3)
+            if window is None
+            else tf.io.decode_and_crop_jpeg(data, window, channels=3)
+        )
 
     return tf.cond(tf.io.is_jpeg(data), read_jpeg, read_png)
 
@@ -97,21 +117,38 @@ def decode_mask(fields, window=None, numbered: bool = False) -> tf.Tensor:
 
     Only runs in the window's columns are expanded: pixel by pixel, in the order of the window's rows, one scatter (no transpose).
     """
-    start, length, height, number = fields["start"], fields["length"], fields["height"], fields["number"]
+    start, length, height, number = (
+        fields["start"],
+        fields["length"],
+        fields["height"],
+        fields["number"],
+    )
     if window is None:
         top, left, high, wide = 0, 0, height, fields["width"]
     else:
         top, left, high, wide = tf.unstack(window)
-        near = tf.where((start // height < left + wide) & ((start + length - 1) // height >= left))[:, 0]
-        start, length, number = tf.gather(start, near), tf.gather(length, near), tf.gather(number, near)
+        near = tf.where((start // height < left + wide) & ((start + length - 1) // height >= left))[
+            :, 0
+        ]
+        start, length, number = (
+            tf.gather(start, near),
+            tf.gather(length, near),
+            tf.gather(number, near),
+        )
     pixels = tf.ragged.range(start, start + length).flat_values
     row, column = pixels % height - top, pixels // height - left
     places = row * wide + column
-    values = tf.repeat(tf.cast(number % 255 + 1, tf.uint8), length) if numbered else tf.ones_like(places, tf.uint8)
+    values = (
+        tf.repeat(tf.cast(number % 255 + 1, tf.uint8), length)
+        if numbered
+        else tf.ones_like(places, tf.uint8)
+    )
     if window is not None:
         inside = tf.where((row >= 0) & (row < high) & (column >= 0) & (column < wide))[:, 0]
         places, values = tf.gather(places, inside), tf.gather(values, inside)
-    mask = tf.scatter_nd(places[:, None], values, (high * wide)[None])  # objects never overlap: no pixel twice
+    mask = tf.scatter_nd(
+        places[:, None], values, (high * wide)[None]
+    )  # objects never overlap: no pixel twice
     return tf.reshape(mask, tf.stack([high, wide]))
 
 
@@ -125,7 +162,9 @@ def shrink_image(data, factor: int) -> tf.Tensor:
     def draft():
         return tf.io.decode_jpeg(data, channels=3, ratio=ratio), factor // ratio
 
-    image, rest = tf.cond(tf.io.is_jpeg(data), draft, lambda: (tf.io.decode_png(data, channels=3), factor))
+    image, rest = tf.cond(
+        tf.io.is_jpeg(data), draft, lambda: (tf.io.decode_png(data, channels=3), factor)
+    )
     return average_areas(image, rest)
 
 

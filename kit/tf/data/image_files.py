@@ -1,7 +1,5 @@
 """Test images, read and decoded ahead of the network (tests: tf/inference/test_inference.py)."""
 
-from __future__ import annotations
-
 import io
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -28,7 +26,10 @@ class Images(NamedTuple):
 
 
 def read_images(
-    read: Callable[[File], bytes], files: Sequence[File], batches: Sequence[np.ndarray], shape: tuple[int, int] | None
+    read: Callable[[File], bytes],
+    files: Sequence[File],
+    batches: Sequence[np.ndarray],
+    shape: tuple[int, int] | None,
 ) -> Generator[Images, None, None]:
     """The batches of images, in order; one more than there are threads are begun before they are asked for.
 
@@ -49,7 +50,12 @@ def read_images(
         threads.shutdown(wait=True, cancel_futures=True)
 
 
-def _read_batch(read: Callable[[File], bytes], files: Sequence[File], places: np.ndarray, shape: tuple[int, int] | None) -> Images:
+def _read_batch(
+    read: Callable[[File], bytes],
+    files: Sequence[File],
+    places: np.ndarray,
+    shape: tuple[int, int] | None,
+) -> Images:
     pixels: list[tf.Tensor | None] = []
     bad: dict[int, str] = {}
     for place in places.tolist():
@@ -64,7 +70,9 @@ def _read_batch(read: Callable[[File], bytes], files: Sequence[File], places: np
         return Images(places, None, bad)
     with tf.device("CPU:0"):  # a GPU gets the batch at once
         black = tf.zeros((*shape, 3), tf.uint8) if shape and bad else None
-        return Images(places, tf.stack([black if image is None else image for image in pixels]), bad)
+        return Images(
+            places, tf.stack([black if image is None else image for image in pixels]), bad
+        )
 
 
 def _decode(read: Callable[[File], bytes], file: File, shape: tuple[int, int] | None) -> tf.Tensor:
@@ -73,9 +81,15 @@ def _decode(read: Callable[[File], bytes], file: File, shape: tuple[int, int] | 
     check(file, data)
     found = look(file.name, io.BytesIO(data))
     if shape is not None and found != shape:
-        raise KitError(f"{file.name}: is {found[1]} px wide and {found[0]} high, the competition's images are {shape[1]} x {shape[0]}")
-    decode = tf.io.decode_jpeg if data.startswith(JPEG) else tf.io.decode_png  # decode_image asks TensorFlow: 0.3 ms outside of a graph
+        raise KitError(
+            f"{file.name}: is {found[1]} px wide and {found[0]} high, the competition's images are {shape[1]} x {shape[0]}"
+        )
+    decode = (
+        tf.io.decode_jpeg if data.startswith(JPEG) else tf.io.decode_png
+    )  # decode_image asks TensorFlow: 0.3 ms outside of a graph
     try:
         return decode(data, channels=3)
     except tf.errors.InvalidArgumentError as error:
-        raise KitError(f"{file.name}: cannot be decoded: {error.message.splitlines()[0][:160]}") from None
+        raise KitError(
+            f"{file.name}: cannot be decoded: {error.message.splitlines()[0][:160]}"
+        ) from None

@@ -1,7 +1,5 @@
 """Which image each crop comes from: a function of the crop's number, so that a training starts at any step and skips nothing."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,25 +30,43 @@ class Sampling:
         total = int(self.bounds[-1])
         epoch = numbers // total
         place = _permute(numbers % total, (epoch, -1), total, self.seed)
-        group = tf.searchsorted(tf.constant(self.bounds[1:]), place, side="right", out_type=tf.int64)
+        group = tf.searchsorted(
+            tf.constant(self.bounds[1:]), place, side="right", out_type=tf.int64
+        )
         share = tf.gather(tf.constant(np.diff(self.bounds)), group)
         turn = epoch * share + place - tf.gather(tf.constant(self.bounds), group)
         count = tf.gather(tf.constant(self.counts), group)
         which = _permute(turn % count, (turn // count, group), count, self.seed)
-        image = tf.gather(tf.constant(self.members), tf.gather(tf.constant(self.first), group) + which)
+        image = tf.gather(
+            tf.constant(self.members), tf.gather(tf.constant(self.first), group) + which
+        )
         return image, tf.gather(tf.constant(self.around), group)
 
 
 def _permute(places, keys, count, seed: int):
     """The images of `places` under permutations of range(count), one for each seed and keys."""
     shape = tf.shape(places)
-    seeds = tf.stack([tf.fill(shape, tf.constant(seed, tf.int64)), *(tf.broadcast_to(tf.cast(key, tf.int64), shape) for key in keys)], 1)
+    seeds = tf.stack(
+        [
+            tf.fill(shape, tf.constant(seed, tf.int64)),
+            *(tf.broadcast_to(tf.cast(key, tf.int64), shape) for key in keys),
+        ],
+        1,
+    )
     last = tf.broadcast_to(tf.cast(count, tf.int64), shape) - 1
-    return tf.raw_ops.RandomIndexShuffle(index=places, seed=seeds, max_index=last)  # tf.random.experimental's wrapper takes no vectors
+    return tf.raw_ops.RandomIndexShuffle(
+        index=places, seed=seeds, max_index=last
+    )  # tf.random.experimental's wrapper takes no vectors
 
 
 def plan_sampling(
-    objects: np.ndarray, crops: int, *, ship_share: float, empty_share: float | None = None, balance: bool = False, seed: int = 0
+    objects: np.ndarray,
+    crops: int,
+    *,
+    ship_share: float,
+    empty_share: float | None = None,
+    balance: bool = False,
+    seed: int = 0,
 ) -> Sampling:
     """How an epoch of `crops` crops is drawn from images with `objects` objects each, int (images,).
 
@@ -61,14 +77,25 @@ def plan_sampling(
     objects, everything = np.asarray(objects), np.arange(len(objects))
     full, empty = np.flatnonzero(objects > 0), np.flatnonzero(objects == 0)
     if min(ship_share, empty_share or 0) < 0 or ship_share + (empty_share or 0) > 1 + 1e-9:
-        raise KitError(f"--ship-share {ship_share:g} and --empty-share {empty_share or 0:g}: less than 0, or together more than 1")
+        raise KitError(
+            f"--ship-share {ship_share:g} and --empty-share {empty_share or 0:g}: less than 0, or together more than 1"
+        )
     rest = 1 - ship_share - (empty_share or 0)
     groups = [(full, ship_share, True, f"--ship-share {ship_share:g}: no image holds an object")]
     if empty_share is None:
         groups.append((everything, rest, False, "no image"))
     else:
-        groups.append((empty, empty_share, False, f"--empty-share {empty_share:g}: every image holds an object"))
-        groups.append((full, rest, False, f"--empty-share {empty_share:g}: no image holds an object"))
+        groups.append(
+            (
+                empty,
+                empty_share,
+                False,
+                f"--empty-share {empty_share:g}: every image holds an object",
+            )
+        )
+        groups.append(
+            (full, rest, False, f"--empty-share {empty_share:g}: no image holds an object")
+        )
     parts: list[tuple[np.ndarray, float, bool]] = []
     for images, share, around, problem in groups:
         if share > 1e-9:
@@ -81,4 +108,6 @@ def plan_sampling(
     bounds = np.round(crops * np.cumsum([0.0, *(share for _, share, _ in parts)])).astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
     members = np.concatenate([images for images, _, _ in parts]).astype(np.int64)
-    return Sampling(seed, members, first, sizes, bounds, np.array([around for _, _, around in parts]))
+    return Sampling(
+        seed, members, first, sizes, bounds, np.array([around for _, _, around in parts])
+    )

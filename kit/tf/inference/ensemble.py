@@ -1,7 +1,5 @@
 """From images to uint8 maps: one network over some views at some scale, and the mean of several networks."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +17,9 @@ from .views import VIEWS_BY_TTA, turn, turn_back
 
 BATCH = 2  # whole images a step on a CPU: more are not faster there and need more memory
 
-Found = tuple[tf.Tensor, tf.Tensor | None]  # uint8 maps (batch, height, width), presence float32 (batch,) where there is that output
+Found = tuple[
+    tf.Tensor, tf.Tensor | None
+]  # uint8 maps (batch, height, width), presence float32 (batch,) where there is that output
 
 
 def forward(network: keras.Model):
@@ -42,10 +42,14 @@ def count_batch(index: Index) -> int:
 def quantize(probabilities) -> tf.Tensor:
     """round(255 p) as uint8, the same as kit.objects.components.to_uint8."""
     values = tf.round(255 * tf.cast(probabilities, tf.float32))
-    return tf.cast(tf.raw_ops.ClipByValue(t=values, clip_value_min=0.0, clip_value_max=255.0), tf.uint8)  # one pass; saturate_cast: two
+    return tf.cast(
+        tf.raw_ops.ClipByValue(t=values, clip_value_min=0.0, clip_value_max=255.0), tf.uint8
+    )  # one pass; saturate_cast: two
 
 
-def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[[tf.Tensor | np.ndarray], Found]:
+def make_mapper(
+    network: keras.Model, tta: int = 1, scale: int = 1
+) -> Callable[[tf.Tensor | np.ndarray], Found]:
     """A function from uint8 images (batch, height, width, 3) to `Found`, still on the device; the network is compiled once.
 
     tta: views (1, 4 or 8) whose float32 probabilities are averaged. scale: images are shrunk by this factor, each pixel the mean of an
@@ -53,10 +57,14 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
     an InvalidArgumentError: rounded it would be an empty map.
     """
     run, views = forward(network), VIEWS_BY_TTA[tta]
-    check = functools.partial(tf.debugging.check_numerics, message="a map of the network; are its weights sound?")
+    check = functools.partial(
+        tf.debugging.check_numerics, message="a map of the network; are its weights sound?"
+    )
 
     @tf.function(reduce_retracing=True)
-    def find_once(images) -> Found:  # one graph takes half of what the calls below take beside the network
+    def find_once(
+        images,
+    ) -> Found:  # one graph takes half of what the calls below take beside the network
         found = network(images, training=False)
         return quantize(check(take_map(found))), take_presence(found)
 
@@ -71,9 +79,14 @@ def make_mapper(network: keras.Model, tta: int = 1, scale: int = 1) -> Callable[
             total = probabilities if total is None else total + probabilities
             presence = likely if presence is None else presence + likely
         if len(views) > 1:
-            total, presence = total / len(views), None if presence is None else presence / len(views)
+            total, presence = (
+                total / len(views),
+                None if presence is None else presence / len(views),
+            )
         if scale > 1:
-            total = tf.image.resize(total[..., None], images.shape[1:3])[..., 0]  # bilinear, half-pixel centers
+            total = tf.image.resize(total[..., None], images.shape[1:3])[
+                ..., 0
+            ]  # bilinear, half-pixel centers
         return quantize(check(total)), presence
 
     return find_once if tta == scale == 1 else find
@@ -96,4 +109,6 @@ def average_presence(found: list[np.ndarray | None]) -> np.ndarray | None:
     known = [np.asarray(presence) for presence in found if presence is not None]
     if len(known) < 2:
         return known[0].astype(np.float32) if known else None
-    return (1 / (1 + np.exp(-np.mean([logit(presence) for presence in known], axis=0)))).astype(np.float32)
+    return (1 / (1 + np.exp(-np.mean([logit(presence) for presence in known], axis=0)))).astype(
+        np.float32
+    )

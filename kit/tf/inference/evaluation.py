@@ -1,7 +1,5 @@
 """A model folder's evaluation: its maps of the holdout, its cuts, and what came of its training."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 
@@ -34,16 +32,26 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
     config = read_config(folder)
     tuning.check_competition(conventions.from_json(config["competition"]))
     if config["fold"] is None:
-        raise KitError(f"{folder}: was trained on all folds (--fold none), so there are no images that it has not seen")
+        raise KitError(
+            f"{folder}: was trained on all folds (--fold none), so there are no images that it has not seen"
+        )
     written, known, words, settings = folder / "tuning.json", None, "", TuneSettings()
     if written.exists():
         saved = read_tuning(written)
-        known, settings, names = saved.cuts, saved.settings, [model["name"] for model in saved.models]
+        known, settings, names = (
+            saved.cuts,
+            saved.settings,
+            [model["name"] for model in saved.models],
+        )
         if len(names) > 1:
             together = f"{written} was chosen for {' and '.join(names)} together"
             words = f"{together}: its cuts are applied as they stand, to images that chose them too"
-    holdout = open_holdout([folder], records, networks=network, tta=settings.tta, scale=settings.scale)
-    index = open_index(open_records(records if records is not None else config["records"]), [config["fold"]])
+    holdout = open_holdout(
+        [folder], records, networks=network, tta=settings.tta, scale=settings.scale
+    )
+    index = open_index(
+        open_records(records if records is not None else config["records"]), [config["fold"]]
+    )
     tuned = None
     if known is None or words:
         each = [known or Cuts()] * len(index)
@@ -63,11 +71,15 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
     return Evaluation(
         name=folder.resolve().name,
         config=config,
-        environment=environment.read_text(encoding="utf-8", errors="replace") if environment.is_file() else "",
+        environment=environment.read_text(encoding="utf-8", errors="replace")
+        if environment.is_file()
+        else "",
         history=read_history(folder / "history.csv"),
         index=index,
         prediction=prediction,
-        ungated=tuning.find_each(holdout.read, holdout.truth, None, opened) if any(gated) else prediction,
+        ungated=tuning.find_each(holdout.read, holdout.truth, None, opened)
+        if any(gated)
+        else prediction,
         cuts=known if tuned is None else cutting.from_json(tuned.fields),
         tuning=tuned,
         settings=settings,

@@ -1,7 +1,5 @@
 """The holdout's maps of a model folder, as training leaves them and tuning computes them: one by one, so that a kill costs little."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io
@@ -30,11 +28,15 @@ from .ensemble import collect, count_batch, make_mapper
 from .load import load_model
 
 SIGNATURE = "source.sha256"
-OURS = re.compile(rf"\.png(\.tmp)?$|^({re.escape(PRESENCE_CSV)}|{re.escape(SIGNATURE)})$|\.tmp$")  # names of files in a folder of maps
+OURS = re.compile(
+    rf"\.png(\.tmp)?$|^({re.escape(PRESENCE_CSV)}|{re.escape(SIGNATURE)})$|\.tmp$"
+)  # names of files in a folder of maps
 WAITING = 4  # batches of maps that may wait for the disk
 
 
-def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: keras.Model | None = None) -> tuple[Path, Index]:
+def compute_maps(
+    model, records=None, *, tta: int = 1, scale: int = 1, network: keras.Model | None = None
+) -> tuple[Path, Index]:
     """The holdout's maps of a model folder: the folder of maps in it (PNG, named by image id; presence.csv), and the holdout's index.
 
     tta, scale: see make_mapper; each choice has a folder of its own, `maps` or such as `maps-tta8-scale2`. records: where they are now;
@@ -45,11 +47,17 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
     config, weights = read_config(Path(model)), find_best_weights(Path(model))
     source = open_records(records if records is not None else config["records"])
     if config["fold"] is None:
-        raise KitError(f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so")
+        raise KitError(
+            f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so"
+        )
     if source.sha256 != config["records_sha256"]:
-        raise KitError(f"{model}: was trained on other records than {source.folder}, whose holdout it may have seen; give its own")
+        raise KitError(
+            f"{model}: was trained on other records than {source.folder}, whose holdout it may have seen; give its own"
+        )
     index = open_index(source, [config["fold"]])
-    folder = Path(model) / "".join(["maps", f"-tta{tta}" if tta > 1 else "", f"-scale{scale}" if scale > 1 else ""])
+    folder = Path(model) / "".join(
+        ["maps", f"-tta{tta}" if tta > 1 else "", f"-scale{scale}" if scale > 1 else ""]
+    )
     batch = count_batch(index)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise KitError(f"{folder}: is a link or a file, where kit tune keeps maps; remove it")
@@ -61,7 +69,10 @@ def compute_maps(model, records=None, *, tta: int = 1, scale: int = 1, network: 
         todo = np.concatenate([np.arange(0), *(part for part in parts if not done[part].all())])
         if len(todo):
             find = make_mapper(load_model(model, network)[0], tta, scale)
-            with progress.bar(len(todo), folder.name, leave=False) as bar, keeping(folder, index.truth.ids, lines) as keep:
+            with (
+                progress.bar(len(todo), folder.name, leave=False) as bar,
+                keeping(folder, index.truth.ids, lines) as keep,
+            ):
                 for places, images, _ in scan(index, batch, places=todo):
                     keep(places.numpy(), *collect([find(images)]))
                     bar.update(len(places))
@@ -79,9 +90,20 @@ def keeping(folder: Path, ids: np.ndarray, lines: int = 0):
     listing = folder / PRESENCE_CSV
 
     def keep(places, maps, presence):
-        if presence is not None and not listing.exists():  # before the first map: where it is missing, a map is all that there will be
+        if (
+            presence is not None and not listing.exists()
+        ):  # before the first map: where it is missing, a map is all that there will be
             _append(listing, HEADER + "\n")
-        waiting.append((places, presence, [threads.submit(_write, folder, ids[place], image) for place, image in zip(places, maps)]))
+        waiting.append(
+            (
+                places,
+                presence,
+                [
+                    threads.submit(_write, folder, ids[place], image)
+                    for place, image in zip(places, maps)
+                ],
+            )
+        )
         if len(waiting) > WAITING:
             finish()
 
@@ -91,7 +113,14 @@ def keeping(folder: Path, ids: np.ndarray, lines: int = 0):
             write.result()
         if presence is not None:
             pairs = zip(places, presence.tolist())
-            _append(listing, "".join(f"{_begin_line(ids[place])}{value!r}\n" for place, value in pairs if place >= lines))
+            _append(
+                listing,
+                "".join(
+                    f"{_begin_line(ids[place])}{value!r}\n"
+                    for place, value in pairs
+                    if place >= lines
+                ),
+            )
 
     with ThreadPoolExecutor(count_cores()) as threads:
         yield keep
@@ -130,7 +159,9 @@ def _sign(weights: Path, records: Records) -> str:
     return f"{digest_file(weights)}\n{records.sha256}\n"
 
 
-def _take_up(folder: Path, signature: str, ids: np.ndarray, detects: bool) -> tuple[int, np.ndarray]:
+def _take_up(
+    folder: Path, signature: str, ids: np.ndarray, detects: bool
+) -> tuple[int, np.ndarray]:
     """Lines that presence.csv of a folder of maps holds, and which images are done, bool (images,); detects: there has to be one.
 
     Maps from another source are removed, and so is what a kill left behind the last whole line.
@@ -140,7 +171,9 @@ def _take_up(folder: Path, signature: str, ids: np.ndarray, detects: bool) -> tu
         left = list(folder.iterdir())
         other = next((path for path in left if path.is_dir() or not OURS.search(path.name)), None)
         if other is not None:
-            raise KitError(f"{other}: is nothing that kit tune writes, and the maps beside it are of other weights; move it away")
+            raise KitError(
+                f"{other}: is nothing that kit tune writes, and the maps beside it are of other weights; move it away"
+            )
         for path in left:
             path.unlink()
         write_text(signed, signature)

@@ -1,7 +1,5 @@
 """From trained models to tuned cuts and a submission: one network, or the mean of several."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import functools
@@ -40,10 +38,14 @@ from .load import find_precision, load_model, pair_models
 class Holdout(NamedTuple):
     """What several models say of images that they have not seen, and the truth."""
 
-    read: Callable[[int], np.ndarray]  # the uint8 map of the image at a position of `truth`, the mean of the models that hold out its fold
+    read: Callable[
+        [int], np.ndarray
+    ]  # the uint8 map of the image at a position of `truth`, the mean of the models that hold out its fold
     truth: Masks
     scenes: np.ndarray  # int64 (images,)
-    presence: np.ndarray | None  # float32 (images,), where the models of every fold have that output
+    presence: (
+        np.ndarray | None
+    )  # float32 (images,), where the models of every fold have that output
 
 
 def open_holdout(models, records=None, *, networks=None, tta: int = 1, scale: int = 1) -> Holdout:
@@ -54,27 +56,44 @@ def open_holdout(models, records=None, *, networks=None, tta: int = 1, scale: in
     """
     pairs = pair_models(models, networks)
     configs = [read_config(folder) for folder, _ in pairs]
-    other = next((folder for (folder, _), config in zip(pairs, configs) if config["records_sha256"] != configs[0]["records_sha256"]), None)
+    other = next(
+        (
+            folder
+            for (folder, _), config in zip(pairs, configs)
+            if config["records_sha256"] != configs[0]["records_sha256"]
+        ),
+        None,
+    )
     if other is not None:
-        raise KitError(f"{other}: was trained on other records than {pairs[0][0]}; tune each by itself, or train on the same ones")
+        raise KitError(
+            f"{other}: was trained on other records than {pairs[0][0]}; tune each by itself, or train on the same ones"
+        )
     folds: dict[int, list[Path]] = {}
     indexes: dict[int, Index] = {}
     for (folder, network), config in zip(pairs, configs):
-        maps, indexes[config["fold"]] = compute_maps(folder, records, tta=tta, scale=scale, network=network)
+        maps, indexes[config["fold"]] = compute_maps(
+            folder, records, tta=tta, scale=scale, network=network
+        )
         folds.setdefault(config["fold"], []).append(maps)
     truth = masks.concatenate([indexes[fold].truth for fold in sorted(folds)])
     sources_of = [folds[fold] for fold in sorted(folds) for _ in range(len(indexes[fold]))]
 
     def read(place: int) -> np.ndarray:
         name, shape = truth.ids[place], truth.shapes[place]
-        return map_files.average([map_files.read_map(maps, name, shape) for maps in sources_of[place]])
+        return map_files.average(
+            [map_files.read_map(maps, name, shape) for maps in sources_of[place]]
+        )
 
     parts = [_read_presence(folds[fold], indexes[fold].truth.ids) for fold in sorted(folds)]
     known = [part for part in parts if part is not None]
     if 0 < len(known) < len(parts):
-        print("kit tune: only some folds' models say how likely an image holds an object, so that is not used")
+        print(
+            "kit tune: only some folds' models say how likely an image holds an object, so that is not used"
+        )
     presence = np.concatenate(known) if len(known) == len(parts) else None
-    return Holdout(read, truth, np.concatenate([indexes[fold].scenes for fold in sorted(folds)]), presence)
+    return Holdout(
+        read, truth, np.concatenate([indexes[fold].scenes for fold in sorted(folds)]), presence
+    )
 
 
 @explained
@@ -87,12 +106,23 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
     chosen, pairs = TuneSettings(**settings), pair_models(models, networks)
     for folder, _ in pairs:
         tuning.check_competition(conventions.from_json(read_config(folder)["competition"]))
-    described = [{name: model[name] for name in ("name", "weights", "fold")} for model in (identify_model(folder) for folder, _ in pairs)]
-    holdout = open_holdout([folder for folder, _ in pairs], records, networks=networks, tta=chosen.tta, scale=chosen.scale)
+    described = [
+        {name: model[name] for name in ("name", "weights", "fold")}
+        for model in (identify_model(folder) for folder, _ in pairs)
+    ]
+    holdout = open_holdout(
+        [folder for folder, _ in pairs],
+        records,
+        networks=networks,
+        tta=chosen.tta,
+        scale=chosen.scale,
+    )
     tuned = tuning.choose_cuts(*holdout, chosen)
     for (folder, _), model in zip(pairs, described):
         _check_unchanged(folder, model["weights"])
-    tuned = dataclasses.replace(tuned, fields=tuned.fields | {"tta": chosen.tta, "scale": chosen.scale, "models": described})
+    tuned = dataclasses.replace(
+        tuned, fields=tuned.fields | {"tta": chosen.tta, "scale": chosen.scale, "models": described}
+    )
     for folder, _ in pairs:
         tuning.write_tuning(tuned, folder / "tuning.json")
     return tuned
@@ -101,7 +131,9 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
 def _check_unchanged(folder: Path, weights: str) -> None:
     """KitError where the best weights of a model folder are others than those of SHA-256 `weights`, because its training went on."""
     if digest_file(find_best_weights(folder)) != weights:
-        raise KitError(f"{folder}: its weights changed meanwhile, is a training at work there? Run the same command again")
+        raise KitError(
+            f"{folder}: its weights changed meanwhile, is a training at work there? Run the same command again"
+        )
 
 
 def _read_presence(folders: Sequence[Path], ids: np.ndarray) -> np.ndarray | None:
@@ -123,7 +155,15 @@ class Chosen(NamedTuple):
 
 
 @explained
-def predict(models, competition_folder, out, *, competition: Competition | None = None, networks=None, **settings) -> Masks:
+def predict(
+    models,
+    competition_folder,
+    out,
+    *,
+    competition: Competition | None = None,
+    networks=None,
+    **settings,
+) -> Masks:
     """Predicts the sample's test images by one model folder or the mean of several, and writes a checked CSV with a JSON beside it.
 
     Threshold and cuts, views and scale are tuning.json's, where the models were tuned. competition_folder: a folder, a zip, or `kaggle`;
@@ -138,12 +178,16 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
     if competition is None:
         competition = _find_competition(folders)
     source = sources.find_source(competition_folder, competition)
-    file = sources.find_file(source, competition.need("sample_csv"), "the sample submission, whose ids are predicted")
+    file = sources.find_file(
+        source, competition.need("sample_csv"), "the sample submission, whose ids are predicted"
+    )
     sample = (file.name, sources.read_whole(source, file))
     ids = csv_masks.read_ids(sample, competition)
     listing = sources.list_images(source, competition.need("test_images"))
     for name in ids:
-        conventions.image_path(source.path, competition.test_images, name)  # refuses one that would leave the folder
+        conventions.image_path(
+            source.path, competition.test_images, name
+        )  # refuses one that would leave the folder
     missing = {name for name in ids if name not in listing}
     prediction.check_missing(missing, ids, source.path, asked.allow_missing)
     chosen = _choose(folders, described, asked)
@@ -153,12 +197,20 @@ def predict(models, competition_folder, out, *, competition: Competition | None 
 
     def make_batches(places: np.ndarray) -> Batches:
         mappers = (
-            [make_mapper(load_model(folder, network)[0], chosen.tta, chosen.scale) for folder, network in pairs] if len(places) else []
+            [
+                make_mapper(load_model(folder, network)[0], chosen.tta, chosen.scale)
+                for folder, network in pairs
+            ]
+            if len(places)
+            else []
         )
         for folder, model in zip(folders, described):
             _check_unchanged(folder, model["weights"])
         todo = split_batches(places, batch)
-        with sources.reading(source.path) as read, contextlib.closing(read_images(read, files, todo, shape)) as images:
+        with (
+            sources.reading(source.path) as read,
+            contextlib.closing(read_images(read, files, todo, shape)) as images,
+        ):
             for held, pixels, bad in images:
                 found = [] if pixels is None else [find(pixels) for find in mappers]
                 good = np.array([place not in bad for place in held.tolist()])
@@ -205,7 +257,9 @@ def _find_competition(folders: Sequence[Path]) -> Competition:
     known = [read_config(folder)["competition"] for folder in folders]
     for folder, fields in zip(folders, known):
         if fields != known[0]:
-            raise KitError(f"{folder}: was trained on another competition than {folders[0]}; take models of one competition")
+            raise KitError(
+                f"{folder}: was trained on another competition than {folders[0]}; take models of one competition"
+            )
     return conventions.from_json(known[0])
 
 
@@ -216,20 +270,28 @@ def _choose(folders: Sequence[Path], described: Sequence[dict], asked: PredictSe
     tuned = [read_tuning(path) if path.exists() else None for path in paths]
     for folder, saved in zip(folders, tuned):
         if saved != tuned[0]:
-            raise KitError(f"{folder}: was not tuned together with {folders[0]}; choose cuts for all: kit tune {all_folders}")
+            raise KitError(
+                f"{folder}: was not tuned together with {folders[0]}; choose cuts for all: kit tune {all_folders}"
+            )
     saved = tuned[0]
     if saved is None:
-        print(f"kit predict: {all_folders} not tuned, so threshold 128 and no cuts; kit tune {all_folders} chooses better ones")
+        print(
+            f"kit predict: {all_folders} not tuned, so threshold 128 and no cuts; kit tune {all_folders} chooses better ones"
+        )
         return Chosen(Cuts(), asked.tta or 1, asked.scale or 1, {})
     cuts, figures, known = saved.cuts, saved.figures, saved.settings
     print(f"kit predict: {paths[0]}: {describe_cuts(cuts)}")
     weights = sorted(model["weights"] for model in saved.models)
     if weights != sorted(model["weights"] for model in described):
-        print(f"kit predict: {paths[0]} was chosen for other weights than these; kit tune {all_folders} chooses for them")
+        print(
+            f"kit predict: {paths[0]} was chosen for other weights than these; kit tune {all_folders} chooses for them"
+        )
         figures = {}  # they say nothing of this prediction
     for name in ("tta", "scale"):
         asked_for, was = getattr(asked, name), getattr(known, name)
         if asked_for is not None and asked_for != was:
-            print(f"kit predict: --{name} {asked_for}, but these cuts were chosen with --{name} {was}")
+            print(
+                f"kit predict: --{name} {asked_for}, but these cuts were chosen with --{name} {was}"
+            )
             figures = {}
     return Chosen(cuts, asked.tta or known.tta, asked.scale or known.scale, figures)

@@ -1,7 +1,5 @@
 """Model folders: the network with its best weights, and what is known of it."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 
@@ -23,9 +21,15 @@ def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, d
     config, weights = read_config(folder), find_best_weights(folder)
     if model is None:
         if "model" in config["own"]:
-            raise KitError(f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)")
+            raise KitError(
+                f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)"
+            )
         names = ("decoder", "scale", "output", "presence")
-        model = unet(config["encoder"], mixed=find_precision(config), **{name: config[name] for name in names})
+        model = unet(
+            config["encoder"],
+            mixed=find_precision(config),
+            **{name: config[name] for name in names},
+        )
     load_weights(model, weights, config["encoder"])
     return model, config
 
@@ -40,8 +44,20 @@ def pair_models(models, networks=None) -> list[tuple[Path, keras.Model | None]]:
 
     networks: None, or as many as models, None among them for the kit's own.
     """
-    folders = [Path(models)] if isinstance(models, str | os.PathLike) else [Path(model) for model in models]
-    given = [networks] if isinstance(networks, keras.Model) else [None] * len(folders) if networks is None else list(networks)
+    folders = (
+        [Path(models)]
+        if isinstance(models, str | os.PathLike)
+        else [Path(model) for model in models]
+    )
+    given = (
+        [networks]
+        if isinstance(networks, keras.Model)
+        else [None] * len(folders)
+        if networks is None
+        else list(networks)
+    )
     if not folders or len(given) != len(folders):
-        raise KitError(f"{len(folders)} model folders and {len(given)} networks: give at least one folder, and a network for each or none")
+        raise KitError(
+            f"{len(folders)} model folders and {len(given)} networks: give at least one folder, and a network for each or none"
+        )
     return list(zip(folders, given))

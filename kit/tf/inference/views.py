@@ -1,7 +1,5 @@
 """The eight views of an image, by flips and transposition, and the way back from a view's map."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import tensorflow as tf

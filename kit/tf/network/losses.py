@@ -4,8 +4,6 @@ Masks are integers, 0 where there is no object, or floats that say how much of a
 than the mask by a whole factor, they are compared with the share of each area that objects cover.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import keras
@@ -33,7 +31,10 @@ def _pool(values, prediction):
         return values
     bottom, right = -values.shape[1] % factor, -values.shape[2] % factor
     room, ones = [[0, 0], [0, bottom], [0, right], [0, 0]], tf.ones_like(values[:1, ..., None])
-    sums, shares = (tf.nn.avg_pool2d(tf.pad(part, room), factor, factor, "VALID") for part in (values[..., None], ones))
+    sums, shares = (
+        tf.nn.avg_pool2d(tf.pad(part, room), factor, factor, "VALID")
+        for part in (values[..., None], ones)
+    )
     return (sums / shares)[..., 0]  # at the border an area is only what lies in the image
 
 
@@ -44,7 +45,10 @@ class Dice(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         truth, prediction = match(y_true, y_pred)
-        both, either = tf.reduce_sum(truth * prediction, (1, 2)), tf.reduce_sum(truth + prediction, (1, 2))
+        both, either = (
+            tf.reduce_sum(truth * prediction, (1, 2)),
+            tf.reduce_sum(truth + prediction, (1, 2)),
+        )
         return 1 - (2 * both + 1) / (either + 1)
 
 
@@ -103,7 +107,9 @@ class Balanced(Weighted):
         sample = tf.range(tf.shape(numbers)[0])[:, None, None] * 256
         there = tf.cast(numbers > 0, tf.float32)
         areas = tf.math.unsorted_segment_sum(there, numbers + sample, tf.shape(numbers)[0] * 256)
-        raw = there * tf.math.rsqrt(tf.clip_by_value(tf.gather(areas, numbers + sample), 25.0, 10_000.0))
+        raw = there * tf.math.rsqrt(
+            tf.clip_by_value(tf.gather(areas, numbers + sample), 25.0, 10_000.0)
+        )
         total = _sum_over_replicas(tf.stack([tf.reduce_sum(there), tf.reduce_sum(raw)]))
         return raw * self.weight * tf.math.divide_no_nan(total[0], total[1])
 
@@ -115,7 +121,12 @@ def _sum_over_replicas(values):
     return context.all_reduce(tf.distribute.ReduceOp.SUM, values)
 
 
-LOSS_CLASSES: dict[str, type[keras.losses.Loss]] = {"dice": Dice, "bce": CrossEntropy, "focal": Focal, "balanced": Balanced}
+LOSS_CLASSES: dict[str, type[keras.losses.Loss]] = {
+    "dice": Dice,
+    "bce": CrossEntropy,
+    "focal": Focal,
+    "balanced": Balanced,
+}
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -141,25 +152,42 @@ class Sum(keras.losses.Loss):
     def _value(self, part, truth, prediction):
         if type(part) not in LOSS_CLASSES.values() and not getattr(part, "numbered", False):
             truth, prediction = match(truth, prediction)
-        values = part.call(truth, prediction) if isinstance(part, keras.losses.Loss) else part(truth, prediction)
+        values = (
+            part.call(truth, prediction)
+            if isinstance(part, keras.losses.Loss)
+            else part(truth, prediction)
+        )
         values = tf.cast(values, tf.float32)
         if values.shape.rank == 0:
-            raise KitError(f"loss {_name(part)}: gives one value for a batch, expected one a sample")
+            raise KitError(
+                f"loss {_name(part)}: gives one value for a batch, expected one a sample"
+            )
         return tf.reduce_mean(values, list(range(1, values.shape.rank)))
 
     def get_config(self):
-        return super().get_config() | {"parts": [keras.saving.serialize_keras_object(part) for part in self.parts]}
+        return super().get_config() | {
+            "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]
+        }
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{**config, "parts": [keras.saving.deserialize_keras_object(part) for part in config["parts"]]})
+        return cls(
+            **{
+                **config,
+                "parts": [keras.saving.deserialize_keras_object(part) for part in config["parts"]],
+            }
+        )
 
 
 def _name(part) -> str:
     return getattr(part, "__name__", None) or getattr(part, "name", None) or type(part).__name__
 
 
-def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weight: float = 3.0, factor: float = 1.0) -> Sum:
+def make_loss(
+    names: Sequence[str | Callable] | Callable = ("dice", "bce"),
+    weight: float = 3.0,
+    factor: float = 1.0,
+) -> Sum:
     """The sum of losses given by name or as they are; weight, factor: of those of LOSS_CLASSES that know one, see Weighted.
 
     Raises KitError for an unknown name.
@@ -169,7 +197,9 @@ def make_loss(names: Sequence[str | Callable] | Callable = ("dice", "bce"), weig
         if callable(part):
             parts.append(part)
         elif part in LOSS_CLASSES:
-            parts.append(LOSS_CLASSES[part]() if part == "dice" else LOSS_CLASSES[part](weight, factor))
+            parts.append(
+                LOSS_CLASSES[part]() if part == "dice" else LOSS_CLASSES[part](weight, factor)
+            )
         else:
             raise KitError(f"--loss {part}: choose among {', '.join(LOSS_CLASSES)}")
     return Sum(parts)

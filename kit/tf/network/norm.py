@@ -1,7 +1,5 @@
 """Batch norms by TensorFlow's fused op, which Keras leaves out."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 
@@ -16,11 +14,17 @@ class BatchNormalization(keras.layers.BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if not training or not self.trainable or self.synchronized:
             return super().call(inputs, training=training, mask=mask)
-        gamma = tf.ones(inputs.shape[-1:]) if self.gamma is None else tf.cast(self.gamma, tf.float32)
+        gamma = (
+            tf.ones(inputs.shape[-1:]) if self.gamma is None else tf.cast(self.gamma, tf.float32)
+        )
         beta = tf.zeros(inputs.shape[-1:]) if self.beta is None else tf.cast(self.beta, tf.float32)
-        values, mean, variance = tf.compat.v1.nn.fused_batch_norm(inputs, gamma, beta, epsilon=self.epsilon, is_training=True)
+        values, mean, variance = tf.compat.v1.nn.fused_batch_norm(
+            inputs, gamma, beta, epsilon=self.epsilon, is_training=True
+        )
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
-        variance = variance * (count - 1) / count  # the op's is that of a sample, Keras keeps the mean square
+        variance = (
+            variance * (count - 1) / count
+        )  # the op's is that of a sample, Keras keeps the mean square
         for kept, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             kept.assign(kept * self.momentum + now * (1 - self.momentum))
         return values

@@ -1,7 +1,5 @@
 """A network's outputs by their meaning (tests: tf/network/test_unet.py)."""
 
-from __future__ import annotations
-
 import tensorflow as tf
 
 

@@ -1,10 +1,14 @@
 """The plain U-Net: two convolutions a level, dropout between them, no batch norm and no encoder that could be pretrained."""
 
-from __future__ import annotations
-
 import keras
 
-FILTERS = (16, 32, 64, 128, 256)  # of each level, from the image's own resolution down to a sixteenth
+FILTERS = (
+    16,
+    32,
+    64,
+    128,
+    256,
+)  # of each level, from the image's own resolution down to a sixteenth
 DROPOUT = 0.2
 
 
@@ -23,7 +27,9 @@ def plain_unet(output: int = 1) -> keras.Model:
         skips.append(values)
     deepest = values
     for level in range(len(FILTERS) - 2, output - 2, -1):
-        values = keras.layers.Conv2DTranspose(FILTERS[level], 2, strides=2, padding="same", name=f"up{level}_transpose")(values)
+        values = keras.layers.Conv2DTranspose(
+            FILTERS[level], 2, strides=2, padding="same", name=f"up{level}_transpose"
+        )(values)
         values = keras.layers.Concatenate(name=f"up{level}_concat")([values, skips[level]])
         values = _convolve(values, FILTERS[level], f"up{level}")
     return keras.Model(images, [values, deepest], name="plain")

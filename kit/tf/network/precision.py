@@ -1,7 +1,5 @@
 """What this machine computes fast: which half precision, and whether TensorFlow turns oneDNN on by itself."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import tensorflow as tf
@@ -17,7 +15,10 @@ def choose_precision(asked: str | None) -> str | None:
     gpus = tf.config.list_physical_devices("GPU")
     if not gpus:
         return "bfloat16" if _has_bfloat16() else None
-    found = [tf.config.experimental.get_device_details(gpu).get("compute_capability") or (0, 0) for gpu in gpus]
+    found = [
+        tf.config.experimental.get_device_details(gpu).get("compute_capability") or (0, 0)
+        for gpu in gpus
+    ]
     return "float16" if min(found) >= TENSOR_CORES else None
 
 

@@ -1,7 +1,5 @@
 """Encoder weights that were trained on ImageNet: the file that segmentation-models knows, found offline by its name and checksum."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import io
@@ -31,17 +29,23 @@ class Published(NamedTuple):
 
     name: str
     address: str
-    checksum: str | None  # MD5 or SHA-256 by its length, in hexadecimal digits; None: none is stated
+    checksum: (
+        str | None
+    )  # MD5 or SHA-256 by its length, in hexadecimal digits; None: none is stated
 
 
 def find_published(encoder: str) -> Published:
     """The file with the ImageNet weights of an encoder; KitError for one that has none."""
     package = ENCODERS[encoder].weights
     if package is None:
-        raise KitError(f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder")
+        raise KitError(
+            f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder"
+        )
     if package == "keras":
         return Published(_MOBILENETS[encoder].rpartition("/")[2], _MOBILENETS[encoder], None)
-    with contextlib.redirect_stdout(io.StringIO()):  # segmentation-models prints the framework's name
+    with contextlib.redirect_stdout(
+        io.StringIO()
+    ):  # segmentation-models prints the framework's name
         import segmentation_models  # noqa: F401  # which these two need
         from classification_models.weights import WEIGHTS_COLLECTION
         from efficientnet.model import BASE_WEIGHTS_PATH, WEIGHTS_HASHES
@@ -50,7 +54,11 @@ def find_published(encoder: str) -> Published:
         name = f"{model}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
         return Published(name, BASE_WEIGHTS_PATH + name, WEIGHTS_HASHES[model][1])
     wanted = (encoder, WORD, False)
-    known = next(each for each in WEIGHTS_COLLECTION if (each["model"], each["dataset"], each["include_top"]) == wanted)
+    known = next(
+        each
+        for each in WEIGHTS_COLLECTION
+        if (each["model"], each["dataset"], each["include_top"]) == wanted
+    )
     return Published(known["name"], known["url"], known["md5"])
 
 
@@ -73,7 +81,10 @@ def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
     """
     wrong = None
     cache = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    for path in (*(folder / wanted.name for folder in list_inputs(mounts)), Path(cache, "models", wanted.name)):
+    for path in (
+        *(folder / wanted.name for folder in list_inputs(mounts)),
+        Path(cache, "models", wanted.name),
+    ):
         if not os.path.isfile(path):  # which a folder that must not be read does not stop
             continue
         try:
@@ -98,11 +109,17 @@ def digest_like(path: Path, like: str) -> str:
 
 def _download(wanted: Published) -> str:
     host = urlsplit(wanted.address).hostname
-    stated = f" ({'MD5' if len(wanted.checksum) == 32 else 'SHA-256'} {wanted.checksum})" if wanted.checksum else ""
+    stated = (
+        f" ({'MD5' if len(wanted.checksum) == 32 else 'SHA-256'} {wanted.checksum})"
+        if wanted.checksum
+        else ""
+    )
     try:
         socket.create_connection((host, 443), SECONDS).close()
         print(f"kit train: downloads {wanted.address}")
-        return keras.utils.get_file(wanted.name, wanted.address, cache_subdir="models", file_hash=wanted.checksum)
+        return keras.utils.get_file(
+            wanted.name, wanted.address, cache_subdir="models", file_hash=wanted.checksum
+        )
     except Exception as error:
         raise KitError(
             f"--encoder-weights {WORD}: no attached input holds {wanted.name}{stated}, and it cannot be downloaded ({error}); "

@@ -1,10 +1,14 @@
 """The slim U-Net: residual blocks of few filters, for a training on a CPU, where more steps are worth more than more filters."""
 
-from __future__ import annotations
-
 import keras
 
-FILTERS = (16, 32, 64, 128, 192)  # at a half, a fourth ... a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
+FILTERS = (
+    16,
+    32,
+    64,
+    128,
+    192,
+)  # at a half, a fourth ... a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
 
 
 def slim_unet(decoder: tuple[int, ...]) -> keras.Model:
@@ -18,7 +22,9 @@ def slim_unet(decoder: tuple[int, ...]) -> keras.Model:
     skips = [_convolve(_convolve(images, FILTERS[0], "stem_a", stride=2), FILTERS[0], "stem_b")]
     for level, filters in enumerate(FILTERS[1:], 1):
         values = keras.layers.AveragePooling2D(2, name=f"level{level}_pool")(skips[-1])
-        short = keras.layers.Conv2D(filters, 1, kernel_initializer="he_normal", name=f"level{level}_short")(values)
+        short = keras.layers.Conv2D(
+            filters, 1, kernel_initializer="he_normal", name=f"level{level}_short"
+        )(values)
         values = _add(short, skips[-1], filters, f"level{level}a", stride=2)
         skips.append(_add(values, values, filters, f"level{level}b"))
     deepest = values = skips.pop()
@@ -32,7 +38,9 @@ def slim_unet(decoder: tuple[int, ...]) -> keras.Model:
 
 def _add(short, values, filters: int, name: str, stride: int = 1):
     """A residual block: two convolutions of `values`, added to `short`."""
-    values = _convolve(_convolve(values, filters, f"{name}1", stride), filters, f"{name}2", active=False)
+    values = _convolve(
+        _convolve(values, filters, f"{name}1", stride), filters, f"{name}2", active=False
+    )
     return keras.layers.ReLU(name=name)(keras.layers.Add(name=f"{name}_add")([values, short]))
 
 

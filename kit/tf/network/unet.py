@@ -1,7 +1,5 @@
 """The network: a U-Net that eats uint8 RGB of any size and gives a probability map, at its own resolution while it is trained."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 from collections.abc import Callable
@@ -22,7 +20,9 @@ from .slim import slim_unet
 def _size(tensor) -> tuple:
     """Height and width of (batch, height, width, ...), each a number where it is static: what follows then stays static too."""
     dynamic = tf.shape(tensor)
-    return tuple(dynamic[axis] if tensor.shape[axis] is None else tensor.shape[axis] for axis in (1, 2))
+    return tuple(
+        dynamic[axis] if tensor.shape[axis] is None else tensor.shape[axis] for axis in (1, 2)
+    )
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -34,19 +34,28 @@ class Prepare(keras.layers.Layer):
 
     def __init__(self, mean, deviation, scale: int = 1, multiple: int = 32, **options):
         super().__init__(**options)
-        self.mean, self.deviation, self.scale, self.multiple = tuple(mean), tuple(deviation), scale, multiple
+        self.mean, self.deviation, self.scale, self.multiple = (
+            tuple(mean),
+            tuple(deviation),
+            scale,
+            multiple,
+        )
 
     def call(self, images):
         height, width = _size(images)
         multiple = self.multiple * self.scale
         bottom, right = -height % multiple, -width % multiple
-        values = (tf.cast(images, tf.float32) - tf.constant(self.mean, tf.float32)) / tf.constant(self.deviation, tf.float32)
+        values = (tf.cast(images, tf.float32) - tf.constant(self.mean, tf.float32)) / tf.constant(
+            self.deviation, tf.float32
+        )
         room = [[0, 0], [0, bottom], [0, right], [0, 0]]
         mirror = (bottom <= height) & (right <= width)
         if isinstance(mirror, bool):  # tf.cond refuses what is static
             values = tf.pad(values, room, "SYMMETRIC" if mirror else "CONSTANT")
         else:
-            values = tf.cond(mirror, lambda: tf.pad(values, room, "SYMMETRIC"), lambda: tf.pad(values, room))
+            values = tf.cond(
+                mirror, lambda: tf.pad(values, room, "SYMMETRIC"), lambda: tf.pad(values, room)
+            )
         if self.scale > 1:
             values = tf.nn.avg_pool2d(values, self.scale, self.scale, "VALID")
         return tf.cast(values, self.compute_dtype)
@@ -55,7 +64,12 @@ class Prepare(keras.layers.Layer):
         return (shape[0], None, None, 3)
 
     def get_config(self):
-        return super().get_config() | {"mean": self.mean, "deviation": self.deviation, "scale": self.scale, "multiple": self.multiple}
+        return super().get_config() | {
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "scale": self.scale,
+            "multiple": self.multiple,
+        }
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -78,7 +92,9 @@ class Probability(keras.layers.Layer):
             height, width = -(-height // self.factor), -(-width // self.factor)
         elif self.factor > 1:
             rows, columns = _size(values)
-            values = tf.image.resize(values, (rows * self.factor, columns * self.factor))  # bilinear, half-pixel centers
+            values = tf.image.resize(
+                values, (rows * self.factor, columns * self.factor)
+            )  # bilinear, half-pixel centers
         return values[:, :height, :width, 0]
 
     def compute_output_shape(self, shapes):
@@ -130,19 +146,29 @@ def unet(
         raise KitError(f"mixed {mixed!r}: choose among {', '.join(PRECISIONS)}")
     mixed, known = choose_precision(mixed), ENCODERS[encoder]
     if output not in (1, 2):
-        raise KitError(f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it")
+        raise KitError(
+            f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it"
+        )
     with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
         if weights is not None and known.weights is None:
-            raise KitError(f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder")
-        core = FAMILIES[known.family](encoder, decoder[: known.stages + 1 - output], output, weights)
+            raise KitError(
+                f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder"
+            )
+        core = FAMILIES[known.family](
+            encoder, decoder[: known.stages + 1 - output], output, weights
+        )
         for layer in core.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.__class__ = BatchNormalization  # segmentation-models makes Keras's own, perhaps with weights
                 layer.momentum, layer.synchronized = momentum, synchronized
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
-        features, deepest = core(Prepare(known.mean, known.deviation, scale, known.multiple, name="prepare")(images))
+        features, deepest = core(
+            Prepare(known.mean, known.deviation, scale, known.multiple, name="prepare")(images)
+        )
         # Heads in float32 under any policy: a float16 logit is too coarse near 0 and 1.
-        logits = keras.layers.Conv2D(1, known.head, padding="same", dtype="float32", name="logits")(features)
+        logits = keras.layers.Conv2D(1, known.head, padding="same", dtype="float32", name="logits")(
+            features
+        )
         probability = Probability(scale * output, dtype="float32", name="map")([logits, images])
         outputs = {"map": probability, "presence": _detect(deepest)} if presence else probability
         return keras.Model(images, outputs, name=f"unet_{encoder}")
@@ -158,7 +184,9 @@ def _policy(name: str):
         keras.config.set_dtype_policy(kept)
 
 
-def _library_unet(encoder: str, decoder: tuple[int, ...], output: int, weights: str | None) -> keras.Model:
+def _library_unet(
+    encoder: str, decoder: tuple[int, ...], output: int, weights: str | None
+) -> keras.Model:
     """segmentation-models' U-Net without its head, as many decoder stages as filters: floats to [features, deepest features]."""
     if weights is not None and not Path(weights).is_file():
         raise KitError(f"{weights}: no such file of encoder weights")
@@ -180,7 +208,9 @@ def _library_unet(encoder: str, decoder: tuple[int, ...], output: int, weights: 
         first = whole.get_layer("bn_data")
         first.moving_mean.assign(tf.fill([3], 127.5))
         first.moving_variance.assign(tf.fill([3], 60.0**2))
-    features, deepest = (whole.get_layer(name).input for name in ("final_conv", "decoder_stage0_upsampling"))
+    features, deepest = (
+        whole.get_layer(name).input for name in ("final_conv", "decoder_stage0_upsampling")
+    )
     return keras.Model(whole.input, [features, deepest], name=encoder)
 
 
@@ -198,5 +228,7 @@ def _detect(deepest):
     average = keras.layers.GlobalAveragePooling2D(dtype="float32", name="presence_average")(deepest)
     maximum = keras.layers.GlobalMaxPooling2D(dtype="float32", name="presence_maximum")(deepest)
     pooled = keras.layers.Concatenate(dtype="float32", name="presence_pooled")([average, maximum])
-    probability = keras.layers.Dense(1, activation="sigmoid", dtype="float32", name="presence_dense")(pooled)
+    probability = keras.layers.Dense(
+        1, activation="sigmoid", dtype="float32", name="presence_dense"
+    )(pooled)
     return keras.layers.Reshape((), dtype="float32", name="presence")(probability)

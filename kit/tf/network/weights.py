@@ -1,7 +1,5 @@
 """Weights of a network as .weights.h5 files: written whole or not at all, and refused where they do not fit."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import warnings
@@ -19,7 +17,14 @@ def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
         with warnings.catch_warnings():  # Keras warns of groups that it misses, then raises
             warnings.simplefilter("ignore")
             network.load_weights(str(path))
-    except (ValueError, OSError, KeyError, RuntimeError, TypeError, AttributeError) as error:  # as h5py finds the damage
+    except (
+        ValueError,
+        OSError,
+        KeyError,
+        RuntimeError,
+        TypeError,
+        AttributeError,
+    ) as error:  # as h5py finds the damage
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KitError(
             f"{path}: not the weights of a U-Net with encoder {encoder} (another encoder, or a damaged file): {first[:160]}"
@@ -40,6 +45,8 @@ def save_weights(network: keras.Model, path: Path) -> None:
             network.save_weights(str(whole))
             os.replace(whole, temporary)
         except RuntimeError as error:  # HDF5 does not say OSError on a full disk
-            raise KitError(f"{path}: cannot be written, is the disk full? {str(error).splitlines()[0][:120]}") from None
+            raise KitError(
+                f"{path}: cannot be written, is the disk full? {str(error).splitlines()[0][:120]}"
+            ) from None
         finally:
             whole.unlink(missing_ok=True)

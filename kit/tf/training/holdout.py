@@ -1,7 +1,5 @@
 """The holdout's score: whole images through the network, maps to masks, and object F2 by the kit's own scorer."""
 
-from __future__ import annotations
-
 import contextlib
 import csv
 from collections.abc import Callable
@@ -32,11 +30,23 @@ def scan_maps(run, index: Index, text: str, numbered: bool = False):
         for places, images, real in scan(index, count_batch(index), numbered):
             found = run(images)
             probabilities = take_map(found)
-            yield places.numpy(), *collect([(quantize(probabilities), take_presence(found))]), probabilities, real
+            yield (
+                places.numpy(),
+                *collect([(quantize(probabilities), take_presence(found))]),
+                probabilities,
+                real,
+            )
             bar.update(len(places))
 
 
-def score_holdout(run, index: Index, loss, *, keep: Path | None = None, stopped: Callable[[], object] = lambda: None) -> dict | None:
+def score_holdout(
+    run,
+    index: Index,
+    loss,
+    *,
+    keep: Path | None = None,
+    stopped: Callable[[], object] = lambda: None,
+) -> dict | None:
     """The HOLDOUT_COLUMNS of history.csv, at threshold 128 without cuts; None where `stopped` said so.
 
     run: see `scan_maps`; loss: keras.losses.Loss with one value a sample; keep: folder in which the maps are left as compute_maps would,
@@ -44,7 +54,9 @@ def score_holdout(run, index: Index, loss, *, keep: Path | None = None, stopped:
     """
     losses, found = [], []
     with contextlib.nullcontext() if keep is None else keeping(keep, index.truth.ids) as put:
-        for places, maps, presence, probabilities, real in scan_maps(run, index, "holdout", getattr(loss, "numbered", False)):
+        for places, maps, presence, probabilities, real in scan_maps(
+            run, index, "holdout", getattr(loss, "numbered", False)
+        ):
             losses.extend(loss.call(real, probabilities).numpy())
             found.append(extraction.find_objects(index.truth.ids[places], maps))
             if put is not None:
@@ -57,7 +69,10 @@ def score_holdout(run, index: Index, loss, *, keep: Path | None = None, stopped:
     summary = scores.summarize(counts)
     values = [np.mean(losses), scores.pixel_iou(counts), scores.pixel_f2(counts)]
     values += [summary[name] for name in ("f2", "f2_ships", "f2_empty", "f2_blank")]
-    return {name: None if value is None else float(value) for name, value in zip(HOLDOUT_COLUMNS, values)}
+    return {
+        name: None if value is None else float(value)
+        for name, value in zip(HOLDOUT_COLUMNS, values)
+    }
 
 
 class ObjectF2(keras.callbacks.Callback):

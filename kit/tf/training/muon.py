@@ -1,7 +1,5 @@
 """Muon: an optimizer that moves all directions of a convolution's kernel by equal lengths."""
 
-from __future__ import annotations
-
 import keras
 import tensorflow as tf
 
@@ -28,7 +26,9 @@ class Muon(keras.optimizers.Adam):
         momentum = self._momentums[self._get_variable_index(variable)]
         self.assign(momentum, MOMENTUM * momentum + gradient)
         matrix = tf.reshape(gradient + MOMENTUM * momentum, (-1, variable.shape[3]))
-        scale = RMS * max(matrix.shape) ** 0.5  # an orthogonal matrix has elements of 1 / sqrt(its longer side)
+        scale = (
+            RMS * max(matrix.shape) ** 0.5
+        )  # an orthogonal matrix has elements of 1 / sqrt(its longer side)
         step = tf.cast(learning_rate, tf.float32) * scale * orthogonalize(matrix)
         self.assign_sub(variable, tf.reshape(step, variable.shape))
 

@@ -1,7 +1,5 @@
 """One training at work: its network, its state, its loop (tests: tf/training/test_resume.py)."""
 
-from __future__ import annotations
-
 import dataclasses
 import datetime
 import os
@@ -48,21 +46,51 @@ class Progress:
 class Run:
     """One training: everything that a step needs, and what is done around the steps."""
 
-    def __init__(self, chosen: TrainSettings, own: dict, model, weights, index: Index, holdout: Index | None, out: Path, source: Records):
-        self.chosen, self.out, self.source, self.index, self.holdout = chosen, out, source, index, holdout
+    def __init__(
+        self,
+        chosen: TrainSettings,
+        own: dict,
+        model,
+        weights,
+        index: Index,
+        holdout: Index | None,
+        out: Path,
+        source: Records,
+    ):
+        self.chosen, self.out, self.source, self.index, self.holdout = (
+            chosen,
+            out,
+            source,
+            index,
+            holdout,
+        )
         self.steps = chosen.steps or max(1, len(index) // chosen.batch)
         self.schedule = own.get("schedule", chosen.schedule)
-        self.loss = make_loss(own.get("loss", chosen.loss), chosen.object_weight, chosen.pixel_weight)
-        shares = {name: getattr(chosen, name) for name in ("ship_share", "empty_share", "balance", "seed")}
+        self.loss = make_loss(
+            own.get("loss", chosen.loss), chosen.object_weight, chosen.pixel_weight
+        )
+        shares = {
+            name: getattr(chosen, name) for name in ("ship_share", "empty_share", "balance", "seed")
+        }
         self.sampling = sample(index, chosen.batch, self.steps, **shares)
         augment = own.get("augment", chosen.augment)
-        form = {"batch": chosen.batch, "steps": self.steps, "crop": chosen.crop, "augment": augment, "numbered": self.loss.numbered}
+        form = {
+            "batch": chosen.batch,
+            "steps": self.steps,
+            "crop": chosen.crop,
+            "augment": augment,
+            "numbered": self.loss.numbered,
+        }
         self.batches: Callable = lambda start: batches(index, **shares, **form, start=start)
         self.strategy = choose_strategy(chosen.devices)
         if chosen.batch % self.strategy.num_replicas_in_sync:
-            raise KitError(f"--batch {chosen.batch}: not a multiple of the {self.strategy.num_replicas_in_sync} devices")
+            raise KitError(
+                f"--batch {chosen.batch}: not a multiple of the {self.strategy.num_replicas_in_sync} devices"
+            )
         with self.strategy.scope():
-            keras.utils.set_random_seed(chosen.seed)  # Keras draws initial weights and dropout from its own generator
+            keras.utils.set_random_seed(
+                chosen.seed
+            )  # Keras draws initial weights and dropout from its own generator
             self.network = self._make_network(model, weights)
             self.optimizer = make_optimizer(chosen.learning_rate, chosen.mixed, chosen.optimizer)
             self.optimizer.build(self.network.trainable_variables)
@@ -90,7 +118,9 @@ class Run:
         if chosen.start_from is not None:
             start = Path(chosen.start_from) / "best.weights.h5"
             if not start.is_file():
-                raise KitError(f"--start-from {chosen.start_from}: holds no best.weights.h5; give a folder made by kit train")
+                raise KitError(
+                    f"--start-from {chosen.start_from}: holds no best.weights.h5; give a folder made by kit train"
+                )
             load_weights(network, start, chosen.encoder)
         return network
 
@@ -99,10 +129,14 @@ class Run:
         at, epochs = self.progress, self.chosen.epochs
         self.restore()
         if at.step >= epochs * self.steps and len(at.history) >= epochs:
-            print(f"kit train: {self.out} is finished: {len(at.history)} epochs; a larger --epochs goes on")
+            print(
+                f"kit train: {self.out} is finished: {len(at.history)} epochs; a larger --epochs goes on"
+            )
             return at.history
         if at.step or at.history:
-            print(f"kit train: going on in {self.out} after step {at.step}, epoch {len(at.history) + 1}/{epochs}")
+            print(
+                f"kit train: going on in {self.out} after step {at.step}, epoch {len(at.history) + 1}/{epochs}"
+            )
         self.save()
         step = make_step(
             self.network,
@@ -121,7 +155,9 @@ class Run:
                     with self.averages.in_place():
                         self.keep_weights()
                 where = f"in epoch {epoch}, step {at.step}"
-                print(f"kit train: stopped by {stop.reason()} {where}; saved in {self.out}; the same command goes on")
+                print(
+                    f"kit train: stopped by {stop.reason()} {where}; saved in {self.out}; the same command goes on"
+                )
                 break
         return at.history
 
@@ -145,7 +181,9 @@ class Run:
                 self.say_pace(now, stop)
                 at.seconds = spent + now - begun
                 rate = chosen.batch * (at.step - first) / (now - begun)
-                bar.set_postfix(loss=f"{np.mean(at.losses[-50:]):.3f}", images_s=f"{rate:.1f}", refresh=False)
+                bar.set_postfix(
+                    loss=f"{np.mean(at.losses[-50:]):.3f}", images_s=f"{rate:.1f}", refresh=False
+                )
                 bar.update()
                 if now - saved > 60 * chosen.save_minutes and at.step < epoch * self.steps:
                     self.save()
@@ -158,13 +196,25 @@ class Run:
             self.marks.append(now)
             if len(self.marks) == pace.PACE_STEPS + 1:
                 at, epochs = self.progress, self.chosen.epochs
-                ahead = epochs * self.steps - at.step, (epochs - len(at.history)) * (self.holdout is not None)
-                print(f"kit train: {pace.describe_pace(self.marks, *ahead, stop.left(), datetime.datetime.now())}")
+                ahead = (
+                    epochs * self.steps - at.step,
+                    (epochs - len(at.history)) * (self.holdout is not None),
+                )
+                print(
+                    f"kit train: {pace.describe_pace(self.marks, *ahead, stop.left(), datetime.datetime.now())}"
+                )
 
     def rate(self, step: int) -> float:
         """The learning rate of a step, from 0."""
         chosen = self.chosen
-        return learning_rate(self.schedule, step, chosen.epochs * self.steps, self.steps, chosen.learning_rate, chosen.warmup)
+        return learning_rate(
+            self.schedule,
+            step,
+            chosen.epochs * self.steps,
+            self.steps,
+            chosen.learning_rate,
+            chosen.warmup,
+        )
 
     def close_epoch(self, epoch: int, stop: Stop) -> bool:
         """Scores the holdout, writes weights and history, saves; False where it was stopped."""
@@ -177,15 +227,27 @@ class Run:
             if self.holdout is not None:
                 shutil.rmtree(maps, ignore_errors=True)
                 maps.mkdir()
-                found = score_holdout(self.forward, self.holdout, self.loss, keep=maps, stopped=stop.reason)
+                found = score_holdout(
+                    self.forward, self.holdout, self.loss, keep=maps, stopped=stop.reason
+                )
                 if found is None:
                     shutil.rmtree(maps, ignore_errors=True)  # not of all images
                     return False
                 scores = found
-            row = {"epoch": epoch, "step": at.step, "learning_rate": self.rate(at.step - 1), "loss": float(np.mean(at.losses)), **scores}
+            row = {
+                "epoch": epoch,
+                "step": at.step,
+                "learning_rate": self.rate(at.step - 1),
+                "loss": float(np.mean(at.losses)),
+                **scores,
+            }
             if not np.isfinite(row.get("val_loss", 0.0)):
-                raise KitError(f"{self.out}: the holdout's loss after epoch {epoch} is {row['val_loss']}; try a lower --learning-rate")
-            row["seconds"] = round(at.seconds + time.monotonic() - begun, 2)  # of all sessions that worked on this epoch
+                raise KitError(
+                    f"{self.out}: the holdout's loss after epoch {epoch} is {row['val_loss']}; try a lower --learning-rate"
+                )
+            row["seconds"] = round(
+                at.seconds + time.monotonic() - begun, 2
+            )  # of all sessions that worked on this epoch
             at.history.append({name: row.get(name) for name in COLUMNS})
             self.keep_weights()
         shutil.rmtree(maps, ignore_errors=True)
@@ -195,7 +257,9 @@ class Run:
         print(describe_epoch(at.history[-1], self.chosen.epochs))
         ahead = self.chosen.epochs - epoch
         if ahead and row["seconds"] > 60:
-            print(f"kit train: {pace.describe_epochs(row['seconds'], ahead, stop.left(), datetime.datetime.now())}")
+            print(
+                f"kit train: {pace.describe_epochs(row['seconds'], ahead, stop.left(), datetime.datetime.now())}"
+            )
         return True
 
     def keep_weights(self) -> None:
@@ -211,7 +275,10 @@ class Run:
                 shutil.rmtree(self.out / "maps", ignore_errors=True)
                 os.replace(maps, self.out / "maps")
         if history:
-            wanted = {name_weights(history[epoch - 1]) for epoch in (*ranked[: self.chosen.keep], *range(1, len(history) + 1)[-2:])}
+            wanted = {
+                name_weights(history[epoch - 1])
+                for epoch in (*ranked[: self.chosen.keep], *range(1, len(history) + 1)[-2:])
+            }
             copy_weights(last, self.out / name_weights(history[-1]))
             for path in self.out.glob("epoch-*.weights.h5"):
                 if path.name not in wanted:
@@ -224,7 +291,9 @@ class Run:
     def save(self) -> None:
         """Saves the state; weights that are no numbers are an error, so a saved state is a good one."""
         arrays = [np.array(variable) for variable in self.variables()]
-        if not all(np.isfinite(array).all() for array in arrays if np.issubdtype(array.dtype, np.floating)):
+        if not all(
+            np.isfinite(array).all() for array in arrays if np.issubdtype(array.dtype, np.floating)
+        ):
             self.fail("the weights are no numbers", max(0, self.progress.step - 1))
         checkpoint.save_state(self.out / "state", arrays, dataclasses.asdict(self.progress))
 
@@ -236,7 +305,9 @@ class Run:
         arrays, words = found
         variables = self.variables()
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in variables]:
-            raise KitError(f"{self.out / 'state'}: is not of this network; choose another folder for the model")
+            raise KitError(
+                f"{self.out / 'state'}: is not of this network; choose another folder for the model"
+            )
         for variable, array in zip(variables, arrays):
             variable.assign(array)
         try:
@@ -247,12 +318,16 @@ class Run:
             if self.progress.history:
                 write_text(self.out / "history.csv", tabulate(self.progress.history))
         except (AttributeError, TypeError, KeyError) as error:
-            raise KitError(f"{self.out / 'state'}: not the state of a training ({error!r})") from None
+            raise KitError(
+                f"{self.out / 'state'}: not the state of a training ({error!r})"
+            ) from None
         return True
 
     def fail(self, what: str, batch: int) -> None:
         """Raises for a batch whose loss, or the weights after it, are no numbers; the last good weights are left as last.weights.h5."""
-        images, _ = self.sampling.draw(tf.range(self.chosen.batch, dtype=tf.int64) + batch * self.chosen.batch)
+        images, _ = self.sampling.draw(
+            tf.range(self.chosen.batch, dtype=tf.int64) + batch * self.chosen.batch
+        )
         names = ", ".join(dict.fromkeys(self.index.truth.ids[images.numpy()]))
         self.progress = Progress()
         self.restore()

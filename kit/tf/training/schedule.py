@@ -1,7 +1,5 @@
 """The learning rate as a function of the step alone, so that a training can go on at any step."""
 
-from __future__ import annotations
-
 import math
 
 
@@ -31,7 +29,9 @@ def cosine(step: int, steps: int, epoch: int) -> float:
 SCHEDULES = {"constant": constant, "step": stepwise, "cosine": cosine}
 
 
-def learning_rate(schedule, step: int, steps: int, epoch: int, peak: float, warmup: float = 0.0) -> float:
+def learning_rate(
+    schedule, step: int, steps: int, epoch: int, peak: float, warmup: float = 0.0
+) -> float:
     """Learning rate of `step` (from 0) of `steps`: rises linearly to `peak` over the share `warmup`, then follows the schedule.
 
     schedule: a name of SCHEDULES, or a function (step, steps, epoch) -> share of the peak, where `epoch` is the steps of one epoch; it

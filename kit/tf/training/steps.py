@@ -1,7 +1,5 @@
 """One step of training, the same on one device and on several, and the moving average of the weights."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Sequence
 
@@ -19,7 +17,10 @@ PRESENCE_WEIGHT = 0.25  # weight of the second output's cross entropy beside the
 
 def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     """MirroredStrategy over some devices (such as GPU:0), by default over all GPUs where there are several; else the default strategy."""
-    known = [device.name.removeprefix("/physical_device:") for device in tf.config.list_physical_devices()]
+    known = [
+        device.name.removeprefix("/physical_device:")
+        for device in tf.config.list_physical_devices()
+    ]
     known += [device.name.removeprefix("/device:") for device in tf.config.list_logical_devices()]
     for device in devices:
         if device not in known:
@@ -29,14 +30,23 @@ def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0]) if devices else tf.distribute.get_strategy()
 
 
-OPTIMIZER_CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {"adam": keras.optimizers.Adam, "muon": Muon}
+OPTIMIZER_CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {
+    "adam": keras.optimizers.Adam,
+    "muon": Muon,
+}
 
 
-def make_optimizer(learning_rate: float, mixed: str | None = None, name: str = "adam") -> keras.optimizers.Optimizer:
+def make_optimizer(
+    learning_rate: float, mixed: str | None = None, name: str = "adam"
+) -> keras.optimizers.Optimizer:
     """One of OPTIMIZER_CLASSES; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as
     float32."""
     optimizer = OPTIMIZER_CLASSES[name](learning_rate)
-    return keras.optimizers.LossScaleOptimizer(optimizer) if choose_precision(mixed) == "float16" else optimizer
+    return (
+        keras.optimizers.LossScaleOptimizer(optimizer)
+        if choose_precision(mixed) == "float16"
+        else optimizer
+    )
 
 
 class Averages:
@@ -47,7 +57,11 @@ class Averages:
 
     def __init__(self, network: keras.Model, momentum: float):
         self.momentum = momentum
-        self.live = [variable for variable in network.weights if tf.as_dtype(variable.dtype).is_floating] if momentum else []
+        self.live = (
+            [variable for variable in network.weights if tf.as_dtype(variable.dtype).is_floating]
+            if momentum
+            else []
+        )
         self.kept = [tf.Variable(np.array(variable), trainable=False) for variable in self.live]
 
     def update(self, step) -> None:
@@ -72,7 +86,16 @@ class Averages:
                 variable.assign(value)
 
 
-def make_step(network: keras.Model, optimizer, loss, strategy, *, batch: int, clip: float, averages: Averages | None = None):
+def make_step(
+    network: keras.Model,
+    optimizer,
+    loss,
+    strategy,
+    *,
+    batch: int,
+    clip: float,
+    averages: Averages | None = None,
+):
     """One step as a compiled function: a (distributed) batch of uint8 images and masks -> the mean loss over the whole batch.
 
     It changes weights, statistics, optimizer and averages. loss: keras.losses.Loss with one value a sample; batch: images of all replicas
@@ -86,26 +109,34 @@ def make_step(network: keras.Model, optimizer, loss, strategy, *, batch: int, cl
             values = loss.call(truth, take_map(found))
             if isinstance(found, dict):
                 there = tf.cast(tf.reduce_any(truth > 0, (1, 2)), tf.float32)
-                values += PRESENCE_WEIGHT * keras.losses.binary_crossentropy(there[:, None], found["presence"][:, None])
+                values += PRESENCE_WEIGHT * keras.losses.binary_crossentropy(
+                    there[:, None], found["presence"][:, None]
+                )
             total = tf.reduce_sum(values) / batch
             if network.losses:
                 total += tf.add_n(network.losses) / replicas
             scaled = optimizer.scale_loss(total)
         gradients = tape.gradient(scaled, network.trainable_variables)
         if replicas > 1:
-            gradients = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+            gradients = tf.distribute.get_replica_context().all_reduce(
+                tf.distribute.ReduceOp.SUM, gradients
+            )
         factor = tf.constant(1.0)
         if clip:
             scale = optimizer.dynamic_scale if hasattr(optimizer, "dynamic_scale") else 1.0
             norm = tf.linalg.global_norm(gradients) / tf.cast(scale, tf.float32)
             factor = clip / tf.maximum(norm, clip)
         # Keras sums what it is given over the replicas once more.
-        optimizer.apply([gradient * (factor / replicas) for gradient in gradients], network.trainable_variables)
+        optimizer.apply(
+            [gradient * (factor / replicas) for gradient in gradients], network.trainable_variables
+        )
         return total
 
     @tf.function
     def step(images, truth):
-        total = strategy.reduce(tf.distribute.ReduceOp.SUM, strategy.run(replica, args=(images, truth)), axis=None)
+        total = strategy.reduce(
+            tf.distribute.ReduceOp.SUM, strategy.run(replica, args=(images, truth)), axis=None
+        )
         if averages is not None:
             averages.update(optimizer.iterations)
         return total

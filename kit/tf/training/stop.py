@@ -1,7 +1,5 @@
 """Whether a training ends early: hours, Ctrl-C, SIGTERM (tests: tf/training/test_resume.py)."""
 
-from __future__ import annotations
-
 import signal
 import threading
 import time
@@ -17,7 +15,10 @@ class Stop:
 
     def __enter__(self):
         if threading.current_thread() is threading.main_thread():
-            self.former = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+            self.former = {
+                number: signal.signal(number, self._note)
+                for number in (signal.SIGINT, signal.SIGTERM)
+            }
         return self
 
     def _note(self, number, _):

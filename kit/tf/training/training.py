@@ -1,7 +1,5 @@
 """Training: what was asked, whether a folder can go on with it, and the run."""
 
-from __future__ import annotations
-
 import dataclasses
 import importlib.metadata
 import json
@@ -28,7 +26,9 @@ from .run import Run
 from .stop import Stop
 
 # Names of temporary files that a kill may leave.
-LEFT = re.compile(r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*")
+LEFT = re.compile(
+    r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*"
+)
 OWN = ("loss", "augment", "schedule")  # settings that may be the caller's own functions
 
 
@@ -54,26 +54,51 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     if chosen.crop and shape and chosen.crop > min(shape):
         raise KitError(f"--crop {chosen.crop}: the images are only {shape[0]} x {shape[1]} px")
     if chosen.crop and chosen.crop % (chosen.scale * chosen.output):
-        raise KitError(f"--crop {chosen.crop}: give a multiple of {chosen.scale * chosen.output} px, by which the network's map is smaller")
+        raise KitError(
+            f"--crop {chosen.crop}: give a multiple of {chosen.scale * chosen.output} px, by which the network's map is smaller"
+        )
     index = open_index(source, folds)
     if not chosen.crop and chosen.scale * chosen.output > 1 and index.size is None:
-        raise KitError("--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1")
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())):
-        raise KitError(f"{out}: exists already and is no model folder; remove it or choose another folder for the model")
+        raise KitError(
+            "--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1"
+        )
+    if out.exists() and (
+        not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())
+    ):
+        raise KitError(
+            f"{out}: exists already and is no model folder; remove it or choose another folder for the model"
+        )
     if hours is not None and chosen.max_hours is None:
-        print(f"kit train: stops, saved, in {hours:.1f} hours, before Kaggle ends this session; --max-hours gives another limit")
+        print(
+            f"kit train: stops, saved, in {hours:.1f} hours, before Kaggle ends this session; --max-hours gives another limit"
+        )
     if words := describe_precision(chosen.mixed):
         print(f"kit train: {words}")
-    chosen = dataclasses.replace(chosen, mixed=choose_precision(chosen.mixed))  # so that another machine does not go on in another one
+    chosen = dataclasses.replace(
+        chosen, mixed=choose_precision(chosen.mixed)
+    )  # so that another machine does not go on in another one
     config = {
         "records": str(source.folder.resolve()),
         "records_sha256": source.sha256,
         "competition": source.manifest["competition"],
-        "own": {name: _name(value) for name, value in {"model": model, **own}.items() if value is not None},
+        "own": {
+            name: _name(value)
+            for name, value in {"model": model, **own}.items()
+            if value is not None
+        },
         **dataclasses.asdict(chosen),
     }
     _compare(out, config)
-    run = Run(chosen, own, model, weights, index, open_index(source, holdout) if holdout else None, out, source)
+    run = Run(
+        chosen,
+        own,
+        model,
+        weights,
+        index,
+        open_index(source, holdout) if holdout else None,
+        out,
+        source,
+    )
     with hold(out, "kit train"), stop:
         for folder in (out, out / "state"):
             clear(folder, LEFT)
@@ -88,19 +113,31 @@ def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str |
     Arguments are those of `train`. It reads no data, so that a notebook asks before it packs. KitError for settings that are none, and for
     weights that are nowhere.
     """
-    chosen = choose_training(**{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)})
-    begun = model is not None or list_states(Path(out) / "state")  # a state holds the encoder's weights too
+    chosen = choose_training(
+        **{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)}
+    )
+    begun = model is not None or list_states(
+        Path(out) / "state"
+    )  # a state holds the encoder's weights too
     return chosen, None if begun else find_encoder_weights(chosen.encoder_weights, chosen.encoder)
 
 
 def _is_own(value) -> bool:
-    return callable(value) or (isinstance(value, list | tuple) and any(callable(part) for part in value))
+    return callable(value) or (
+        isinstance(value, list | tuple) and any(callable(part) for part in value)
+    )
 
 
 def _name(value) -> str:
     if isinstance(value, list | tuple):
         return ",".join(map(_name, value))
-    return value if isinstance(value, str) else getattr(value, "__qualname__", None) or getattr(value, "name", None) or type(value).__name__
+    return (
+        value
+        if isinstance(value, str)
+        else getattr(value, "__qualname__", None)
+        or getattr(value, "name", None)
+        or type(value).__name__
+    )
 
 
 def _compare(out: Path, config: dict) -> None:
@@ -113,7 +150,9 @@ def _compare(out: Path, config: dict) -> None:
         if name in (*CHANGEABLE, "records", "preset") or former.get(name) == value:
             continue
         if name == "records_sha256":
-            raise KitError(f"{out}: was trained on other records than {config['records']}; choose another folder for the model")
+            raise KitError(
+                f"{out}: was trained on other records than {config['records']}; choose another folder for the model"
+            )
         option = "your own" if name == "own" else f"--{name.replace('_', '-')}"
         by = f" by --preset {config['preset']}" if name in preset and preset[name] == value else ""
         may = ", ".join(f"--{part.replace('_', '-')}" for part in CHANGEABLE)
@@ -128,7 +167,9 @@ def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
     if fold is None:
         return source.folds, []
     if fold not in source.folds:
-        raise KitError(f"--fold {fold}: {source.folder} has folds {', '.join(map(str, source.folds))}")
+        raise KitError(
+            f"--fold {fold}: {source.folder} has folds {', '.join(map(str, source.folds))}"
+        )
     if source.folds == [fold]:
         raise KitError(f"--fold {fold}: {source.folder} has no other fold to train on")
     return [number for number in source.folds if number != fold], [fold]
@@ -136,10 +177,27 @@ def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
 
 def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) -> str:
     """Versions, threads, devices and arithmetic that the bytes of a training depend on."""
-    names = ("tensorflow", "keras", "segmentation-models", "tensorflow-datasets", "numpy", "numba", "pandas", "scikit-image")
+    names = (
+        "tensorflow",
+        "keras",
+        "segmentation-models",
+        "tensorflow-datasets",
+        "numpy",
+        "numba",
+        "pandas",
+        "scikit-image",
+    )
     lines = [f"{name} {importlib.metadata.version(name)}" for name in names]
-    lines.append(f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores")
-    lines.append(f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1")
-    lines.append(f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset')}")
-    lines.append(f"gpus {len(tf.config.list_physical_devices('GPU'))}, replicas {strategy.num_replicas_in_sync}")
+    lines.append(
+        f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    )
+    lines.append(
+        f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1"
+    )
+    lines.append(
+        f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset')}"
+    )
+    lines.append(
+        f"gpus {len(tf.config.list_physical_devices('GPU'))}, replicas {strategy.num_replicas_in_sync}"
+    )
     return "\n".join(lines) + "\n"

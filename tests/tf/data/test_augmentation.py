@@ -51,7 +51,9 @@ def batch_of(count, size=24, seed=0):
     for mask in masks:
         for _ in range(3):
             top, left = rng.integers(0, size, 2)
-            mask[top : top + rng.integers(1, 8), left : left + rng.integers(1, 8)] = rng.integers(1, 256)
+            mask[top : top + rng.integers(1, 8), left : left + rng.integers(1, 8)] = rng.integers(
+                1, 256
+            )
     return noise(count, size, size, seed=seed), masks
 
 
@@ -64,19 +66,27 @@ def test_tf_data_gives_the_same_bytes_as_an_eager_call(name, shape):
     operation = augment(NAMES) if name == "all" else OPERATIONS[name]
     image, mask = scene(*shape)
     data = tf.data.Dataset.range(16).map(
-        lambda index: operation(tf.constant(image), tf.constant(mask), tf.stack([tf.constant(7, tf.int64), index])),
+        lambda index: operation(
+            tf.constant(image), tf.constant(mask), tf.stack([tf.constant(7, tf.int64), index])
+        ),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     for place, (changed, moved) in enumerate(data):
         expected = operation(tf.constant(image), tf.constant(mask), seeded(7, place))
         assert np.array_equal(changed, expected[0]) and np.array_equal(moved, expected[1])
-        assert changed.shape == image.shape and moved.shape == mask.shape and changed.dtype == moved.dtype == tf.uint8
+        assert (
+            changed.shape == image.shape
+            and moved.shape == mask.shape
+            and changed.dtype == moved.dtype == tf.uint8
+        )
 
 
 def test_copy_paste_gives_the_same_bytes_in_tf_data_as_eagerly():
     images, masks = batch_of(5)
     data = tf.data.Dataset.range(8).map(
-        lambda index: copy_paste(tf.constant(images), tf.constant(masks), tf.stack([tf.constant(7, tf.int64), index])),
+        lambda index: copy_paste(
+            tf.constant(images), tf.constant(masks), tf.stack([tf.constant(7, tf.int64), index])
+        ),
         num_parallel_calls=tf.data.AUTOTUNE,
     )
     for place, (changed, moved) in enumerate(data):
@@ -88,11 +98,15 @@ def test_copy_paste_gives_the_same_bytes_in_tf_data_as_eagerly():
 def test_static_shapes_are_kept(shape):
     for operation in (*OPERATIONS.values(), augment(NAMES)):
         graph = tf.function(operation).get_concrete_function(
-            tf.TensorSpec([*shape, 3], tf.uint8), tf.TensorSpec(shape, tf.uint8), tf.TensorSpec([2], tf.int32)
+            tf.TensorSpec([*shape, 3], tf.uint8),
+            tf.TensorSpec(shape, tf.uint8),
+            tf.TensorSpec([2], tf.int32),
         )
         assert [out.as_list() for out in graph.output_shapes] == [[*shape, 3], [*shape]]
     graph = tf.function(copy_paste).get_concrete_function(
-        tf.TensorSpec([4, *shape, 3], tf.uint8), tf.TensorSpec([4, *shape], tf.uint8), tf.TensorSpec([2], tf.int32)
+        tf.TensorSpec([4, *shape, 3], tf.uint8),
+        tf.TensorSpec([4, *shape], tf.uint8),
+        tf.TensorSpec([2], tf.int32),
     )
     assert [out.as_list() for out in graph.output_shapes] == [[4, *shape, 3], [4, *shape]]
 
@@ -112,7 +126,10 @@ def test_the_same_seed_gives_the_same_bytes_and_others_give_others(name):
     image, mask = batch_of(4) if name == "copy_paste" else (noise(32, 32), scene(32, 32)[1])
 
     def results():
-        return [b"".join(part.tobytes() for part in run(operation, image, mask, number)) for number in range(20)]
+        return [
+            b"".join(part.tobytes() for part in run(operation, image, mask, number))
+            for number in range(20)
+        ]
 
     first = results()
     assert first == results() and len(set(first)) >= 5
@@ -129,7 +146,10 @@ def test_dihedral_gives_each_element_that_keeps_the_shape_and_moves_both_alike(s
     seen = {}
     for number in range(160):
         changed, moved = run(OPERATIONS["dihedral"], image, mask, number)
-        assert np.array_equal(changed, np.stack([moved, moved + 50, 255 - moved], -1)) and moved.tobytes() in known
+        assert (
+            np.array_equal(changed, np.stack([moved, moved + 50, 255 - moved], -1))
+            and moved.tobytes() in known
+        )
         seen[moved.tobytes()] = seen.get(moved.tobytes(), 0) + 1
     assert len(seen) == count and min(seen.values()) > 160 / count / 3  # about equally often
 
@@ -143,7 +163,9 @@ def test_image_and_mask_move_together(name, seed):
     colors[moved == 0] = 20
     same = (changed == colors).all(-1)
     assert same[inner(moved)].all() and set(np.unique(moved)) <= set(np.unique(mask))
-    for number in np.unique(mask):  # the reverse: a pixel of the very color of an object is that object's
+    for number in np.unique(
+        mask
+    ):  # the reverse: a pixel of the very color of an object is that object's
         color = (20, 20, 20) if number == 0 else (number, 255 - number, number // 2 + 60)
         assert (moved[(changed == color).all(-1)] == number).all()
 
@@ -151,31 +173,50 @@ def test_image_and_mask_move_together(name, seed):
 def test_warps_change_a_share_of_the_crops():
     image, mask = scene(40, 40)
     for name in ("scale", "rotate"):
-        changed = sum(not np.array_equal(run(OPERATIONS[name], image, mask, number)[0], image) for number in range(100))
+        changed = sum(
+            not np.array_equal(run(OPERATIONS[name], image, mask, number)[0], image)
+            for number in range(100)
+        )
         assert 30 < changed < 70
 
 
-@pytest.mark.parametrize("name, pinned, step", [("scale", 1.25, 0.8), ("scale", 0.8, 1.25), ("rotate", 10, 1), ("rotate", -7, 1)])
+@pytest.mark.parametrize(
+    "name, pinned, step",
+    [("scale", 1.25, 0.8), ("scale", 0.8, 1.25), ("rotate", 10, 1), ("rotate", -7, 1)],
+)
 def test_warps_are_scipys_affine_transform_about_the_center(name, pinned, step):
     image, mask = ndimage.gaussian_filter(noise(41, 60), (2, 2, 0)), scene(41, 60)[1]
     angle = np.deg2rad(pinned) if name == "rotate" else 0.0
-    matrix = step * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])  # of rows and columns, clockwise
+    matrix = step * np.array(
+        [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    )  # of rows and columns, clockwise
     offset = (np.array(mask.shape) - 1) / 2
     offset = offset - matrix @ offset
     keyword = {"factor": (pinned,) * 2} if name == "scale" else {"degrees": (pinned,) * 2}
     changed, moved = run(OPERATIONS[name], image, mask, share=1.0, **keyword)
     for channel in range(3):
-        expected = ndimage.affine_transform(image[..., channel].astype(float), matrix, offset, order=1, mode="reflect")
+        expected = ndimage.affine_transform(
+            image[..., channel].astype(float), matrix, offset, order=1, mode="reflect"
+        )
         assert np.abs(changed[..., channel] - expected).max() < 1
     expected = ndimage.affine_transform(mask, matrix, offset, order=0, mode="reflect")
-    assert (moved != expected).mean() < 0.005  # where float32 rounds another way halfway between two pixels
+    assert (
+        moved != expected
+    ).mean() < 0.005  # where float32 rounds another way halfway between two pixels
 
 
 def test_drawn_factors_and_angles_fill_their_range_on_both_sides():
     image, mask = np.zeros((101, 101, 3), np.uint8), np.zeros((101, 101), np.uint8)
     mask[40:61, 40:61] = 1
-    areas = [run(OPERATIONS["scale"], image, mask, number, share=1.0)[1].sum() / 441 for number in range(60)]
-    assert 0.6 < min(areas) < 0.75 and 1.4 < max(areas) < 1.65 and 20 < sum(area > 1 for area in areas) < 40
+    areas = [
+        run(OPERATIONS["scale"], image, mask, number, share=1.0)[1].sum() / 441
+        for number in range(60)
+    ]
+    assert (
+        0.6 < min(areas) < 0.75
+        and 1.4 < max(areas) < 1.65
+        and 20 < sum(area > 1 for area in areas) < 40
+    )
     mask[:] = 0
     mask[50, 50:91] = 1  # a line to the right: its end says the angle
     ends = []
@@ -195,11 +236,17 @@ def test_colors_leave_the_mask_and_do_not_wrap_around(name):
     limit = {"brightness": 30, "jpeg": 2}.get(name, 0)  # quantization moves a flat gray a little
     for value in (0, 255):
         for number in range(20):
-            changed, moved = run(OPERATIONS[name], np.full((24, 24, 3), value, np.uint8), mask, number)
-            assert np.array_equal(moved, mask) and np.abs(changed.astype(int) - value).max() <= limit
+            changed, moved = run(
+                OPERATIONS[name], np.full((24, 24, 3), value, np.uint8), mask, number
+            )
+            assert (
+                np.array_equal(moved, mask) and np.abs(changed.astype(int) - value).max() <= limit
+            )
 
 
-@pytest.mark.parametrize("count", [1, 5, 300])  # TensorFlow casts whole vectors with saturation, the values left over without
+@pytest.mark.parametrize(
+    "count", [1, 5, 300]
+)  # TensorFlow casts whole vectors with saturation, the values left over without
 def test_values_out_of_range_become_black_and_white(count):
     assert set(augmentation._to_gray(tf.fill([count], -20.0)).numpy()) == {0}
     assert set(augmentation._to_gray(tf.fill([count], 300.0)).numpy()) == {255}
@@ -212,31 +259,49 @@ def test_color_operations_are_their_formulas(amount):
     shift = 100 * (amount - 1)
     formulas = {
         "brightness": ({"shift": (shift, shift)}, values + shift),
-        "contrast": ({"factor": (amount, amount)}, values.mean() + amount * (values - values.mean())),
+        "contrast": (
+            {"factor": (amount, amount)},
+            values.mean() + amount * (values - values.mean()),
+        ),
         "gamma": ({"exponent": (amount, amount)}, 255 * (values / 255) ** amount),
     }
     for name, (pinned, expected) in formulas.items():
         changed = run(OPERATIONS[name], image, mask, **pinned)[0]
         assert np.abs(changed - np.clip(expected, 0, 255)).max() < 0.51
-    means = {name: run(OPERATIONS[name], image, mask, **pinned)[0].mean() - values.mean() for name, (pinned, _) in formulas.items()}
+    means = {
+        name: run(OPERATIONS[name], image, mask, **pinned)[0].mean() - values.mean()
+        for name, (pinned, _) in formulas.items()
+    }
     more = amount > 1
     assert (means["brightness"] > 10) == more and (means["gamma"] < -5) == more
-    assert (run(OPERATIONS["contrast"], image, mask, **formulas["contrast"][0])[0].std() > values.std()) == more
+    assert (
+        run(OPERATIONS["contrast"], image, mask, **formulas["contrast"][0])[0].std() > values.std()
+    ) == more
 
 
 @pytest.mark.parametrize("sigma", [0.3, 0.6, 1.0])
 @pytest.mark.parametrize("shape", [(24, 40), (2, 5)])
 def test_blur_is_scipys_gaussian_filter(sigma, shape):
     image = noise(*shape)
-    changed = run(OPERATIONS["blur"], image, np.zeros(shape, np.uint8), sigma=(sigma, sigma), share=1.0)[0]
-    expected = ndimage.gaussian_filter(image.astype(float), (sigma, sigma, 0), mode="nearest", radius=(3, 3, 0))
+    changed = run(
+        OPERATIONS["blur"], image, np.zeros(shape, np.uint8), sigma=(sigma, sigma), share=1.0
+    )[0]
+    expected = ndimage.gaussian_filter(
+        image.astype(float), (sigma, sigma, 0), mode="nearest", radius=(3, 3, 0)
+    )
     assert np.abs(changed - expected).max() < 0.51
 
 
 @pytest.mark.parametrize("quality", [50, 95])
 def test_jpeg_is_pillows_at_the_same_quality(quality):
     image = ndimage.gaussian_filter(noise(48, 64), (1, 1, 0))
-    changed = run(OPERATIONS["jpeg"], image, np.zeros((48, 64), np.uint8), quality=(quality, quality), share=1.0)[0]
+    changed = run(
+        OPERATIONS["jpeg"],
+        image,
+        np.zeros((48, 64), np.uint8),
+        quality=(quality, quality),
+        share=1.0,
+    )[0]
     file = io.BytesIO()
     Image.fromarray(image).save(file, "JPEG", quality=quality)
     expected = np.asarray(Image.open(file)).astype(int)
@@ -247,7 +312,10 @@ def test_jpeg_is_pillows_at_the_same_quality(quality):
 @pytest.mark.parametrize("name", ["blur", "jpeg"])
 def test_blur_and_jpeg_change_a_share_of_the_crops(name):
     image, mask = noise(16, 16), np.zeros((16, 16), np.uint8)
-    changed = sum(not np.array_equal(run(OPERATIONS[name], image, mask, number)[0], image) for number in range(200))
+    changed = sum(
+        not np.array_equal(run(OPERATIONS[name], image, mask, number)[0], image)
+        for number in range(200)
+    )
     assert 30 < changed < 90
 
 
@@ -279,7 +347,9 @@ def test_an_operation_draws_the_same_whatever_else_is_asked_for():
 
 def test_operations_do_not_draw_alike():
     image, mask = np.full((4, 4, 3), 100, np.uint8), np.zeros((4, 4), np.uint8)
-    shifts = [int(run(augment(["brightness"]), image, mask, number)[0][0, 0, 0]) for number in range(40)]
+    shifts = [
+        int(run(augment(["brightness"]), image, mask, number)[0][0, 0, 0]) for number in range(40)
+    ]
     powers = [int(run(augment(["gamma"]), image, mask, number)[0][0, 0, 0]) for number in range(40)]
     assert abs(np.corrcoef(shifts, powers)[0, 1]) < 0.5
 
@@ -312,8 +382,14 @@ def test_copy_paste_is_the_slow_rule_for_one_flip_of_the_next_example():
         changed, moved = run(copy_paste, images, masks, seed, share=1.0)
         for place in range(4):
             donor, numbers = images[(place + 1) % 4], masks[(place + 1) % 4]
-            expected = [paste_slowly(images[place], masks[place], *pair) for pair in zip(flips(donor), flips(numbers))]
-            fits = [np.array_equal(changed[place], image) and np.array_equal(moved[place], mask) for image, mask in expected]
+            expected = [
+                paste_slowly(images[place], masks[place], *pair)
+                for pair in zip(flips(donor), flips(numbers))
+            ]
+            fits = [
+                np.array_equal(changed[place], image) and np.array_equal(moved[place], mask)
+                for image, mask in expected
+            ]
             assert any(fits)
             if sum(fits) == 1:  # else nothing was pasted
                 used.add(fits.index(True))
@@ -343,7 +419,9 @@ def test_copy_paste_blends_two_pixels_around_an_object():
     masks = np.zeros((2, 15, 15), np.uint8)
     masks[1, 7, 7] = 9
     changed, moved = run(copy_paste, images, masks, share=1.0)
-    assert changed[0, 7, 3:12, 1].tolist() == [30, 30, 50, 70, 90, 70, 50, 30, 30] and moved[0, 7, 5:10].tolist() == [0, 0, 1, 0, 0]
+    assert changed[0, 7, 3:12, 1].tolist() == [30, 30, 50, 70, 90, 70, 50, 30, 30] and moved[
+        0, 7, 5:10
+    ].tolist() == [0, 0, 1, 0, 0]
     assert np.array_equal(changed[1], images[1]) and np.array_equal(moved[1], masks[1])
 
 
@@ -351,10 +429,14 @@ def test_copy_paste_never_gives_a_number_twice_even_when_few_are_left():
     masks = np.zeros((2, 20, 20), np.uint8)
     masks[0, :9].flat[:180] = np.arange(1, 181)
     masks[0, 11:].flat[:72] = np.arange(181, 253)
-    masks[1, 9:11] = np.arange(1, 21)  # twenty objects of two pixels in the middle rows, where a flip leaves them
+    masks[1, 9:11] = np.arange(
+        1, 21
+    )  # twenty objects of two pixels in the middle rows, where a flip leaves them
     moved = run(copy_paste, noise(2, 20, 20), masks, share=1.0)[1]
     new = (moved[0] > 0) & (masks[0] == 0)
-    assert set(moved[0][new]) == {253, 254, 255} and new.sum() == 6  # the other seventeen are left out
+    assert (
+        set(moved[0][new]) == {253, 254, 255} and new.sum() == 6
+    )  # the other seventeen are left out
     assert np.array_equal(moved[0][~new], masks[0][~new])
 
 
@@ -373,9 +455,16 @@ def test_copy_paste_takes_a_share_and_leaves_a_batch_of_one():
 
 def test_every_number_of_a_draw_lies_in_its_stated_range():
     image, mask = np.full((4, 4, 3), 128, np.uint8), np.zeros((4, 4), np.uint8)
-    values = np.array([int(run(OPERATIONS["brightness"], image, mask, number)[0][0, 0, 0]) - 128 for number in range(80)])
+    values = np.array(
+        [
+            int(run(OPERATIONS["brightness"], image, mask, number)[0][0, 0, 0]) - 128
+            for number in range(80)
+        ]
+    )
     low, high = augmentation.BRIGHTNESS
     assert low <= values.min() < 0.8 * low and 0.8 * high < values.max() <= high
-    values = np.array([int(run(OPERATIONS["gamma"], image, mask, number)[0][0, 0, 0]) for number in range(80)])
+    values = np.array(
+        [int(run(OPERATIONS["gamma"], image, mask, number)[0][0, 0, 0]) for number in range(80)]
+    )
     darkest, lightest = (255 * (128 / 255) ** end for end in augmentation.GAMMA[::-1])
     assert darkest - 1 <= values.min() < darkest + 5 and lightest - 5 < values.max() <= lightest + 1

@@ -19,7 +19,9 @@ def take(data, count):
 
 def equal(a, b) -> bool:
     """Whether two lists of batches have the same bytes."""
-    return len(a) == len(b) > 0 and all(np.array_equal(x, y) for one, two in zip(a, b) for x, y in zip(one, two))
+    return len(a) == len(b) > 0 and all(
+        np.array_equal(x, y) for one, two in zip(a, b) for x, y in zip(one, two)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,9 @@ def painted(tmp_path_factory):
             folder / "train_v2" / names[-1], quality=98, subsampling=0
         )
     competition = Competition(height=160, width=224, scenes="")
-    csv_file.write_csv(dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition)
+    csv_file.write_csv(
+        dense.from_labels(names, labels), folder / "train_ship_segmentations_v2.csv", competition
+    )
     pack(folder, folder.parent / "records", folds=2, competition=competition)
     return folder, folder.parent / "records", competition
 
@@ -54,7 +58,10 @@ def painted(tmp_path_factory):
 def pair(painted):
     """The painted competition's records, and the folder with the records' folds, in the same order."""
     folder, packed, competition = painted
-    one, two = open_index(packed), open_index(folder, folds_csv=packed / "folds.csv", competition=competition)
+    one, two = (
+        open_index(packed),
+        open_index(folder, folds_csv=packed / "folds.csv", competition=competition),
+    )
     place = {name: image for image, name in enumerate(two.truth.ids)}
     return one, select(two, np.array([place[name] for name in one.truth.ids]))
 
@@ -77,8 +84,16 @@ def test_image_and_mask_show_the_same_pixels(pair, choice):
     for index in pair:
         for images, real in take(batches(index, batch=4, **choice), 5):
             side = choice["crop"]
-            shape = (side, side) if side else tuple(-(-length // choice.get("shrink", 1)) for length in (160, 224))
-            assert images.shape == (4, *shape, 3) and real.shape == (4, *shape) and images.dtype == real.dtype == np.uint8
+            shape = (
+                (side, side)
+                if side
+                else tuple(-(-length // choice.get("shrink", 1)) for length in (160, 224))
+            )
+            assert (
+                images.shape == (4, *shape, 3)
+                and real.shape == (4, *shape)
+                and images.dtype == real.dtype == np.uint8
+            )
             if choice.get("shrink", 1) > 1:
                 assert np.abs(images[..., 1].astype(int) - real).max() < 24  # the JPEG's own error
             else:
@@ -87,7 +102,9 @@ def test_image_and_mask_show_the_same_pixels(pair, choice):
     assert seen
 
 
-@pytest.mark.parametrize("choice", [CHOICES[3], CHOICES[5], CHOICES[7], {"crop": 64, "augment": NAMES}])
+@pytest.mark.parametrize(
+    "choice", [CHOICES[3], CHOICES[5], CHOICES[7], {"crop": 64, "augment": NAMES}]
+)
 def test_records_and_the_competition_folder_give_the_same_bytes(pair, choice):
     one, two = (take(batches(index, batch=2, seed=3, **choice), 3) for index in pair)
     assert equal(one, two)
@@ -100,7 +117,9 @@ def test_an_epoch_of_a_fold_is_the_same_images_from_records_and_folder(practice,
         choice = {"batch": 1, "crop": None, "ship_share": 0.0, "augment": None}
         one = take(batches(records, [fold], **choice), size)
         two = take(batches(practice, [fold], folds_csv=table, **choice), size)
-        contents = [sorted(image.tobytes() + mask.tobytes() for image, mask in part) for part in (one, two)]
+        contents = [
+            sorted(image.tobytes() + mask.tobytes() for image, mask in part) for part in (one, two)
+        ]
         assert contents[0] == contents[1] and len(set(contents[0])) == size
 
 
@@ -110,9 +129,13 @@ def test_whole_images_carry_their_truth(records):
         one = select(index, np.array([place]))
         expected = dense.to_labels(index.truth, place)
         for numbered in (False, True):
-            ((images, real),) = take(batches(one, batch=1, crop=None, ship_share=0.0, augment=(), numbered=numbered), 1)
+            ((images, real),) = take(
+                batches(one, batch=1, crop=None, ship_share=0.0, augment=(), numbered=numbered), 1
+            )
             assert np.array_equal(real[0], expected if numbered else expected > 0)
-            assert np.array_equal(images[0], tf.io.decode_jpeg(IndexTensors(one).read(0), channels=3))
+            assert np.array_equal(
+                images[0], tf.io.decode_jpeg(IndexTensors(one).read(0), channels=3)
+            )
 
 
 @pytest.mark.parametrize("ships", [0.0, 0.5, 1.0])
@@ -135,17 +158,24 @@ def test_a_start_gives_what_follows_as_if_it_had_run_from_the_beginning(pair, ch
     every = take(batches(pair[0], **STEPS, **choice), 8)  # more than two epochs
     assert not equal(every[:3], every[3:6])
     for start in (1, 5):
-        assert equal(take(batches(pair[0], **STEPS, start=start, **choice), 8 - start), every[start:])
+        assert equal(
+            take(batches(pair[0], **STEPS, start=start, **choice), 8 - start), every[start:]
+        )
 
 
 def test_a_start_far_away_is_there_at_once(pair):
     far = 10**12
-    assert equal(take(batches(pair[0], **STEPS, start=far), 4)[1:], take(batches(pair[0], **STEPS, start=far + 1), 3))
+    assert equal(
+        take(batches(pair[0], **STEPS, start=far), 4)[1:],
+        take(batches(pair[0], **STEPS, start=far + 1), 3),
+    )
 
 
 def test_blocks_of_drawn_numbers_leave_no_seam(pair):
     choice = {"batch": 100, "steps": 3, "crop": 8, "augment": None}
-    assert equal(take(batches(pair[0], **choice), 4)[2:], take(batches(pair[0], start=2, **choice), 2))  # blocks begin elsewhere
+    assert equal(
+        take(batches(pair[0], **choice), 4)[2:], take(batches(pair[0], start=2, **choice), 2)
+    )  # blocks begin elsewhere
 
 
 def test_the_same_seed_gives_the_same_batches_and_another_seed_others(records):
@@ -153,7 +183,10 @@ def test_the_same_seed_gives_the_same_batches_and_another_seed_others(records):
     first, again, other = (take(batches(records, seed=seed, **choice), 2) for seed in (1, 1, 2))
     assert equal(first, again) and not equal(first, other)
     alone = select(open_index(records), np.array([1]))
-    one, two = (take(batches(alone, batch=2, crop=64, ship_share=0.0, augment=None, seed=seed), 2) for seed in (1, 2))
+    one, two = (
+        take(batches(alone, batch=2, crop=64, ship_share=0.0, augment=None, seed=seed), 2)
+        for seed in (1, 2)
+    )
     assert not equal(one, two)  # not only another order of images: other windows
 
 
@@ -175,8 +208,13 @@ def operations(data) -> set[str]:
 
 
 def nodes(data) -> list:
-    graph = tf.compat.v1.GraphDef.FromString(tf.raw_ops.DatasetToGraphV2(input_dataset=data._variant_tensor).numpy())
-    return [*graph.node, *(node for function in graph.library.function for node in function.node_def)]
+    graph = tf.compat.v1.GraphDef.FromString(
+        tf.raw_ops.DatasetToGraphV2(input_dataset=data._variant_tensor).numpy()
+    )
+    return [
+        *graph.node,
+        *(node for function in graph.library.function for node in function.node_def),
+    ]
 
 
 def in_python(data) -> set[str]:
@@ -198,7 +236,11 @@ def test_no_python_runs_for_a_batch(pair):
             assert ("DecodeAndCropJpeg" in found) == (choice["crop"] is not None)
         assert not in_python(scan(index, 2))
     python = batches(
-        pair[0], crop=64, augment=lambda image, mask, seed: tf.py_function(lambda *parts: parts, [image, mask], [tf.uint8] * 2)
+        pair[0],
+        crop=64,
+        augment=lambda image, mask, seed: tf.py_function(
+            lambda *parts: parts, [image, mask], [tf.uint8] * 2
+        ),
     )
     assert in_python(python)  # it would be seen
 
@@ -207,7 +249,11 @@ def test_no_python_runs_for_a_batch(pair):
 def test_numbered_masks_tell_objects_apart_and_others_do_not(pair, paste):
     names = ("copy_paste",) if paste else ()
     (images, numbered), (same, plain) = (
-        take(batches(pair[0], batch=8, crop=None, ship_share=0.0, augment=names, numbered=numbered), 1)[0] for numbered in (True, False)
+        take(
+            batches(pair[0], batch=8, crop=None, ship_share=0.0, augment=names, numbered=numbered),
+            1,
+        )[0]
+        for numbered in (True, False)
     )
     assert np.array_equal(numbered > 0, plain > 0) and set(np.unique(plain)) == {0, 1}
     assert numbered.max() >= 3 and np.array_equal(images, same)
@@ -218,14 +264,20 @@ def test_numbered_masks_tell_objects_apart_and_others_do_not(pair, paste):
 
 def test_pasted_objects_are_in_image_and_mask(pair):
     def crops(names, numbered=False):
-        return take(batches(pair[0], batch=4, crop=96, seed=1, augment=names, numbered=numbered), 10)
+        return take(
+            batches(pair[0], batch=4, crop=96, seed=1, augment=names, numbered=numbered), 10
+        )
 
     pasted, found, apart = 0, crops(("copy_paste",)), crops(("copy_paste",), numbered=True)
     for (images, real), (same, _), (_, before) in zip(found, apart, crops(())):
-        assert np.array_equal(images, same)  # an object that does not fit keeps none of the others away, numbered or not
+        assert np.array_equal(
+            images, same
+        )  # an object that does not fit keeps none of the others away, numbered or not
         for image, mask, old in zip(images[..., 1], real, before):
             assert (image[mask > 0] > 127).all() and (mask >= old).all()
-            assert (image[~ndimage.binary_dilation(mask > 0, BOX, 2)] < 128).all()  # two px around are blended
+            assert (
+                image[~ndimage.binary_dilation(mask > 0, BOX, 2)] < 128
+            ).all()  # two px around are blended
             pasted += (mask > old).any()
     assert 5 < pasted < 35
 
@@ -236,7 +288,9 @@ def test_an_augmentation_of_your_own_is_used(pair):
         drawn = tf.random.stateless_uniform([], seed, 0, 256, tf.int32)
         return tf.zeros_like(image) + tf.cast(drawn, tf.uint8), mask + 7
 
-    plain, found = (take(batches(pair[0], batch=4, crop=32, augment=augment), 4) for augment in (None, darken))
+    plain, found = (
+        take(batches(pair[0], batch=4, crop=32, augment=augment), 4) for augment in (None, darken)
+    )
     drawn = {int(image[0, 0, 0]) for images, _ in found for image in images}
     assert len(drawn) > 8  # every crop has a seed of its own
     for (images, real), (_, before) in zip(found, plain):
@@ -244,7 +298,10 @@ def test_an_augmentation_of_your_own_is_used(pair):
 
 
 def test_no_augmentation_leaves_the_crops_as_they_are(pair):
-    none, empty, turned = (take(batches(pair[0], batch=4, crop=32, augment=augment), 4) for augment in (None, (), ("dihedral",)))
+    none, empty, turned = (
+        take(batches(pair[0], batch=4, crop=32, augment=augment), 4)
+        for augment in (None, (), ("dihedral",))
+    )
     assert equal(none, empty) and not equal(none, turned)
     index = select(pair[0], np.array([1]))
     ((images, _),) = take(batches(index, batch=1, crop=None, augment=None), 1)
@@ -268,7 +325,9 @@ def test_a_scan_gives_every_image_once_in_order_with_its_truth(records, pair, nu
                 expected = dense.to_labels(index.truth, place)
                 assert image.dtype == mask.dtype == np.uint8 and image.shape == (*expected.shape, 3)
                 assert np.array_equal(mask, expected if numbered else expected > 0)
-                assert expected.shape == (768, 768) or np.array_equal(image[..., 1] > 127, mask > 0)  # these are painted
+                assert expected.shape == (768, 768) or np.array_equal(
+                    image[..., 1] > 127, mask > 0
+                )  # these are painted
         assert places == list(range(len(index)))
 
 

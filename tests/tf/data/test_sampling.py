@@ -10,7 +10,9 @@ from kit.errors import KitError
 from kit.settings import choose_training
 from kit.tf.data.sampling import MOST, plan_sampling
 
-OBJECTS = np.random.default_rng(0).permutation([0] * 60 + [1] * 20 + [2] * 9 + [3] * 5 + [*range(4, 14), 15, 20, 30])  # 107 images
+OBJECTS = np.random.default_rng(0).permutation(
+    [0] * 60 + [1] * 20 + [2] * 9 + [3] * 5 + [*range(4, 14), 15, 20, 30]
+)  # 107 images
 
 
 def draw(sampling, numbers):
@@ -29,7 +31,10 @@ def times(images, members):
     return np.bincount(images, minlength=len(OBJECTS))[members]
 
 
-@pytest.mark.parametrize(("ships", "empty"), [(0.75, 0.1), (0.5, 0.25), (0, 0.4), (1, 0), (0.3, 0.7), (0, 0), (0, 1), (1 / 3, 1 / 3)])
+@pytest.mark.parametrize(
+    ("ships", "empty"),
+    [(0.75, 0.1), (0.5, 0.25), (0, 0.4), (1, 0), (0.3, 0.7), (0, 0), (0, 1), (1 / 3, 1 / 3)],
+)
 @pytest.mark.parametrize("balance", [False, True])
 def test_an_epoch_has_the_asked_shares(ships, empty, balance):
     sampling = plan_sampling(OBJECTS, 400, ship_share=ships, empty_share=empty, balance=balance)
@@ -41,13 +46,18 @@ def test_an_epoch_has_the_asked_shares(ships, empty, balance):
 
 def test_the_recipe_for_whole_images_shows_as_many_empty_ones():
     full = choose_training("kaggle-full")
-    image, _ = crops_of(plan_sampling(OBJECTS, 400, ship_share=full.ship_share, empty_share=full.empty_share), 0)
+    image, _ = crops_of(
+        plan_sampling(OBJECTS, 400, ship_share=full.ship_share, empty_share=full.empty_share), 0
+    )
     assert (OBJECTS[image] == 0).sum() == 200
 
 
 def test_crops_around_objects_come_from_images_with_objects():
     for empty, balance in itertools.product((None, 0.2), (False, True)):
-        image, around = draw(plan_sampling(OBJECTS, 50, ship_share=0.6, empty_share=empty, balance=balance), np.arange(500))
+        image, around = draw(
+            plan_sampling(OBJECTS, 50, ship_share=0.6, empty_share=empty, balance=balance),
+            np.arange(500),
+        )
         assert around.sum() == 300 and (OBJECTS[image[around]] > 0).all()
 
 
@@ -65,11 +75,15 @@ def test_without_a_share_of_empty_images_the_others_are_drawn_from_all_alike():
     st.booleans(),
     st.integers(0, 2**31),
 )
-def test_images_of_a_group_are_shown_equally_often_after_every_epoch(objects, crops, ships, balance, seed):
+def test_images_of_a_group_are_shown_equally_often_after_every_epoch(
+    objects, crops, ships, balance, seed
+):
     sampling = plan_sampling(np.array(objects), crops, ship_share=ships, balance=balance, seed=seed)
     image, around = draw(sampling, np.arange(12 * crops))
     kind = np.minimum(objects, MOST) if balance else np.zeros(len(objects), int)
-    for end, value, near in itertools.product(range(crops, 12 * crops + 1, crops), np.unique(kind), (True, False)):
+    for end, value, near in itertools.product(
+        range(crops, 12 * crops + 1, crops), np.unique(kind), (True, False)
+    ):
         members = np.flatnonzero((kind == value) & (np.array(objects) > 0 if near else True))
         shown = times(image[:end][around[:end] == near], members)
         assert shown.max(initial=0) - shown.min(initial=shown.max(initial=0)) <= 1
@@ -94,18 +108,32 @@ def test_a_number_gives_the_same_crop_however_it_is_drawn():
     singles = [draw(sampling, [number]) for number in range(0, 200, 7)]
     assert [(one[0], near[0]) for one, near in singles] == list(zip(image[::7], around[::7]))
     for begin, end in ((0, 200), (37, 38), (35, 90), (199, 200), (50, 50)):
-        for found in (draw(sampling, np.arange(begin, end)), [part.numpy() for part in traced(tf.range(begin, end, dtype=tf.int64))]):
-            assert np.array_equal(found[0], image[begin:end]) and np.array_equal(found[1], around[begin:end])
+        for found in (
+            draw(sampling, np.arange(begin, end)),
+            [part.numpy() for part in traced(tf.range(begin, end, dtype=tf.int64))],
+        ):
+            assert np.array_equal(found[0], image[begin:end]) and np.array_equal(
+                found[1], around[begin:end]
+            )
     backward = draw(sampling, np.arange(200)[::-1])
     assert np.array_equal(backward[0][::-1], image)
     for block in (1, 64):
-        data = tf.data.Dataset.range(30, 200).batch(block).map(sampling.draw, num_parallel_calls=2).unbatch()
+        data = (
+            tf.data.Dataset.range(30, 200)
+            .batch(block)
+            .map(sampling.draw, num_parallel_calls=2)
+            .unbatch()
+        )
         pairs = list(data.as_numpy_iterator())
-        assert [int(pair[0]) for pair in pairs] == image[30:].tolist() and [bool(pair[1]) for pair in pairs] == around[30:].tolist()
+        assert [int(pair[0]) for pair in pairs] == image[30:].tolist() and [
+            bool(pair[1]) for pair in pairs
+        ] == around[30:].tolist()
 
 
 def test_the_same_plan_made_again_gives_the_same_crops():
-    twice = [draw(plan_sampling(OBJECTS, 40, ship_share=0.5, seed=5), np.arange(200)) for _ in range(2)]
+    twice = [
+        draw(plan_sampling(OBJECTS, 40, ship_share=0.5, seed=5), np.arange(200)) for _ in range(2)
+    ]
     assert np.array_equal(twice[0][0], twice[1][0]) and np.array_equal(twice[0][1], twice[1][1])
 
 
@@ -118,7 +146,9 @@ def test_another_seed_and_another_epoch_have_another_order():
         orders.add(tuple(image.tolist()))
     assert len(orders) == 12
     patterns = {
-        crops_of(plan_sampling(OBJECTS, 50, ship_share=0.5, seed=seed), epoch)[1].tobytes() for seed in (0, 1) for epoch in range(4)
+        crops_of(plan_sampling(OBJECTS, 50, ship_share=0.5, seed=seed), epoch)[1].tobytes()
+        for seed in (0, 1)
+        for epoch in range(4)
     }
     assert len(patterns) == 8  # not only which image of a group comes, also which group
 
@@ -135,21 +165,39 @@ def test_balanced_crops_show_every_count_of_objects_equally_often(ships, kinds):
     for epoch in (0, 3):
         image, _ = crops_of(plan_sampling(objects, 800, ship_share=ships, balance=True), epoch)
         shown = np.bincount(np.minimum(objects[image], 15), minlength=16)
-        assert (np.abs(shown[16 - kinds :] - 800 / kinds) < 1).all() and shown[: 16 - kinds].sum() == 0
-        assert np.ptp([(objects[image] == value).sum() for value in (15, 16, 40)]) <= 1  # 15 and more are one kind
+        assert (np.abs(shown[16 - kinds :] - 800 / kinds) < 1).all() and shown[
+            : 16 - kinds
+        ].sum() == 0
+        assert (
+            np.ptp([(objects[image] == value).sum() for value in (15, 16, 40)]) <= 1
+        )  # 15 and more are one kind
 
 
 def test_balance_keeps_the_shares():
     objects = np.array([0] * 50 + [1] * 30 + [2] * 5 + [9])
-    image, around = crops_of(plan_sampling(objects, 600, ship_share=0.5, empty_share=0.2, balance=True), 0)
-    assert [int((objects[image[around]] == value).sum()) for value in (0, 1, 2, 9)] == [0, 100, 100, 100]
-    assert [int((objects[image[~around]] == value).sum()) for value in (0, 1, 2, 9)] == [120, 60, 60, 60]
+    image, around = crops_of(
+        plan_sampling(objects, 600, ship_share=0.5, empty_share=0.2, balance=True), 0
+    )
+    assert [int((objects[image[around]] == value).sum()) for value in (0, 1, 2, 9)] == [
+        0,
+        100,
+        100,
+        100,
+    ]
+    assert [int((objects[image[~around]] == value).sum()) for value in (0, 1, 2, 9)] == [
+        120,
+        60,
+        60,
+        60,
+    ]
 
 
 @pytest.mark.parametrize("objects", [0, 1, 20])
 def test_one_image_alone_is_enough(objects):
     for balance in (False, True):
-        sampling = plan_sampling(np.array([objects]), 3, ship_share=1.0 if objects else 0.0, balance=balance)
+        sampling = plan_sampling(
+            np.array([objects]), 3, ship_share=1.0 if objects else 0.0, balance=balance
+        )
         image, around = draw(sampling, np.arange(10))
         assert (image == 0).all() and (around == (objects > 0)).all()
 
@@ -157,13 +205,25 @@ def test_one_image_alone_is_enough(objects):
 @pytest.mark.parametrize(
     ("objects", "shares", "words"),
     [
-        ([0, 1], {"ship_share": 0.8, "empty_share": 0.3}, "--ship-share 0.8 and --empty-share 0.3: .*together more than 1"),
+        (
+            [0, 1],
+            {"ship_share": 0.8, "empty_share": 0.3},
+            "--ship-share 0.8 and --empty-share 0.3: .*together more than 1",
+        ),
         ([0, 1], {"ship_share": 1.1}, "more than 1"),
         ([0, 1], {"ship_share": -0.1}, "less than 0"),
         ([0, 1], {"ship_share": 0.5, "empty_share": -0.1}, "less than 0"),
         ([0, 0], {"ship_share": 0.5}, "--ship-share 0.5: no image holds an object"),
-        ([0, 0], {"ship_share": 0, "empty_share": 0.5}, "--empty-share 0.5: no image holds an object"),
-        ([2, 1], {"ship_share": 0.5, "empty_share": 0.5}, "--empty-share 0.5: every image holds an object"),
+        (
+            [0, 0],
+            {"ship_share": 0, "empty_share": 0.5},
+            "--empty-share 0.5: no image holds an object",
+        ),
+        (
+            [2, 1],
+            {"ship_share": 0.5, "empty_share": 0.5},
+            "--empty-share 0.5: every image holds an object",
+        ),
         ([], {"ship_share": 0}, "no image"),
     ],
 )
@@ -174,5 +234,7 @@ def test_shares_that_cannot_be_had_are_refused(objects, shares, words):
 
 
 def test_shares_of_tenths_add_up_to_one():
-    sampling = plan_sampling(np.array([0, 1]), 10, ship_share=0.7, empty_share=0.3)  # 1 - 0.7 - 0.3 is no exact zero
+    sampling = plan_sampling(
+        np.array([0, 1]), 10, ship_share=0.7, empty_share=0.3
+    )  # 1 - 0.7 - 0.3 is no exact zero
     assert sampling.bounds.tolist() == [0, 7, 10]

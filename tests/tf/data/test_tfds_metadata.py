@@ -28,7 +28,9 @@ print(json.dumps(found))
 
 def test_tfds_alone_reads_everything_also_after_the_folder_moved(practice, records, tmp_path):
     moved = shutil.copytree(records, tmp_path / "elsewhere" / "moved")
-    done = subprocess.run([sys.executable, "-c", READER, moved], capture_output=True, text=True, cwd=tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-c", READER, moved], capture_output=True, text=True, cwd=tmp_path
+    )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     truth = csv_masks.read_csv(practice / "train_ship_segmentations_v2.csv")
@@ -39,7 +41,11 @@ def test_tfds_alone_reads_everything_also_after_the_folder_moved(practice, recor
         first, last = truth.objects[place], truth.objects[place + 1]
         runs = slice(truth.runs[first], truth.runs[last])
         owner = np.repeat(np.arange(last - first), np.diff(truth.runs[first : last + 1]))
-        assert item["runs"] == [truth.start[runs].tolist(), truth.length[runs].tolist(), owner.tolist()]
+        assert item["runs"] == [
+            truth.start[runs].tolist(),
+            truth.length[runs].tolist(),
+            owner.tolist(),
+        ]
         assert item["objects"] == last - first and item["labels"] == [0] * (last - first)
         assert item["shape"] == [768, 768, 3] and item["size"] == [768, 768]
         assert item["scene"] == folds.scene[name] and item["split"] == f"fold{folds.fold[name]}"
@@ -59,4 +65,6 @@ def test_original_bytes_and_checksums(practice, records):
         assert len(examples) == shard["count"]
         for fields in examples:
             name = fields["image_id"].bytes_list.value[0].decode()
-            assert fields["image"].bytes_list.value[0] == (practice / "train_v2" / name).read_bytes()
+            assert (
+                fields["image"].bytes_list.value[0] == (practice / "train_v2" / name).read_bytes()
+            )

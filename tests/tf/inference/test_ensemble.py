@@ -20,7 +20,10 @@ def network():
 
 def darkness(images):
     """A network of no cost, that no view changes: the share of darkness of a pixel, and of the first one."""
-    return {"map": 1 - tf.cast(images[..., 0], tf.float32) / 255, "presence": tf.cast(images[:, 0, 0, 0], tf.float32) / 255}
+    return {
+        "map": 1 - tf.cast(images[..., 0], tf.float32) / 255,
+        "presence": tf.cast(images[:, 0, 0, 0], tf.float32) / 255,
+    }
 
 
 class Own:
@@ -36,8 +39,16 @@ class Own:
 
 def test_quantizing_is_that_of_the_maps():
     ties = (np.arange(0, 255, dtype=np.float32) + np.float32(0.5)) / np.float32(255)
-    near = np.concatenate([ties, np.nextafter(ties, np.float32(0)), np.nextafter(ties, np.float32(1))])
-    values = np.concatenate([near, RNG.random(10_000, np.float32), np.float32([-1, -0.0, 0, 1, 1 + 1e-6, 7, np.inf, -np.inf])])
+    near = np.concatenate(
+        [ties, np.nextafter(ties, np.float32(0)), np.nextafter(ties, np.float32(1))]
+    )
+    values = np.concatenate(
+        [
+            near,
+            RNG.random(10_000, np.float32),
+            np.float32([-1, -0.0, 0, 1, 1 + 1e-6, 7, np.inf, -np.inf]),
+        ]
+    )
     for step in (quantize, tf.function(quantize)):
         assert np.array_equal(step(values), to_uint8(values))
         assert np.array_equal(step(values.astype(np.float16)), to_uint8(values.astype(np.float16)))
@@ -54,11 +65,18 @@ def test_one_view_is_the_network_itself(network):
 def test_views_are_averaged_before_they_are_rounded(network, tta):
     images, run = tf.constant(IMAGES), forward(network)
     views = [(run(turn(images, view)), view) for view in VIEWS_BY_TTA[tta]]
-    expected = np.sum([turn_back(take_map(found), view) for found, view in views], axis=0, dtype=np.float32) / np.float32(tta)
+    expected = np.sum(
+        [turn_back(take_map(found), view) for found, view in views], axis=0, dtype=np.float32
+    ) / np.float32(tta)
     image, presence = collect([make_mapper(network, tta)(IMAGES)])
     assert np.array_equal(image, to_uint8(expected))
-    assert np.allclose(presence, np.mean([found["presence"] for found, _ in views], axis=0), atol=1e-6)
-    assert len({np.asarray(turn_back(take_map(found), view)).tobytes() for found, view in views}) == tta
+    assert np.allclose(
+        presence, np.mean([found["presence"] for found, _ in views], axis=0), atol=1e-6
+    )
+    assert (
+        len({np.asarray(turn_back(take_map(found), view)).tobytes() for found, view in views})
+        == tta
+    )
 
 
 def test_eight_views_of_a_turned_image_give_the_turned_map(network):
@@ -77,7 +95,9 @@ def test_a_scale_shrinks_by_areas_and_enlarges_the_map(scale):
     expected = tf.image.resize(1 - small[..., :1] / 255, (64, 96))[..., 0]
     assert np.abs(image - 255 * expected.numpy()).max() <= 0.51
     flat = np.full((1, 70, 51, 3), 55, np.uint8)
-    assert np.array_equal(collect([make_mapper(Own(darkness), 8, scale)(flat)])[0], np.full((1, 70, 51), 200))
+    assert np.array_equal(
+        collect([make_mapper(Own(darkness), 8, scale)(flat)])[0], np.full((1, 70, 51), 200)
+    )
 
 
 def test_a_mapper_compiles_its_network_once():
@@ -102,7 +122,10 @@ def test_a_map_that_is_no_number_is_an_error_not_an_empty_map(tta):
 
 
 def test_several_networks_are_averaged_as_integers():
-    one, other = Own(darkness), Own(lambda images: tf.cast(images[..., 1], tf.float32)[..., None] / 255)  # without presence, a channel more
+    one, other = (
+        Own(darkness),
+        Own(lambda images: tf.cast(images[..., 1], tf.float32)[..., None] / 255),
+    )  # without presence, a channel more
     found = [make_mapper(part)(IMAGES) for part in (one, other)]
     image, presence = collect(found)
     assert np.array_equal(image, map_files.average([255 - IMAGES[..., 0], IMAGES[..., 1]]))
@@ -114,5 +137,7 @@ def test_presence_is_averaged_over_those_that_have_it():
     mean = average_presence([a, None, b])
     odds = np.sqrt(a.astype(float) / (1 - a) * b / (1 - b))
     assert mean.dtype == np.float32 and np.allclose(mean, odds / (1 + odds), atol=1e-6)
-    assert average_presence([np.float32([0.99, 0, 1]), np.float32([0.999, 0, 1])])[0] > 0.996  # not 0.9945: sure networks stay sure
+    assert (
+        average_presence([np.float32([0.99, 0, 1]), np.float32([0.999, 0, 1])])[0] > 0.996
+    )  # not 0.9945: sure networks stay sure
     assert np.array_equal(average_presence([a]), a) and average_presence([None, None]) is None

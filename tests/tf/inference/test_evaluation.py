@@ -22,7 +22,9 @@ def test_an_untuned_model_is_seen_at_threshold_128_and_that_is_said(copy, capsys
     found = evaluate(copy, network=make_detector())
     assert "is not tuned, so threshold 128 and no cuts" in capsys.readouterr().out
     read, truth, _, _ = open_holdout([copy], networks=make_detector())
-    assert found.prediction == table.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])
+    assert found.prediction == table.concatenate(
+        [find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)]
+    )
     assert found.index.truth == truth and found.tuning is None and len(found.history) == 1
 
 
@@ -30,7 +32,11 @@ def test_a_tuned_model_is_seen_by_cuts_chosen_without_the_image(copy):
     settings = {"empty_share": 0.5, "options": ("gate",), "seed": 3}
     tuned = tune(copy, networks=make_detector(), **settings)
     found = evaluate(copy, network=make_detector())
-    assert found.prediction == tuned.prediction and np.array_equal(found.tuning.surface, tuned.surface) and found.empty_share == 0.5
+    assert (
+        found.prediction == tuned.prediction
+        and np.array_equal(found.tuning.surface, tuned.surface)
+        and found.empty_share == 0.5
+    )
     written = json.loads((copy / "tuning.json").read_text())
     assert found.mean(found.f2) == pytest.approx(written.get("f2_tuned", written["f2"]))
     if "f2_tuned" not in written:
@@ -60,13 +66,22 @@ def change(path, **fields) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
-def test_cuts_that_were_chosen_for_several_models_are_taken_as_they_stand_and_that_is_said(copy, capsys):
+def test_cuts_that_were_chosen_for_several_models_are_taken_as_they_stand_and_that_is_said(
+    copy, capsys
+):
     tune(copy, networks=make_detector(), empty_share=0.5)
     (one,) = json.loads((copy / "tuning.json").read_text())["models"]
     change(copy / "tuning.json", models=[one, one | {"name": "other"}], threshold=77)
     found = evaluate(copy, network=make_detector())
-    assert found.tuning is None and found.cuts.threshold == 77 and f"{one['name']} and other together" in found.note
-    assert found.note in capsys.readouterr().out and found.note.split("/")[-1] in report.make_model_page(found).text
+    assert (
+        found.tuning is None
+        and found.cuts.threshold == 77
+        and f"{one['name']} and other together" in found.note
+    )
+    assert (
+        found.note in capsys.readouterr().out
+        and found.note.split("/")[-1] in report.make_model_page(found).text
+    )
 
 
 def test_cuts_that_are_no_longer_what_the_tuner_would_choose_are_said(copy, capsys):
@@ -79,12 +94,21 @@ def test_cuts_that_are_no_longer_what_the_tuner_would_choose_are_said(copy, caps
 def test_the_ladder_begins_from_the_same_cuts_without_the_gate(copy):
     tune(copy, networks=make_detector(), empty_share=0.5)
     (one,) = json.loads((copy / "tuning.json").read_text())["models"]
-    plain = {"threshold": 128, "min_area": 0, "min_confidence": 0.0, "small_area": 0, "rectangles": False, "blank": False}
+    plain = {
+        "threshold": 128,
+        "min_area": 0,
+        "min_confidence": 0.0,
+        "small_area": 0,
+        "rectangles": False,
+        "blank": False,
+    }
     change(copy / "tuning.json", models=[one, one], **plain, min_presence=1.0)
     found = evaluate(copy, network=make_detector())
     read, truth, _, _ = open_holdout([copy], networks=make_detector())
     assert len(found.prediction.labels) == 0 and found.ladder["as it is"] == pytest.approx(0.5)
-    assert found.ungated == table.concatenate([find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)])
+    assert found.ungated == table.concatenate(
+        [find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)]
+    )
 
 
 def test_a_model_that_held_nothing_out_has_no_report(copy, capsys):

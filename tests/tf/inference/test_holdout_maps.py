@@ -57,9 +57,20 @@ def test_after_a_kill_it_goes_on_to_the_same_bytes(copy, passes):
 
 
 def test_any_part_of_the_work_is_completed_to_the_same_bytes(copy, small, passes):
-    rng, left, ids = random.Random(0), bytes_of(copy / "maps"), open_index(small / "records", [0]).truth.ids
+    rng, left, ids = (
+        random.Random(0),
+        bytes_of(copy / "maps"),
+        open_index(small / "records", [0]).truth.ids,
+    )
     lines = left["presence.csv"]
-    for cut in (0, 5, len("ImageId,presence\n"), len(lines) - 1, len(lines), *(rng.randrange(len(lines)) for _ in range(3))):
+    for cut in (
+        0,
+        5,
+        len("ImageId,presence\n"),
+        len(lines) - 1,
+        len(lines),
+        *(rng.randrange(len(lines)) for _ in range(3)),
+    ):
         gone = [f"{name}.png" for name in rng.sample(list(ids[-3:]), 2)]
         for name in gone:
             (copy / "maps" / name).unlink()
@@ -103,12 +114,20 @@ def test_what_is_not_ours_is_not_removed(copy, tmp_path):
 def test_maps_without_what_the_network_says_of_images_are_made_anew(copy, monkeypatch):
     left = bytes_of(copy / "maps")
     (copy / "maps" / "presence.csv").unlink()
-    assert "presence.csv" not in bytes_of(compute_maps(copy, network=make_detector())[0])  # of an own network nobody knows
-    monkeypatch.setattr("kit.tf.inference.holdout_maps.read_config", lambda path: read_config(path) | {"own": {}, "presence": True})
+    assert "presence.csv" not in bytes_of(
+        compute_maps(copy, network=make_detector())[0]
+    )  # of an own network nobody knows
+    monkeypatch.setattr(
+        "kit.tf.inference.holdout_maps.read_config",
+        lambda path: read_config(path) | {"own": {}, "presence": True},
+    )
     assert bytes_of(compute_maps(copy, network=make_detector())[0]) == left
 
 
-@pytest.mark.parametrize(("tta", "scale", "name"), [(8, 1, "maps-tta8"), (1, 2, "maps-scale2"), (4, 3, "maps-tta4-scale3")])
+@pytest.mark.parametrize(
+    ("tta", "scale", "name"),
+    [(8, 1, "maps-tta8"), (1, 2, "maps-scale2"), (4, 3, "maps-tta4-scale3")],
+)
 def test_views_and_scales_have_folders_of_their_own(copy, tta, scale, name):
     left = bytes_of(copy / "maps")
     folder, index = compute_maps(copy, tta=tta, scale=scale, network=make_detector())
@@ -130,7 +149,9 @@ def test_names_that_need_quotes_are_completed_too(tmp_path):
         keep([1], image, np.float32([1e-9]))
     with open(tmp_path / "presence.csv", newline="") as file:
         rows = list(csv.reader(file))
-    assert [row[0] for row in rows[1:]] == list(ids) and [np.float32(row[1]) for row in rows[1:]] == [np.float32(0.1), np.float32(1e-9)]
+    assert [row[0] for row in rows[1:]] == list(ids) and [
+        np.float32(row[1]) for row in rows[1:]
+    ] == [np.float32(0.1), np.float32(1e-9)]
     assert map_files.read_presence(tmp_path)['a,"b".jpg'] == np.float32(0.1)
 
 
@@ -154,9 +175,14 @@ def test_a_full_disk_is_named_and_the_same_call_goes_on(copy, monkeypatch):
 def test_what_cannot_be_is_refused(copy, small, records, tmp_path):
     with pytest.raises(KitError, match="--tta 3"):
         compute_maps(copy, tta=3)
-    with hold(copy / "maps", "kit tune"), pytest.raises(KitError, match="another kit tune is at work there"):
+    with (
+        hold(copy / "maps", "kit tune"),
+        pytest.raises(KitError, match="another kit tune is at work there"),
+    ):
         compute_maps(copy)
-    with pytest.raises(KitError, match=r"trained on other records than \S+records, whose holdout it may have seen"):
+    with pytest.raises(
+        KitError, match=r"trained on other records than \S+records, whose holdout it may have seen"
+    ):
         compute_maps(copy, records)
     everything = train_detector(small / "records", tmp_path / "all", fold=None)
     with pytest.raises(KitError, match="no holdout to tune on"):

@@ -13,10 +13,15 @@ from tests.tf.detectors import make_detector
 
 
 def test_an_own_network_is_given_again(detector):
-    with pytest.raises(KitError, match="its network is not the kit's but make_detector|its network is not the kit's but functional"):
+    with pytest.raises(
+        KitError,
+        match="its network is not the kit's but make_detector|its network is not the kit's but functional",
+    ):
         load_model(detector)
     network, config = load_model(detector, make_detector(level=0.0))
-    assert config["fold"] == 0 and np.array_equal(network.get_weights()[1], make_detector().get_weights()[1])
+    assert config["fold"] == 0 and np.array_equal(
+        network.get_weights()[1], make_detector().get_weights()[1]
+    )
 
 
 def test_a_model_is_described_by_what_it_was_trained_to(detector):
@@ -47,7 +52,11 @@ def test_a_training_in_its_first_epoch_has_no_steps_yet(detector, tmp_path):
 def test_folders_and_networks_come_in_pairs(tmp_path):
     network = make_detector()
     assert pair_models(tmp_path) == pair_models(str(tmp_path)) == [(tmp_path, None)]
-    assert pair_models(tmp_path, network) == pair_models([tmp_path], [network]) == [(tmp_path, network)]
+    assert (
+        pair_models(tmp_path, network)
+        == pair_models([tmp_path], [network])
+        == [(tmp_path, network)]
+    )
     assert pair_models([tmp_path, "b"], [None, network])[1][1] is network
     for models, networks in (([], None), ([tmp_path], []), ([tmp_path, tmp_path], network)):
         with pytest.raises(KitError, match=r"\d model folders and \d networks"):

@@ -12,7 +12,10 @@ EPS = 1e-6
 @pytest.fixture
 def sides():
     rng = np.random.default_rng(0)
-    truth, prediction = (rng.random((3, 8, 10)) < 0.4).astype(np.uint8), rng.random((3, 8, 10)).astype(np.float32)
+    truth, prediction = (
+        (rng.random((3, 8, 10)) < 0.4).astype(np.uint8),
+        rng.random((3, 8, 10)).astype(np.float32),
+    )
     truth[0] = 0
     return truth, prediction
 
@@ -43,7 +46,9 @@ def weigh(numbers):
     return raw * 3 * (numbers > 0).sum() / max(raw.sum(), 1e-9)
 
 
-@pytest.mark.parametrize(("loss", "formula"), [(Dice(), dice), (CrossEntropy(3.0), bce), (Focal(3.0), focal)])
+@pytest.mark.parametrize(
+    ("loss", "formula"), [(Dice(), dice), (CrossEntropy(3.0), bce), (Focal(3.0), focal)]
+)
 def test_losses_agree_with_their_formulas(sides, loss, formula):
     truth, prediction = sides
     values = loss.call(truth, prediction)
@@ -76,7 +81,9 @@ def test_a_loss_derived_from_the_balanced_one_tells_objects_apart():
             return 2 * super().call(y_true, y_pred)
 
     truth, prediction = numbered(), np.random.default_rng(0).random((3, 64, 64)).astype(np.float32)
-    assert np.allclose(make_loss(Twice(3.0)).call(truth, prediction), 2 * Balanced(3.0).call(truth, prediction))
+    assert np.allclose(
+        make_loss(Twice(3.0)).call(truth, prediction), 2 * Balanced(3.0).call(truth, prediction)
+    )
     assert make_loss(Twice(3.0)).numbered
 
 
@@ -104,7 +111,9 @@ def test_every_loss_is_defined_on_empty_masks_and_at_the_ends(name):
 def test_empty_masks_have_a_gradient(name):
     logits = tf.Variable(tf.fill([1, 64, 64], -1.0))
     with tf.GradientTape() as tape:
-        loss = tf.reduce_sum(make_loss(name).call(tf.zeros([1, 64, 64], tf.uint8), tf.sigmoid(logits)))
+        loss = tf.reduce_sum(
+            make_loss(name).call(tf.zeros([1, 64, 64], tf.uint8), tf.sigmoid(logits))
+        )
     assert (tape.gradient(loss, logits).numpy() > 1e-6).all()
 
 
@@ -128,22 +137,38 @@ def test_a_coarse_map_is_compared_with_the_covered_share(shape, factor):
     prediction = rng.random((2, high, wide)).astype(np.float32)
     covered = np.array(
         [
-            [[t[r * factor : (r + 1) * factor, c * factor : (c + 1) * factor].mean() for c in range(wide)] for r in range(high)]
+            [
+                [
+                    t[r * factor : (r + 1) * factor, c * factor : (c + 1) * factor].mean()
+                    for c in range(wide)
+                ]
+                for r in range(high)
+            ]
             for t in truth.astype(float)
         ]
     )
     assert np.allclose(
-        CrossEntropy(1.0).call(truth, prediction), [cross(t, 1 - t, p).mean() for t, p in zip(covered, prediction)], atol=1e-5
+        CrossEntropy(1.0).call(truth, prediction),
+        [cross(t, 1 - t, p).mean() for t, p in zip(covered, prediction)],
+        atol=1e-5,
     )
     assert np.allclose(Dice().call(truth, prediction), dice(covered, prediction), atol=1e-5)
 
 
 def test_sums_are_added_and_may_hold_losses_of_others(sides):
     truth, prediction = sides
-    parts = [Dice(), keras.losses.BinaryCrossentropy(), lambda t, p: tf.reduce_mean((t - p) ** 2, (1, 2))]
-    total = make_loss(parts).call(truth * 9, prediction)  # numbered masks become 0 and 1 for other makers' losses
+    parts = [
+        Dice(),
+        keras.losses.BinaryCrossentropy(),
+        lambda t, p: tf.reduce_mean((t - p) ** 2, (1, 2)),
+    ]
+    total = make_loss(parts).call(
+        truth * 9, prediction
+    )  # numbered masks become 0 and 1 for other makers' losses
     p = np.clip(prediction.astype(float), 1e-7, 1 - 1e-7)
-    expected = np.array(dice(truth.astype(float), prediction)) + np.mean(cross(truth * 1.0, 1.0 - truth, p), (1, 2))
+    expected = np.array(dice(truth.astype(float), prediction)) + np.mean(
+        cross(truth * 1.0, 1.0 - truth, p), (1, 2)
+    )
     assert np.allclose(total, expected + np.mean((truth - p) ** 2, (1, 2)), atol=1e-4)
     assert np.allclose(
         make_loss(["dice", "bce"]).call(truth, prediction),
@@ -155,7 +180,9 @@ def test_sums_are_added_and_may_hold_losses_of_others(sides):
 @pytest.mark.parametrize("name", LOSS_CLASSES)
 def test_the_factor_is_of_all_losses_but_dice(name):
     truth, prediction = numbered(), np.random.default_rng(0).random((3, 64, 64)).astype(np.float32)
-    once, tenfold = (make_loss([name], 3.0, factor).call(truth, prediction).numpy() for factor in (1.0, 10.0))
+    once, tenfold = (
+        make_loss([name], 3.0, factor).call(truth, prediction).numpy() for factor in (1.0, 10.0)
+    )
     assert np.allclose(tenfold, once if name == "dice" else 10 * once)
 
 
@@ -177,4 +204,7 @@ def test_losses_survive_keras_saving():
     loss = make_loss(["dice", "balanced"], 2.0)
     other = keras.losses.deserialize(keras.losses.serialize(loss))
     truth, prediction = numbered(), tf.fill([3, 64, 64], 0.3)
-    assert np.array_equal(other.call(truth, prediction), loss.call(truth, prediction)) and other.numbered
+    assert (
+        np.array_equal(other.call(truth, prediction), loss.call(truth, prediction))
+        and other.numbered
+    )

@@ -20,7 +20,9 @@ def machine(monkeypatch, tmp_path):
     def pretend(flags: str, *gpus):
         (tmp_path / "cpuinfo").write_text(f"flags : {flags}")
         monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
-        monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: list(gpus) if kind == "GPU" else [])
+        monkeypatch.setattr(
+            tf.config, "list_physical_devices", lambda kind: list(gpus) if kind == "GPU" else []
+        )
         details = lambda gpu: {} if gpu is None else {"compute_capability": gpu}  # noqa: E731
         monkeypatch.setattr(tf.config.experimental, "get_device_details", details)
 
@@ -47,7 +49,11 @@ def test_auto_is_what_the_machine_computes_fast(machine, flags, gpus, expected):
 
 def test_what_was_asked_stays(machine):
     machine("avx2")
-    assert [choose_precision(asked) for asked in (None, "float16", "bfloat16")] == [None, "float16", "bfloat16"]
+    assert [choose_precision(asked) for asked in (None, "float16", "bfloat16")] == [
+        None,
+        "float16",
+        "bfloat16",
+    ]
     assert set(PRECISIONS) == {"auto", "float16", "bfloat16"}
 
 
@@ -69,7 +75,9 @@ def test_network_and_optimizer_follow(machine):
     assert isinstance(make_optimizer(0.1, "auto"), keras.optimizers.LossScaleOptimizer)
     machine("avx2")
     assert not isinstance(make_optimizer(0.1, "auto"), keras.optimizers.LossScaleOptimizer)
-    assert {layer.compute_dtype for layer in unet("slim", mixed="auto").get_layer("slim").layers} == {"float32"}
+    assert {
+        layer.compute_dtype for layer in unet("slim", mixed="auto").get_layer("slim").layers
+    } == {"float32"}
 
 
 def test_float32_is_float32():

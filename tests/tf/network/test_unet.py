@@ -20,7 +20,9 @@ def step(network: keras.Model, images: np.ndarray, truth: np.ndarray) -> float:
     with tf.GradientTape() as tape:
         maps = network(images, training=True)
         cell = truth.shape[1] // maps.shape[1]
-        loss = tf.reduce_mean((maps - tf.nn.avg_pool2d(truth[..., None], cell, cell, "VALID")[..., 0]) ** 2)
+        loss = tf.reduce_mean(
+            (maps - tf.nn.avg_pool2d(truth[..., None], cell, cell, "VALID")[..., 0]) ** 2
+        )
     optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
     return float(loss)
 
@@ -28,7 +30,9 @@ def step(network: keras.Model, images: np.ndarray, truth: np.ndarray) -> float:
 QUICK = ("resnet18", "mobilenet", "plain", "slim")
 
 
-@pytest.mark.parametrize("encoder, output", [(encoder, 2) for encoder in ENCODERS] + [(encoder, 1) for encoder in QUICK])
+@pytest.mark.parametrize(
+    "encoder, output", [(encoder, 2) for encoder in ENCODERS] + [(encoder, 1) for encoder in QUICK]
+)
 def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_path):
     keras.utils.set_random_seed(0)
     network = unet(encoder, decoder=NARROW, output=output)
@@ -48,7 +52,9 @@ def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_
     assert found.min() >= 0 and found.max() <= 1
 
 
-@pytest.fixture(params=[(1, 1), (2, 1), (1, 2), (2, 2)], ids=["whole", "half", "shrunk", "shrunk-half"])
+@pytest.fixture(
+    params=[(1, 1), (2, 1), (1, 2), (2, 2)], ids=["whole", "half", "shrunk", "shrunk-half"]
+)
 def sized(shallow, request) -> tuple[keras.Model, int]:
     """A network of (output, scale) and the factor by which its map is smaller than the image."""
     output, scale = request.param
@@ -60,8 +66,14 @@ def test_any_size_comes_back_at_full_size_and_in_training_at_the_networks(sized,
     network, factor = sized
     assert network(noise(1, *shape), training=False).shape == (1, *shape)
     assert network(noise(1, *shape)).shape == (1, *shape)
-    for maps in (network(noise(2, *shape), training=True), tf.function(network)(noise(2, *shape), training=True)):
-        assert maps.shape == (2, *(math.ceil(side / factor) for side in shape)) and maps.dtype == tf.float32
+    for maps in (
+        network(noise(2, *shape), training=True),
+        tf.function(network)(noise(2, *shape), training=True),
+    ):
+        assert (
+            maps.shape == (2, *(math.ceil(side / factor) for side in shape))
+            and maps.dtype == tf.float32
+        )
 
 
 def trace(network: keras.Model) -> dict:
@@ -108,7 +120,11 @@ def test_padding_mirrors_the_image_where_it_is_large_enough(static):
     assert np.allclose(padded, (mirrored - [10, 20, 30]) / [2, 4, 5])
     small = Prepare((10, 20, 30), (2, 4, 5), 2)(noise(1, 6, 4)).numpy()
     assert small.shape == (1, 32, 32, 3) and not small[:, 3:].any() and not small[:, :, 2:].any()
-    assert np.allclose(small[0, 0, 0], (noise(1, 6, 4)[0, :2, :2].mean((0, 1)) - [10, 20, 30]) / [2, 4, 5], atol=1e-5)
+    assert np.allclose(
+        small[0, 0, 0],
+        (noise(1, 6, 4)[0, :2, :2].mean((0, 1)) - [10, 20, 30]) / [2, 4, 5],
+        atol=1e-5,
+    )
 
 
 def test_probabilities_are_enlarged_not_logits():
@@ -117,7 +133,12 @@ def test_probabilities_are_enlarged_not_logits():
     image = np.zeros((1, 3, 9, 3), np.uint8)
     maps = Probability(2)([logits, image], training=False).numpy()
     low, high = 0.5, 1 / (1 + math.exp(-8))
-    row = [low, 0.75 * low + 0.25 * high, 0.25 * low + 0.75 * high, *[high] * 6]  # half-pixel centers
+    row = [
+        low,
+        0.75 * low + 0.25 * high,
+        0.25 * low + 0.75 * high,
+        *[high] * 6,
+    ]  # half-pixel centers
     assert maps.shape == (1, 3, 9) and np.allclose(maps, row, atol=1e-6)
     assert np.allclose(Probability(2)([logits, image], training=True), [low, *[high] * 4])
 
@@ -149,7 +170,10 @@ def test_presence_comes_from_the_deepest_features(encoder):
         assert not (decoding and reached), variable.path
         assert decoding or gradient is not None, variable.path
     dense = network.get_layer("presence_dense").kernel
-    assert dense.shape == (1024 if encoder == "resnet18" else 512, 1)  # average and maximum of 512 or 256 channels
+    assert dense.shape == (
+        1024 if encoder == "resnet18" else 512,
+        1,
+    )  # average and maximum of 512 or 256 channels
 
 
 def test_whole_and_half_size_fit_by_keras_own_loop(shallow):
@@ -157,16 +181,29 @@ def test_whole_and_half_size_fit_by_keras_own_loop(shallow):
     network.compile("adam", {"map": "binary_crossentropy", "presence": "binary_crossentropy"})
     truth = {"map": np.zeros((4, 32, 32), np.float32), "presence": np.zeros((4,), np.float32)}
     full = {"map": np.zeros((4, 64, 64), np.float32), "presence": np.zeros((4,), np.float32)}
-    history = network.fit(noise(4, 64, 64), truth, batch_size=2, validation_data=(noise(4, 64, 64), full), verbose=0).history
+    history = network.fit(
+        noise(4, 64, 64), truth, batch_size=2, validation_data=(noise(4, 64, 64), full), verbose=0
+    ).history
     assert np.isfinite(history["loss"]).all() and np.isfinite(history["val_loss"]).all()
     assert network.predict(noise(3, 64, 64), batch_size=2, verbose=0)["map"].shape == (3, 64, 64)
 
 
 def test_batch_norms_forget_fast_enough_for_short_trainings():
     norms = layers(unet("resnet18", decoder=NARROW), keras.layers.BatchNormalization)
-    assert len(norms) > 20 and {norm.momentum for norm in norms} == {0.9} and not any(norm.synchronized for norm in norms)
-    norms = layers(unet("mobilenetv2", decoder=NARROW, momentum=0.7, synchronized=True), keras.layers.BatchNormalization)
-    assert len(norms) > 50 and {norm.momentum for norm in norms} == {0.7} and all(norm.synchronized for norm in norms)
+    assert (
+        len(norms) > 20
+        and {norm.momentum for norm in norms} == {0.9}
+        and not any(norm.synchronized for norm in norms)
+    )
+    norms = layers(
+        unet("mobilenetv2", decoder=NARROW, momentum=0.7, synchronized=True),
+        keras.layers.BatchNormalization,
+    )
+    assert (
+        len(norms) > 50
+        and {norm.momentum for norm in norms} == {0.7}
+        and all(norm.synchronized for norm in norms)
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,7 +220,11 @@ def test_mixed_precision_ends_in_float32_at_full_size(shallow, encoder, side, mi
     kept = keras.config.dtype_policy()
     network = unet(encoder, decoder=NARROW, presence=True, mixed=mixed)
     assert keras.config.dtype_policy() == kept
-    assert {layer.compute_dtype for layer in layers(network, keras.layers.Conv2D) if layer.name != "logits"} == {mixed}
+    assert {
+        layer.compute_dtype
+        for layer in layers(network, keras.layers.Conv2D)
+        if layer.name != "logits"
+    } == {mixed}
     heads = ("logits", "map", "presence_average", "presence_maximum", "presence_dense", "presence")
     assert {network.get_layer(name).compute_dtype for name in heads} == {"float32"}
     assert {variable.dtype for variable in network.trainable_variables} == {"float32"}
@@ -218,7 +259,9 @@ def test_values_are_what_the_encoders_weights_expect(encoder):
 
     image = noise(1, 32, 32)
     expected = sm.get_preprocessing(encoder)(image.astype(np.float32))
-    assert np.allclose(Prepare(ENCODERS[encoder].mean, ENCODERS[encoder].deviation)(image), expected, atol=1e-5)
+    assert np.allclose(
+        Prepare(ENCODERS[encoder].mean, ENCODERS[encoder].deviation)(image), expected, atol=1e-5
+    )
 
 
 def test_what_is_no_choice_is_refused(tmp_path):

@@ -23,8 +23,15 @@ def test_weights_of_another_encoder_are_refused(tmp_path):
 def backbone() -> keras.Model:
     from segmentation_models.backbones.backbones_factory import Backbones
 
-    modules = {"backend": keras.backend, "layers": keras.layers, "models": keras.models, "utils": keras.utils}
-    return Backbones.get_backbone("resnet18", input_shape=(None, None, 3), weights=None, include_top=False, **modules)
+    modules = {
+        "backend": keras.backend,
+        "layers": keras.layers,
+        "models": keras.models,
+        "utils": keras.utils,
+    }
+    return Backbones.get_backbone(
+        "resnet18", input_shape=(None, None, 3), weights=None, include_top=False, **modules
+    )
 
 
 def write_as_keras_2(model: keras.Model, path) -> None:
@@ -48,7 +55,9 @@ def write_hdf5(path) -> None:
         file["something"] = np.zeros(3)
 
 
-@pytest.mark.parametrize("make", [lambda path: None, lambda path: path.write_bytes(b"no HDF5"), write_hdf5])
+@pytest.mark.parametrize(
+    "make", [lambda path: None, lambda path: path.write_bytes(b"no HDF5"), write_hdf5]
+)
 def test_missing_or_damaged_encoder_weights_are_refused(tmp_path, make):
     make(tmp_path / "encoder.h5")
     with pytest.raises(KitError, match=r"encoder\.h5"):

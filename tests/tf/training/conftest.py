@@ -12,5 +12,9 @@ def packed(small):
 
 def small_network():
     inputs = keras.Input((None, None, 3), dtype="uint8")
-    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
-    return keras.Model(inputs, keras.layers.Conv2D(1, 1, activation="sigmoid")(x))  # a channel of one, as many networks have
+    x = keras.layers.Conv2D(4, 3, padding="same", activation="relu")(
+        keras.layers.Rescaling(1 / 255)(inputs)
+    )
+    return keras.Model(
+        inputs, keras.layers.Conv2D(1, 1, activation="sigmoid")(x)
+    )  # a channel of one, as many networks have

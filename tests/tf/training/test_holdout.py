@@ -38,11 +38,20 @@ def test_the_holdouts_score_is_that_of_its_masks(packed):
         truth[images[0, ::8, ::8].numpy().tobytes()] = masks[0]
 
     def painted(images):
-        return tf.cast(tf.stack([truth[image[::8, ::8].numpy().tobytes()] for image in images]), tf.float32)
+        return tf.cast(
+            tf.stack([truth[image[::8, ::8].numpy().tobytes()] for image in images]), tf.float32
+        )
 
     loss = make_loss("dice")
     found = score_holdout(painted, index, loss)
-    assert found["val_pixel_iou"] == found["val_pixel_f2"] == 1 and found["val_loss"] == pytest.approx(0, abs=1e-6)
-    assert found["val_object_f2_empty"] == 1 and found["val_object_f2"] > 0.8  # touching ships are one component
+    assert found["val_pixel_iou"] == found["val_pixel_f2"] == 1 and found[
+        "val_loss"
+    ] == pytest.approx(0, abs=1e-6)
+    assert (
+        found["val_object_f2_empty"] == 1 and found["val_object_f2"] > 0.8
+    )  # touching ships are one component
     blank = score_holdout(lambda images: tf.zeros(images.shape[:3]), index, loss)
-    assert blank["val_object_f2"] == blank["val_object_f2_blank"] == found["val_object_f2_blank"] and blank["val_object_f2_ships"] == 0
+    assert (
+        blank["val_object_f2"] == blank["val_object_f2_blank"] == found["val_object_f2_blank"]
+        and blank["val_object_f2_ships"] == 0
+    )

@@ -28,7 +28,9 @@ def test_singular_values_become_about_equal(shape):
 def test_small_singular_values_and_zeros_stay_numbers():
     left, right = (np.linalg.qr(np.random.default_rng(k).normal(size=(40, 8)))[0] for k in (1, 2))
     matrix = (left * 10.0 ** -np.arange(8)) @ right.T[:, :12]
-    assert np.allclose(orthogonalize(tf.constant(matrix, tf.float32)), turn_slowly(matrix), atol=2e-2)
+    assert np.allclose(
+        orthogonalize(tf.constant(matrix, tf.float32)), turn_slowly(matrix), atol=2e-2
+    )
     assert not orthogonalize(tf.zeros((6, 3))).numpy().any()
 
 
@@ -41,10 +43,19 @@ def apply(optimizer, variables, gradients):
 
 def test_kernels_turn_and_everything_else_is_adams():
     draw = np.random.default_rng(0).normal
-    shapes = [(3, 3, 8, 4), (3, 3, 3, 4), (3, 3, 8, 1), (8, 4), (4,)]  # a kernel, the first's, a head's, a dense layer's, a bias
+    shapes = [
+        (3, 3, 8, 4),
+        (3, 3, 3, 4),
+        (3, 3, 8, 1),
+        (8, 4),
+        (4,),
+    ]  # a kernel, the first's, a head's, a dense layer's, a bias
     start = [draw(0, 1, shape).astype(np.float32) for shape in shapes]
     gradients = [[tf.constant(draw(0, 1, shape), tf.float32) for shape in shapes] for _ in range(3)]
-    mine, adam = (apply(cls(0.01), [keras.Variable(values) for values in start], gradients) for cls in (Muon, keras.optimizers.Adam))
+    mine, adam = (
+        apply(cls(0.01), [keras.Variable(values) for values in start], gradients)
+        for cls in (Muon, keras.optimizers.Adam)
+    )
     for found, expected in zip(mine[1:], adam[1:]):
         assert np.allclose(found, expected, atol=1e-7)
     kernel, momentum = start[0].reshape(72, 4).astype(np.float64), 0.0
@@ -56,7 +67,9 @@ def test_kernels_turn_and_everything_else_is_adams():
 
 def test_an_update_is_as_long_as_adams():
     kernel = keras.Variable(np.zeros((3, 3, 64, 48), np.float32))
-    (found,) = apply(Muon(1.0), [kernel], [[tf.random.stateless_normal(kernel.shape, (1, 2)) * 1e-4]])
+    (found,) = apply(
+        Muon(1.0), [kernel], [[tf.random.stateless_normal(kernel.shape, (1, 2)) * 1e-4]]
+    )
     assert np.sqrt(np.mean(found**2)) == pytest.approx(RMS, rel=0.2)
 
 

@@ -23,8 +23,22 @@ from tests.forks import finish, run_kit_within
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
-SMALL = {"encoder": "plain", "epochs": 3, "steps": 4, "batch": 2, "crop": 32, "average": 0.9, "save_minutes": 0.0, "keep": 1}
-SMALL |= {"optimizer": "muon", "presence": True, "augment": ("dihedral", "brightness", "copy_paste"), "loss": ("dice", "balanced")}
+SMALL = {
+    "encoder": "plain",
+    "epochs": 3,
+    "steps": 4,
+    "batch": 2,
+    "crop": 32,
+    "average": 0.9,
+    "save_minutes": 0.0,
+    "keep": 1,
+}
+SMALL |= {
+    "optimizer": "muon",
+    "presence": True,
+    "augment": ("dihedral", "brightness", "copy_paste"),
+    "loss": ("dice", "balanced"),
+}
 
 # Each of them once before and once after it is due; a file that is torn lost its second half.
 IN_EPOCH_2 = Death("replace", False, ".npz", 9)
@@ -72,14 +86,21 @@ def command_shallow(limit, records, out) -> None:
     plain.FILTERS = (8, 8)
     options = []
     for name, value in SMALL.items():
-        words = [",".join(value) if isinstance(value, tuple) else str(value)] if value is not True else []
+        words = (
+            [",".join(value) if isinstance(value, tuple) else str(value)]
+            if value is not True
+            else []
+        )
         options += [f"--{name.replace('_', '-')}", *words]
     run_kit_within(limit, "train", records, out, *options)
 
 
 def history_of(out):
     with open(out / "history.csv", newline="") as file:
-        return [{name: value for name, value in row.items() if name != "seconds"} for row in csv.DictReader(file)]
+        return [
+            {name: value for name, value in row.items() if name != "seconds"}
+            for row in csv.DictReader(file)
+        ]
 
 
 def same_training(one, other, maps=True):
@@ -90,7 +111,10 @@ def same_training(one, other, maps=True):
         a, b = arrays_of(one / name), arrays_of(other / name)
         assert a.keys() == b.keys() and all(np.array_equal(a[key], b[key]) for key in a)
     for path in (one / "maps").iterdir() if maps else ():
-        assert path.name == "source.sha256" or path.read_bytes() == (other / "maps" / path.name).read_bytes()
+        assert (
+            path.name == "source.sha256"
+            or path.read_bytes() == (other / "maps" / path.name).read_bytes()
+        )
     left = [path.name for path in other.rglob(".*")]
     assert not left
 
@@ -117,7 +141,9 @@ def train_whole(records, out, delay) -> None:
     train(records, out, **SMALL)
 
 
-@pytest.mark.prove(reason="the network of full depth, killed twelve times at random moments: a minute and more")
+@pytest.mark.prove(
+    reason="the network of full depth, killed twelve times at random moments: a minute and more"
+)
 def test_twelve_random_kills_of_the_whole_network_change_nothing(tiny, tmp_path):
     rng, kills = random.Random(6), 0
     assert finish(train_whole, tiny, tmp_path / "undisturbed", None)[0] == 0
@@ -141,7 +167,12 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(tiny, undisturbed, tm
     assert "is finished: 3 epochs; a larger --epochs goes on" in capsys.readouterr().out
     assert before == {path: path.read_bytes() for path in out.rglob("*.h5")}
     history = train(tiny, out, **(SMALL | {"epochs": 4}))
-    assert [row["epoch"] for row in history] == [1, 2, 3, 4] and "going on" in capsys.readouterr().out
+    assert [row["epoch"] for row in history] == [
+        1,
+        2,
+        3,
+        4,
+    ] and "going on" in capsys.readouterr().out
     assert [row["epoch"] for row in history_of(out)] == ["1", "2", "3", "4"]
 
 
@@ -157,7 +188,9 @@ def test_a_damaged_state_falls_back_to_the_one_before(tiny, undisturbed, tmp_pat
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_saved_and_the_same_command_goes_on(tiny, undisturbed, tmp_path, capsys, monkeypatch, number):
+def test_a_signal_stops_saved_and_the_same_command_goes_on(
+    tiny, undisturbed, tmp_path, capsys, monkeypatch, number
+):
     from kit.tf.training import run
 
     former, calls = run.learning_rate, []
@@ -178,8 +211,12 @@ def test_a_signal_stops_saved_and_the_same_command_goes_on(tiny, undisturbed, tm
     same_training(undisturbed, tmp_path / "model")
 
 
-def test_a_signal_while_the_holdout_is_scored_stops_saved(tiny, undisturbed, tmp_path, capsys, monkeypatch):
-    first = threading.Lock()  # maps are written by several threads, and a second signal would end the process
+def test_a_signal_while_the_holdout_is_scored_stops_saved(
+    tiny, undisturbed, tmp_path, capsys, monkeypatch
+):
+    first = (
+        threading.Lock()
+    )  # maps are written by several threads, and a second signal would end the process
 
     def interrupt(folder, name, image):
         if first.acquire(blocking=False):
@@ -189,7 +226,9 @@ def test_a_signal_while_the_holdout_is_scored_stops_saved(tiny, undisturbed, tmp
         patch.setattr("kit.objects.map_files.write_map", interrupt)
         assert train(tiny, tmp_path / "model", **SMALL) == []
     assert "stopped by SIGTERM in epoch 1" in capsys.readouterr().out
-    assert (tmp_path / "model" / "best.weights.h5").is_file() and not (tmp_path / "model" / "maps").exists()
+    assert (tmp_path / "model" / "best.weights.h5").is_file() and not (
+        tmp_path / "model" / "maps"
+    ).exists()
     train(tiny, tmp_path / "model", **SMALL)
     same_training(undisturbed, tmp_path / "model")
 
@@ -197,38 +236,62 @@ def test_a_signal_while_the_holdout_is_scored_stops_saved(tiny, undisturbed, tmp
 def test_max_hours_stops_saved_before_the_first_step(tiny, undisturbed, tmp_path, capsys):
     assert train(tiny, tmp_path / "model", max_hours=1e-9, **SMALL) == []
     assert "stopped by --max-hours 1e-09 in epoch 1, step 0" in capsys.readouterr().out
-    assert {"best.weights.h5", "last.weights.h5"} <= {path.name for path in (tmp_path / "model").iterdir()}
+    assert {"best.weights.h5", "last.weights.h5"} <= {
+        path.name for path in (tmp_path / "model").iterdir()
+    }
     train(tiny, tmp_path / "model", **SMALL)
     same_training(undisturbed, tmp_path / "model")
 
 
-def test_on_kaggle_a_training_ends_before_its_session(tiny, undisturbed, tmp_path, monkeypatch, capsys):
+def test_on_kaggle_a_training_ends_before_its_session(
+    tiny, undisturbed, tmp_path, monkeypatch, capsys
+):
     monkeypatch.setattr("kit.tf.training.training.find_hours", lambda: 1e-9)
     assert train(tiny, tmp_path / "model", **SMALL) == []
     text = capsys.readouterr().out
-    assert "before Kaggle ends this session; --max-hours gives another limit" in text and "stopped by --max-hours 1e-09" in text
+    assert (
+        "before Kaggle ends this session; --max-hours gives another limit" in text
+        and "stopped by --max-hours 1e-09" in text
+    )
     train(tiny, tmp_path / "model", max_hours=1.0, **SMALL)
     same_training(undisturbed, tmp_path / "model")
 
 
-def test_a_training_that_another_session_left_inside_an_epoch_ends_as_one(small, tiny, undisturbed, tmp_path, capsys):
+def test_a_training_that_another_session_left_inside_an_epoch_ends_as_one(
+    small, tiny, undisturbed, tmp_path, capsys
+):
     """With records that were packed anew, and a folder of which nothing can be written."""
     earlier = tmp_path / "input" / "notebook" / "model"
     assert train_in_child(tiny, earlier, IN_EPOCH_2)[0] == -signal.SIGKILL
     for path in (earlier, *earlier.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    packing.pack(small / "competition", tmp_path / "records", folds=3, competition=Competition(height=48, width=48, scenes=""))
-    session = Session(small / "competition", False, tmp_path, tmp_path / "working", tmp_path / "input")
+    packing.pack(
+        small / "competition",
+        tmp_path / "records",
+        folds=3,
+        competition=Competition(height=48, width=48, scenes=""),
+    )
+    session = Session(
+        small / "competition", False, tmp_path, tmp_path / "working", tmp_path / "input"
+    )
     assert len(train(tmp_path / "records", session.bring("model"), max_hours=1e-9, **SMALL)) == 1
     assert "after step 6, epoch 2/3" in capsys.readouterr().out
     train(tmp_path / "records", session.bring("model"), **SMALL)
-    same_training(undisturbed, session.working / "model", maps=False)  # those of its first epoch are not brought
+    same_training(
+        undisturbed, session.working / "model", maps=False
+    )  # those of its first epoch are not brought
 
 
 def test_the_time_to_the_end_is_said_once_after_fifty_steps(tiny, tmp_path, capsys):
-    train(tiny, tmp_path / "model", **(SMALL | {"steps": 60, "epochs": 2, "save_minutes": 5.0, "max_hours": 24.0}))
+    train(
+        tiny,
+        tmp_path / "model",
+        **(SMALL | {"steps": 60, "epochs": 2, "save_minutes": 5.0, "max_hours": 24.0}),
+    )
     lines = [line for line in capsys.readouterr().out.splitlines() if "s a step" in line]
-    assert len(lines) == 1 and "the 70 steps left take" in lines[0] and "--max-hours" not in lines[0]
+    assert (
+        len(lines) == 1 and "the 70 steps left take" in lines[0] and "--max-hours" not in lines[0]
+    )
 
 
 def test_a_full_disk_says_so_and_keeps_the_last_good_state(tiny, undisturbed, tmp_path):
@@ -260,12 +323,16 @@ CHANGES = {
 @pytest.mark.parametrize("name", CHANGES)
 def test_a_changed_setting_is_refused_and_named(tiny, undisturbed, name):
     before = sorted(os.listdir(undisturbed)), (undisturbed / "config.json").read_bytes()
-    with pytest.raises(KitError, match=f"began with --{name.replace('_', '-')} .*only --epochs, --max-hours"):
+    with pytest.raises(
+        KitError, match=f"began with --{name.replace('_', '-')} .*only --epochs, --max-hours"
+    ):
         train(tiny, undisturbed, **(SMALL | {name: CHANGES[name]}))
     assert before == (sorted(os.listdir(undisturbed)), (undisturbed / "config.json").read_bytes())
 
 
-def test_other_records_and_own_functions_are_refused_moved_ones_are_not(tiny, undisturbed, records, tmp_path, capsys):
+def test_other_records_and_own_functions_are_refused_moved_ones_are_not(
+    tiny, undisturbed, records, tmp_path, capsys
+):
     with pytest.raises(KitError, match="other records"):
         train(records, undisturbed, **SMALL)
     with pytest.raises(KitError, match="own"):
@@ -275,8 +342,16 @@ def test_other_records_and_own_functions_are_refused_moved_ones_are_not(tiny, un
 
 
 def test_a_new_training_starts_from_anothers_weights(tiny, undisturbed, tmp_path):
-    train(tiny, tmp_path / "a", start_from=str(undisturbed), **(SMALL | {"epochs": 1, "steps": 1, "learning_rate": 0.0, "average": 0.0}))
-    first, best = arrays_of(tmp_path / "a" / "last.weights.h5"), arrays_of(undisturbed / "best.weights.h5")
+    train(
+        tiny,
+        tmp_path / "a",
+        start_from=str(undisturbed),
+        **(SMALL | {"epochs": 1, "steps": 1, "learning_rate": 0.0, "average": 0.0}),
+    )
+    first, best = (
+        arrays_of(tmp_path / "a" / "last.weights.h5"),
+        arrays_of(undisturbed / "best.weights.h5"),
+    )
     same = [np.array_equal(first[key], best[key]) for key in best if "seed" not in key]
     assert all(same) and len(same) > 10
     with pytest.raises(KitError, match="--start-from .*nowhere: holds no best"):
@@ -286,7 +361,10 @@ def test_a_new_training_starts_from_anothers_weights(tiny, undisturbed, tmp_path
 def test_two_trainings_in_one_folder_at_once_are_refused(tiny, undisturbed):
     from kit.system.locks import hold
 
-    with hold(undisturbed, "kit train"), pytest.raises(KitError, match="another kit train is at work there"):
+    with (
+        hold(undisturbed, "kit train"),
+        pytest.raises(KitError, match="another kit train is at work there"),
+    ):
         train(tiny, undisturbed, **SMALL)
 
 
@@ -301,10 +379,14 @@ def test_weights_that_are_no_numbers_are_never_saved(tiny, tmp_path):
         return tf.reduce_mean((truth - poisoned(prediction)) ** 2, (1, 2))
 
     settings = {name: value for name, value in SMALL.items() if name != "loss"}
-    with pytest.raises(KitError, match=r"the weights are no numbers in step 1 \(images .*good weights of step 0"):
+    with pytest.raises(
+        KitError, match=r"the weights are no numbers in step 1 \(images .*good weights of step 0"
+    ):
         train(tiny, tmp_path / "model", loss=fine_but_for_its_gradient, **settings)
     good = arrays_of(tmp_path / "model" / "last.weights.h5")
-    assert good and all(np.isfinite(array).all() for array in good.values() if array.dtype.kind == "f")
+    assert good and all(
+        np.isfinite(array).all() for array in good.values() if array.dtype.kind == "f"
+    )
 
 
 def test_a_loss_that_is_no_number_names_step_and_images_and_leaves_good_weights(tiny, tmp_path):
@@ -318,7 +400,10 @@ def test_a_loss_that_is_no_number_names_step_and_images_and_leaves_good_weights(
         return value + tf.where(calls > 2, float("nan"), 0.0)
 
     settings = {name: value for name, value in SMALL.items() if name != "loss"}
-    with pytest.raises(KitError, match=r"the loss is nan in step 3 \(images \d+\.jpg.*weights of step 2.*--start-from") as found:
+    with pytest.raises(
+        KitError,
+        match=r"the loss is nan in step 3 \(images \d+\.jpg.*weights of step 2.*--start-from",
+    ) as found:
         train(tiny, tmp_path / "model", loss=breaks_down, **settings)
     from kit.records.index import open_index
     from kit.tf.data.batches import sample
@@ -328,4 +413,6 @@ def test_a_loss_that_is_no_number_names_step_and_images_and_leaves_good_weights(
     images, _ = sample(index, 2, 4, **shares).draw(tf.range(4, 6, dtype=tf.int64))
     assert all(name in str(found.value) for name in index.truth.ids[images.numpy()])
     good = arrays_of(tmp_path / "model" / "last.weights.h5")
-    assert good and all(np.isfinite(array).all() for array in good.values() if array.dtype.kind == "f")
+    assert good and all(
+        np.isfinite(array).all() for array in good.values() if array.dtype.kind == "f"
+    )

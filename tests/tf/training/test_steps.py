@@ -49,7 +49,9 @@ def small():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 3), dtype="uint8")
     floats = keras.layers.Rescaling(1 / 255)(inputs)
-    return keras.Model(inputs, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(floats))
+    return keras.Model(
+        inputs, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid")(floats)
+    )
 
 
 IMAGES = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 3), np.uint8)
@@ -63,7 +65,9 @@ def test_a_step_is_the_gradient_of_the_mean_loss_clipped_and_applied(small, clip
     before = [np.array(value) for value in small.trainable_variables]
     with tf.GradientTape() as tape:
         expected = tf.reduce_mean(loss.call(TRUTH, small(IMAGES)))
-    gradients, norm = tf.clip_by_global_norm(tape.gradient(expected, small.trainable_variables), clip or 1e9)
+    gradients, norm = tf.clip_by_global_norm(
+        tape.gradient(expected, small.trainable_variables), clip or 1e9
+    )
     assert 0.02 < norm < 50  # so that one clips, the other does not
     step = make_step(small, optimizer, loss, choose_strategy(), batch=4, clip=clip)
     assert float(step(IMAGES, TRUTH)) == pytest.approx(float(expected), rel=1e-6)
@@ -75,15 +79,23 @@ def test_averages_follow_the_weights_and_leave_them_alone(small):
     optimizer = make_optimizer(0.1)
     optimizer.build(small.trainable_variables)
     averages = Averages(small, 0.5)
-    step = make_step(small, optimizer, make_loss("bce"), choose_strategy(), batch=4, clip=0, averages=averages)
+    step = make_step(
+        small, optimizer, make_loss("bce"), choose_strategy(), batch=4, clip=0, averages=averages
+    )
     expected = [np.array(value) for value in small.weights]
     for count in range(1, 5):
         step(IMAGES, TRUTH)
         momentum = min(0.5, (1 + count) / (10 + count))
-        expected = [momentum * old + (1 - momentum) * np.array(new) for old, new in zip(expected, small.weights)]
+        expected = [
+            momentum * old + (1 - momentum) * np.array(new)
+            for old, new in zip(expected, small.weights)
+        ]
     own = [np.array(value) for value in small.weights]
     with averages.in_place():
-        assert all(np.allclose(np.array(value), want, atol=1e-6) for value, want in zip(small.weights, expected))
+        assert all(
+            np.allclose(np.array(value), want, atol=1e-6)
+            for value, want in zip(small.weights, expected)
+        )
         assert not np.allclose(own[0], np.array(small.weights[0]))
     assert all(np.array_equal(np.array(value), want) for value, want in zip(small.weights, own))
 
@@ -102,7 +114,9 @@ def test_mixed_precision_trains_and_gives_numbers(shallow, encoder, side, mixed)
     optimizer = make_optimizer(1e-3, mixed)
     optimizer.build(network.trainable_variables)
     before = np.array(network.trainable_variables[-2])
-    step = make_step(network, optimizer, make_loss(["dice", "balanced"]), choose_strategy(), batch=1, clip=1.0)
+    step = make_step(
+        network, optimizer, make_loss(["dice", "balanced"]), choose_strategy(), batch=1, clip=1.0
+    )
     image = np.random.default_rng(0).integers(0, 255, (1, side, side, 3), np.uint8)
     truth = np.zeros((1, side, side), np.uint8)
     truth[0, side // 8 : side // 2, side // 8 : side // 2] = 1
@@ -123,5 +137,7 @@ def test_several_gpus_are_used_unasked(monkeypatch, gpus, mirrored):
         name = "/physical_device:GPU:0"
 
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind=None: [Device()] * gpus)
-    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda devices=None: ("mirrored", devices))
+    monkeypatch.setattr(
+        tf.distribute, "MirroredStrategy", lambda devices=None: ("mirrored", devices)
+    )
     assert (choose_strategy() == ("mirrored", None)) == mirrored

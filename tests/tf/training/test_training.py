@@ -33,9 +33,16 @@ pytestmark = pytest.mark.usefixtures("shallow")
 
 
 def test_the_settings_offer_what_there_is():
-    assert {encoder.family for encoder in ENCODERS.values()} == set(FAMILIES) and tuple(LOSS_CLASSES) == settings.LOSSES
-    assert settings.AUGMENTATIONS == augmentation.NAMES and tuple(OPTIMIZER_CLASSES) == settings.OPTIMIZERS
-    (schedule,) = [field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"]
+    assert {encoder.family for encoder in ENCODERS.values()} == set(FAMILIES) and tuple(
+        LOSS_CLASSES
+    ) == settings.LOSSES
+    assert (
+        settings.AUGMENTATIONS == augmentation.NAMES
+        and tuple(OPTIMIZER_CLASSES) == settings.OPTIMIZERS
+    )
+    (schedule,) = [
+        field for field in dataclasses.fields(settings.TrainSettings) if field.name == "schedule"
+    ]
     assert schedule.metadata["choices"] == tuple(SCHEDULES)
 
 
@@ -45,11 +52,21 @@ def test_a_training_leaves_history_weights_and_settings(model, practice):
     assert tuple(rows[0]) == COLUMNS
     assert [(row["epoch"], row["step"]) for row in rows] == [("1", "2"), ("2", "4")]
     for row in rows:
-        assert 0 <= float(row["val_object_f2"]) <= 1 and 0 < float(row["val_object_f2_blank"]) < 1 and float(row["loss"]) > 0
+        assert (
+            0 <= float(row["val_object_f2"]) <= 1
+            and 0 < float(row["val_object_f2_blank"]) < 1
+            and float(row["loss"]) > 0
+        )
     config = json.loads((model / "config.json").read_text())
-    assert config["records"].endswith("/records") and config["encoder"] == "slim" and config["seed"] == 0
+    assert (
+        config["records"].endswith("/records")
+        and config["encoder"] == "slim"
+        and config["seed"] == 0
+    )
     assert open_index(config["records"]).truth.ids[0] in os.listdir(practice / "train_v2")
-    assert {"best.weights.h5", "last.weights.h5", "environment.txt"} <= {path.name for path in model.iterdir()}
+    assert {"best.weights.h5", "last.weights.h5", "environment.txt"} <= {
+        path.name for path in model.iterdir()
+    }
     assert not [path.name for path in model.iterdir() if "tmp" in path.name]
 
 
@@ -81,27 +98,45 @@ def compare_seeds(records, tmp_path, options) -> None:
 def test_a_preset_gives_what_is_not_given(packed, tmp_path):
     for _ in range(2):  # the second time it is finished
         train(packed, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **TINY)
-    config, recipe = json.loads((tmp_path / "model" / "config.json").read_text()), PRESETS["cpu-hour"]
+    config, recipe = (
+        json.loads((tmp_path / "model" / "config.json").read_text()),
+        PRESETS["cpu-hour"],
+    )
     given = {"presence": False, "fold": None} | TINY
-    expected = json.loads(json.dumps(dataclasses.asdict(settings.TrainSettings()) | recipe | given | {"preset": "cpu-hour"}))
+    expected = json.loads(
+        json.dumps(
+            dataclasses.asdict(settings.TrainSettings()) | recipe | given | {"preset": "cpu-hour"}
+        )
+    )
     expected["mixed"] = precision.choose_precision("auto")
     assert {name: config[name] for name in expected} == expected
     with pytest.raises(KitError, match=r"began with --output 2, now it is 1; only --epochs"):
-        train(packed, tmp_path / "model", fold=None, preset="cpu-hour", presence=False, **TINY, output=1)
+        train(
+            packed,
+            tmp_path / "model",
+            fold=None,
+            preset="cpu-hour",
+            presence=False,
+            **TINY,
+            output=1,
+        )
 
 
 def test_a_recipe_that_has_changed_since_is_named(packed, tmp_path, monkeypatch):
     quick = {"fold": None, "preset": "cpu-hour"} | TINY
     train(packed, tmp_path / "model", **quick)
     monkeypatch.setitem(PRESETS, "cpu-hour", PRESETS["cpu-hour"] | {"clip": 0.5})
-    with pytest.raises(KitError, match=r"began with --clip 1.0, now it is 0.5 by --preset cpu-hour; only"):
+    with pytest.raises(
+        KitError, match=r"began with --clip 1.0, now it is 0.5 by --preset cpu-hour; only"
+    ):
         train(packed, tmp_path / "model", **quick)
     train(packed, tmp_path / "model", **quick, clip=1.0)
 
 
 def test_pixel_weight_reaches_the_loss(packed, tmp_path):
     (light,), (heavy,) = (
-        train(packed, tmp_path / str(weight), fold=None, **TINY, loss=("bce",), pixel_weight=weight) for weight in (1.0, 10.0)
+        train(packed, tmp_path / str(weight), fold=None, **TINY, loss=("bce",), pixel_weight=weight)
+        for weight in (1.0, 10.0)
     )
     assert heavy["loss"] == pytest.approx(10 * light["loss"], rel=1e-5)
 
@@ -115,17 +150,25 @@ def test_bfloat16_where_it_is_slow_is_said(packed, tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.parametrize(("flags", "kind"), [("avx2", "float32"), ("avx512_bf16", "bfloat16")])
-def test_the_precision_that_auto_means_is_said_and_noted(packed, tmp_path, monkeypatch, capsys, flags, kind):
+def test_the_precision_that_auto_means_is_said_and_noted(
+    packed, tmp_path, monkeypatch, capsys, flags, kind
+):
     (tmp_path / "cpuinfo").write_text(flags)
     monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
     train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
     assert f"computes in {kind}" in capsys.readouterr().out
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["mixed"] == (None if kind == "float32" else kind)
+    assert json.loads((tmp_path / "model" / "config.json").read_text())["mixed"] == (
+        None if kind == "float32" else kind
+    )
     noted = (tmp_path / "model" / "environment.txt").read_text()
-    assert f"precision {kind}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}\n" in noted
+    assert (
+        f"precision {kind}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}\n" in noted
+    )
 
 
-def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one_that_it_has(packed, tmp_path, monkeypatch):
+def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one_that_it_has(
+    packed, tmp_path, monkeypatch
+):
     (tmp_path / "cpuinfo").write_text("avx512_bf16")
     monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
     train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
@@ -134,7 +177,10 @@ def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one
     with pytest.raises(KitError, match="began with --mixed bfloat16, now it is None; only"):
         train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
     found.append(load_model(tmp_path / "model")[0])
-    assert [network.get_layer("plain").layers[-1].compute_dtype for network in found] == ["bfloat16", "float32"]
+    assert [network.get_layer("plain").layers[-1].compute_dtype for network in found] == [
+        "bfloat16",
+        "float32",
+    ]
 
 
 def test_whole_images_train_a_coarse_map(packed, tmp_path, monkeypatch):
@@ -209,8 +255,12 @@ def test_weights_of_the_best_and_the_last_two_epochs_are_kept(packed, tmp_path):
     best = min(history, key=lambda row: row["loss"])
     wanted = {name_weights(row) for row in (best, *history[-2:])}
     assert {path.name for path in (tmp_path / "model").glob("epoch-*")} == wanted
-    assert (tmp_path / "model" / "best.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(best)).read_bytes()
-    assert (tmp_path / "model" / "last.weights.h5").read_bytes() == (tmp_path / "model" / name_weights(history[-1])).read_bytes()
+    assert (tmp_path / "model" / "best.weights.h5").read_bytes() == (
+        tmp_path / "model" / name_weights(best)
+    ).read_bytes()
+    assert (tmp_path / "model" / "last.weights.h5").read_bytes() == (
+        tmp_path / "model" / name_weights(history[-1])
+    ).read_bytes()
 
 
 def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_path):
@@ -228,11 +278,21 @@ def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_pa
         return 0.25
 
     own = {"model": small_network, "loss": [squared, "dice"], "augment": darken, "schedule": rate}
-    history = train(packed, tmp_path / "model", **own, epochs=2, steps=2, batch=2, crop=32, warmup=0.0)
+    history = train(
+        packed, tmp_path / "model", **own, epochs=2, steps=2, batch=2, crop=32, warmup=0.0
+    )
     assert seen[0] == (32, 32, 3) and {(step, 4, 2) for step in range(4)} <= set(seen)
-    assert len(history) == 2 and history[0]["learning_rate"] == 0.25e-3 and 0 < history[0]["val_loss"] < 2
+    assert (
+        len(history) == 2
+        and history[0]["learning_rate"] == 0.25e-3
+        and 0 < history[0]["val_loss"] < 2
+    )
     config = json.loads((tmp_path / "model" / "config.json").read_text())
-    assert config["own"]["model"] == "small_network" and "squared" in config["own"]["loss"] and "darken" in config["own"]["augment"]
+    assert (
+        config["own"]["model"] == "small_network"
+        and "squared" in config["own"]["loss"]
+        and "darken" in config["own"]["augment"]
+    )
     with pytest.raises(KitError, match="its network is not the kit's but small_network"):
         load_model(tmp_path / "model")
     network, _ = load_model(tmp_path / "model", small_network())
@@ -240,5 +300,7 @@ def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_pa
 
 
 def test_a_loss_that_is_no_number_stops_with_the_step(packed, tmp_path):
-    with pytest.raises(KitError, match=r"the (loss is nan|weights are no numbers) in step \d+ \(images "):
+    with pytest.raises(
+        KitError, match=r"the (loss is nan|weights are no numbers) in step \d+ \(images "
+    ):
         train(packed, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": 1e30}))
