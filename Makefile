@@ -32,7 +32,7 @@ wheels:
 		segmentation-models==1.0.1 image-classifiers==1.0.0 efficientnet==1.0.0 Keras-Applications==1.0.8
 
 bench: .venv/with-test
-	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 # A stamp file a set of extras: installed again when the metadata change.
 .venv/with-train: setup.cfg pyproject.toml

@@ -1,12 +1,18 @@
-"""What a random split is worth in points: the same recipe trained on one, and on folds of whole scenes, on the same images.
+"""What the leak of a random split is worth in points, against folds of whole scenes.
 
 Run: python benchmarks/leak.py RANDOM MODEL [MODEL...]
-RANDOM: the model folder of a training on records that were packed without a search for scenes (a random split: kit pack COMPETITION
-RECORDS --competition FILE.json, where the file says {"scenes": ""}); MODEL: folders of the same recipe on folds of whole scenes, which
-together hold out many of RANDOM's holdout images. Each of these images is compared with itself: in RANDOM's training the rest of its
-scene was shown, or was not; in MODEL's it never was. Figures are at threshold 128 without cuts, for images with ships; intervals of 95%
-over scenes. Two trainings differ by chance too, on all images alike, so the leak's worth is the first difference less the second.
-Two models of one split can be compared so too: then there is one difference.
+
+RANDOM is the model folder of a training on a random split: its records were packed without a search
+for scenes (kit pack COMPETITION RECORDS --competition FILE.json, where the file says
+{"scenes": ""}). MODEL are folders of trainings with the same settings on folds of whole scenes.
+Together they hold out many of RANDOM's holdout images.
+
+Each of these images is compared with itself. RANDOM's training showed the rest of its scene, or did
+not; MODEL's never did. Figures are at threshold 128 without cuts, for images with ships; the 95%
+intervals are over scenes. Two trainings also differ by chance, on all images alike. So the leak's
+worth is the first difference minus the second.
+
+Two models of one split can be compared, too. Then there is only one difference.
 """
 
 import csv
@@ -47,14 +53,16 @@ def main(arguments: list[str]) -> None:
             if not chosen.any():  # two models of one split
                 continue
             low, high = interval((one - two)[chosen], scene[chosen])
-            gains.append(one[chosen].mean() - two[chosen].mean())
-            row = f"{chosen.sum():16d}{one[chosen].mean():16.3f}{two[chosen].mean():16.3f}{gains[-1]:+16.3f}"
+            first, second = one[chosen].mean(), two[chosen].mean()
+            gains.append(first - second)
+            row = f"{chosen.sum():16d}{first:16.3f}{second:16.3f}{gains[-1]:+16.3f}"
             print(f"{f'{figure}, {words}':44s}{row} ({low:+.3f} to {high:+.3f})")
         if len(gains) < 2:
             continue
         worth = gains[0] - gains[1]
         print(
-            f"{figure}, the leak's worth: {worth:+.3f} on such an image, {worth * seen.mean():+.3f} on average"
+            f"{figure}, the leak's worth: {worth:+.3f} on such an image, "
+            f"{worth * seen.mean():+.3f} on average"
         )
 
 
@@ -62,15 +70,17 @@ def read_scenes(model: Path) -> dict[str, int]:
     """The scene of every image in the records of a model."""
     from kit.models.folder import read_config
 
-    with open(
-        Path(read_config(model)["records"]) / "folds.csv", newline="", encoding="utf-8"
-    ) as file:
+    path = Path(read_config(model)["records"]) / "folds.csv"
+    with open(path, newline="", encoding="utf-8") as file:
         return {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}
 
 
 def rate(folders: list[Path]) -> tuple[dict[str, tuple[float, float]], set[str]]:
-    """Pixel IoU and object F2 of every ship image that the models hold out, by id; and the ids of all images that they hold out."""
-    from kit.tf.inference.inference import open_holdout
+    """Pixel IoU and object F2 of the ship images that the models hold out, by id.
+
+    Also the ids of all images that they hold out.
+    """
+    from kit.tf.inference.holdout import open_holdout
 
     read, truth, _, _ = open_holdout(folders)
     found = table.concatenate(

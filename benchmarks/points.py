@@ -1,10 +1,19 @@
-"""What trained networks earn on their holdouts, one line each, their mean and spread, and the oracle ladder.
+"""What trained networks earn on their holdouts, with mean, spread and the oracle ladder.
 
-Run: python benchmarks/points.py MODEL [MODEL...] [--options size] [--tta 1] [--empty-share 0.765] [--tuned-for 0.765] [--plain]
-MODEL: folders made by kit train, each by itself on the fold that it held out. Cuts are chosen on four parts of the scenes and scored on the
-fifth, in turn, for the F2 at --tuned-for empty images; --plain: threshold 128 and no cuts. IoU: mean pixel IoU over ship images; ships,
-empty: object F2 on either kind of image; weighted: these at --empty-share empty images, where blank scores --empty-share; images/s: crops
-of training in the seconds of its epochs, scoring the holdout included; +gate and so on: weighted, with the rungs of kit.climb_ladder.
+Run: python benchmarks/points.py MODEL [MODEL...] [--options size] [--tta 1]
+    [--empty-share 0.765] [--tuned-for 0.765] [--plain]
+
+MODEL are folders made by kit train. Each is scored by itself on the fold that it held out. Cuts are
+chosen on four fifths of the scenes and scored on the other fifth, in turn, for the F2 at a share of
+--tuned-for empty images. With --plain, the threshold is 128 and there are no cuts.
+
+The columns:
+    images/s   crops of training per second of its epochs, which include scoring the holdout
+    IoU        mean pixel IoU over ship images
+    ships      object F2 on images with ships
+    empty      object F2 on images without
+    weighted   both, at a share of --empty-share empty images; blank scores --empty-share there
+    +gate ...  weighted, with the rungs of kit.climb_ladder
 """
 
 import argparse
@@ -39,12 +48,13 @@ def main(arguments: list[str]) -> None:
     if not arguments:
         print("needs trained models: python benchmarks/points.py MODEL [MODEL...]")
         return
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("models", nargs="+")
     parser.add_argument("--records")
-    parser.add_argument(
-        "--options", default="size", help=f"comma between, or none: {', '.join(OPTIONS)}"
-    )
+    known = f"separated by commas, or none: {', '.join(OPTIONS)}"
+    parser.add_argument("--options", default="size", help=known)
     parser.add_argument("--tta", type=int, default=1)
     parser.add_argument("--empty-share", type=float, default=0.765)
     parser.add_argument("--tuned-for", type=float, default=0.765)
@@ -62,9 +72,9 @@ def main(arguments: list[str]) -> None:
 
 
 def rate(model: Path, options) -> tuple[list, list[float]]:
-    """Name, fold, steps and images a second of a model; and the figures of HEAD after those."""
+    """Name, fold, steps and images/s of a model, and the figures of the other columns."""
     from kit.models.folder import read_config
-    from kit.tf.inference.inference import open_holdout
+    from kit.tf.inference.holdout import open_holdout
 
     config = read_config(model)
     epochs = read_history(model / "history.csv")
@@ -84,25 +94,15 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
     rungs = [scores.f2(part) for part in ladder.climb_ladder(truth, found).values()]
     weighted = [scores.f2_weighted(part, empty, options.empty_share) for part in rungs]
     kinds = [values[kind].mean() if kind.any() else np.nan for kind in (~empty, empty)]
-    return [model.name, config["fold"], steps, f"{speed:.1f}"], [
-        np.nan if empty.all() else scores.pixel_iou(counts),
-        *kinds,
-        *weighted,
-    ]
+    pixel_iou = np.nan if empty.all() else scores.pixel_iou(counts)
+    about = [model.name, config["fold"], steps, f"{speed:.1f}"]
+    return about, [pixel_iou, *kinds, *weighted]
 
 
 def show(about, figures) -> None:
     name, *others = about
-    print(
-        "  ".join(
-            [
-                f"{name:>24}",
-                *(f"{text:>10}" for text in others),
-                *(f"{value:10.3f}" for value in figures),
-            ]
-        ),
-        flush=True,
-    )
+    cells = [*(f"{text:>10}" for text in others), *(f"{value:10.3f}" for value in figures)]
+    print(f"{name:>24}", *cells, sep="  ", flush=True)
 
 
 if __name__ == "__main__":

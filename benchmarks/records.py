@@ -1,7 +1,10 @@
-"""Packing against cp -r, TFDS's generator writer and bare tf.data, in one run, on the same files, from a warm cache; everything that is
-written is synced to the disk within its time. Run: make bench; one part: python benchmarks/records.py write|look|zip|memory|read|scenes
+"""Packing against cp -r, TFDS's generator writer and bare tf.data, in one run, on the same files.
 
-Images: copies of the real ones where they lie beside the project, else of a practice competition's.
+Run: make bench; one part: python benchmarks/records.py write|look|zip|memory|read|scenes
+
+The files come from a warm cache. The time to write includes the time to sync everything to the
+disk. The images are copies of the real ones if they lie beside the project, else of a practice
+competition's.
 """
 
 import csv
@@ -15,145 +18,36 @@ import sys
 import tempfile
 import time
 import zipfile
+from collections import deque
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from folders import copy_images, sync, warm
+from passes import Passes, write_by_tfds
+from turns import time_work
 
-from kit.competition import csv_masks, sources
+from kit.competition import sources
 from kit.competition.conventions import AIRBUS
-from kit.masks import table as masks
-from kit.packing import inspection, packing, plan
+from kit.packing import inspection, packing
 from kit.packing.scenes import find_scenes
-from kit.packing.shards import write_shard
 from kit.practice.folder import SCENES_CSV, write_practice
-from kit.settings import PackSettings
 from kit.system import processes
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "airbus"
 ROUNDS = 3
 
 
-def make_competition(folder: Path, images: int) -> Path:
-    """A competition folder of so many images: copies under other names, whose bytes lie elsewhere on the disk."""
-    source = (
-        REAL if REAL.is_dir() else write_practice(folder / "practice", images=300, test_images=1)
-    )
-    truth = csv_masks.read_csv(source / AIRBUS.truth_csv)
-    files = {name: source / "train_v2" / name for name in truth.ids}
-    good = [name for name in truth.ids if files[name].read_bytes().endswith(b"\xff\xd9")]
-    out = folder / f"of-{images}"
-    (out / "train_v2").mkdir(parents=True)
-    chosen = [good[place % len(good)] for place in range(images)]
-    table = masks.select_ids(truth, chosen)
-    table.ids[:] = [f"{place:05d}{name}" for place, name in enumerate(chosen)]
-    for old, new in zip(chosen, table.ids):
-        shutil.copyfile(files[old], out / "train_v2" / new)
-    (out / AIRBUS.truth_csv).write_bytes(csv_masks.format_csv(table))
-    sync(out)
-    return out
-
-
-def sync(folder: Path) -> None:
-    subprocess.run(["sync", "-f", str(folder)], check=True)
-
-
-def timed(work) -> float:
-    begun = time.perf_counter()
-    work()
-    return time.perf_counter() - begun
-
-
-def warm(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            path.read_bytes()
-
-
-def median(values) -> float:
-    return float(np.median(values))
-
-
-class Passes:
-    """The two passes of a packing, one at a time."""
-
-    def __init__(self, place: Path, work: Path):
-        self.source = sources.find_source(place, AIRBUS)
-        truth = sources.read_whole(
-            self.source, sources.find_file(self.source, AIRBUS.truth_csv, "the truth")
-        )
-        self.request = plan.Request(self.source, AIRBUS, PackSettings(), truth)
-        self.listing = sources.list_images(self.source, AIRBUS.train_images)
-        self.work = work
-        self.plan = None
-
-    def inspect(self) -> None:
-        shutil.rmtree(self.work / "cache", ignore_errors=True)
-        inspection.inspect_images(self.source, self.listing, self.work / "cache", (768, 768))
-
-    def make_plan(self) -> None:
-        made, truth = plan.make(self.request, self.work / "cache", 0)
-        self.plan, self.truth = made, masks.select_ids(truth, made.ids)
-
-    def write(self) -> None:
-        out = self.work / "out"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        tasks = packing._plan_shards(
-            self.plan, range(len(self.plan.shards)), self.truth, self.request, out, {}
-        )
-        with processes.run_tasks(write_shard, tasks) as results:
-            for _ in results:
-                pass
-
-
-def write_by_tfds(place: Path, out: Path) -> None:
-    """TFDS's own way: a builder that yields the same features."""
-    import tensorflow_datasets as tfds
-
-    from kit.tf.data.tfds_metadata import features
-
-    truth = csv_masks.read_csv(place / AIRBUS.truth_csv)
-
-    class Ships(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        VERSION = tfds.core.Version("1.0.0")
-        pkg_dir_path = out
-
-        def _info(self):
-            return tfds.core.DatasetInfo(builder=self, features=features())
-
-        def _split_generators(self, dl_manager):
-            return {"fold0": self._generate_examples()}
-
-        def _generate_examples(self):
-            for image, name in enumerate(truth.ids):
-                first, last = truth.objects[image], truth.objects[image + 1]
-                runs = slice(truth.runs[first], truth.runs[last])
-                owners = np.repeat(np.arange(last - first), np.diff(truth.runs[first : last + 1]))
-                yield (
-                    name,
-                    {
-                        "image_id": name,
-                        "image": str(place / "train_v2" / name),
-                        "height": 768,
-                        "width": 768,
-                        "scene": -1,
-                        "objects": last - first,
-                        "labels": truth.labels[first:last],
-                        "runs": {
-                            "start": truth.start[runs],
-                            "length": truth.length[runs],
-                            "object": owners.astype(np.int32),
-                        },
-                    },
-                )
-
-    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        Ships(data_dir=str(out)).download_and_prepare()
+def take_rates(times: dict[str, list[float]], text: str) -> dict[str, float]:
+    """Images per second from the median seconds per image, which it prints."""
+    rates = {name: 1 / float(np.median(values)) for name, values in times.items()}
+    listed = ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
+    print(f"{text}, images/s: {listed}")
+    return rates
 
 
 def bench_write(folder: Path) -> None:
-    many, few = make_competition(folder, 10_000), make_competition(folder, 2_000)
+    many, few = copy_images(folder, 10_000), copy_images(folder, 2_000)
     ours = Passes(many, folder)
     ours.inspect()
     ours.make_plan()
@@ -162,25 +56,19 @@ def bench_write(folder: Path) -> None:
     for number in range(ROUNDS):
         warm(many)
         sync(folder)
-        times["ours"].append(timed(lambda: (ours.write(), sync(folder))) / 10_000)
-        shutil.rmtree(folder / "out")
-        times["cp -r"].append(
-            timed(lambda: (subprocess.run(["cp", "-r", many, copy], check=True), sync(folder)))
-            / 10_000
-        )
-        shutil.rmtree(copy)
         target = folder / f"tfds{number}"
-        times["tfds"].append(
-            timed(lambda target=target: (write_by_tfds(few, target), sync(folder))) / 2_000
-        )
-        shutil.rmtree(target)
-    rates = {name: 1 / median(values) for name, values in times.items()}
+        for name, images, out, work in (
+            ("ours", 10_000, folder / "out", ours.write),
+            ("cp -r", 10_000, copy, lambda: subprocess.run(["cp", "-r", many, copy], check=True)),
+            ("tfds", 2_000, target, lambda target=target: write_by_tfds(few, target)),
+        ):
+            seconds = time_work(lambda work=work: (work(), sync(folder)))
+            times[name].append(seconds / images)
+            shutil.rmtree(out)
+    rates = take_rates(times, "writing pass, 10,000 images")
     print(
-        "writing pass, 10,000 images, images/s: "
-        + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-    )
-    print(
-        f"  {rates['ours'] / rates['tfds']:.1f} times TFDS's generator writer, {rates['ours'] / rates['cp -r']:.2f} of cp -r"
+        f"  {rates['ours'] / rates['tfds']:.1f} times TFDS's generator writer, "
+        f"{rates['ours'] / rates['cp -r']:.2f} of cp -r"
     )
     shutil.rmtree(many)
     shutil.rmtree(few)
@@ -189,7 +77,7 @@ def bench_write(folder: Path) -> None:
 def bench_look(folder: Path) -> None:
     import tensorflow as tf
 
-    place = make_competition(folder, 4_000)
+    place = copy_images(folder, 4_000)
     ours, paths = Passes(place, folder), sorted(map(str, (place / "train_v2").iterdir()))
 
     def decode():
@@ -204,19 +92,15 @@ def bench_look(folder: Path) -> None:
     times: dict[str, list[float]] = {"ours": [], "tf.data": []}
     warm(place)
     for _ in range(ROUNDS):
-        times["ours"].append(timed(ours.inspect) / 4_000)
-        times["tf.data"].append(timed(decode) / 4_000)
-    rates = {name: 1 / median(values) for name, values in times.items()}
-    print(
-        "inspection pass, 4,000 images, images/s: "
-        + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items())
-    )
+        times["ours"].append(time_work(ours.inspect) / 4_000)
+        times["tf.data"].append(time_work(decode) / 4_000)
+    rates = take_rates(times, "inspection pass, 4,000 images")
     print(f"  {rates['ours'] / rates['tf.data']:.2f} of a bare tf.data decode at 1/8 scale")
     shutil.rmtree(place)
 
 
 def bench_zip(folder: Path) -> None:
-    place = make_competition(folder, 4_000)
+    place = copy_images(folder, 4_000)
     works = {"folder": Passes(place, folder / "a")}
     for kind, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
         with zipfile.ZipFile(folder / f"{kind}.zip", "w", method) as archive:
@@ -228,21 +112,22 @@ def bench_zip(folder: Path) -> None:
         for kind, passes in works.items():
             passes.work.mkdir(exist_ok=True)
             warm(place) if kind == "folder" else (folder / f"{kind}.zip").read_bytes()
-            times.setdefault(("inspection", kind), []).append(timed(passes.inspect))
+            times.setdefault(("inspection", kind), []).append(time_work(passes.inspect))
             if number == 0:
                 passes.make_plan()
-            times.setdefault(("writing", kind), []).append(
-                timed(lambda passes=passes: (passes.write(), sync(folder)))
-            )
+            seconds = time_work(lambda passes=passes: (passes.write(), sync(folder)))
+            times.setdefault(("writing", kind), []).append(seconds)
             shutil.rmtree(passes.work / "out")
-    found = {key: median(values) for key, values in times.items()}
+    found = {key: float(np.median(values)) for key, values in times.items()}
     for kind in ("stored", "deflated"):
         steps = np.array(
             [[found[step, of] for step in ("inspection", "writing")] for of in ("folder", kind)]
         )
         look, write = steps[0] / steps[1]
+        both = steps[0].sum() / steps[1].sum()
         print(
-            f"zip, {kind}: inspection {look:.2f}, writing {write:.2f}, both {steps[0].sum() / steps[1].sum():.2f} of the folder's rate"
+            f"zip, {kind}: inspection {look:.2f}, writing {write:.2f}, both {both:.2f} of the "
+            "folder's rate"
         )
     for passes in works.values():
         shutil.rmtree(passes.work)
@@ -254,7 +139,8 @@ import os, re, sys, threading, time
 from pathlib import Path
 from kit.packing.packing import pack
 
-peaks = {}  # high-water mark of resident memory by process, KB; a new process counts from its own program on
+# High-water mark of resident memory by process, KB. A process that runs a new program starts anew.
+peaks = {}
 
 def watch():
     while True:
@@ -262,7 +148,8 @@ def watch():
             try:
                 status = (path / "status").read_text()
                 mine = path.name == str(os.getpid())
-                if mine or (f"PPid:\\t{os.getpid()}\\n" in status and b"spawn_main" in (path / "cmdline").read_bytes()):
+                child = f"PPid:\\t{os.getpid()}\\n" in status
+                if mine or (child and b"spawn_main" in (path / "cmdline").read_bytes()):
                     peaks[path.name, mine] = int(re.search(r"VmHWM:\\s+(\\d+)", status)[1])
             except (OSError, TypeError):
                 pass
@@ -271,32 +158,34 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 pack(sys.argv[1], sys.argv[2], workers=2)
 time.sleep(0.1)
-print(*(max(peak for (_, mine), peak in peaks.items() if mine == own) / 1024 for own in (True, False)))
+for own in (True, False):
+    print(max(peak for (_, mine), peak in peaks.items() if mine == own) / 1024)
 """
 
 
 def bench_memory(folder: Path) -> None:
     peaks = {}
     for images in (1_000, 10_000):
-        place = make_competition(folder, images)
+        place = copy_images(folder, images)
         command = [sys.executable, "-c", MEASURE, str(place), str(folder / "records")]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        peaks[images] = [float(value) for value in done.stdout.splitlines()[-1].split()]
+        peaks[images] = [float(value) for value in done.stdout.split()[-2:]]
         shutil.rmtree(folder / "records")
         shutil.rmtree(place)
     for who, small, large in zip(("parent", "largest worker"), peaks[1_000], peaks[10_000]):
         print(
-            f"memory of the whole packing, {who}: {small:.0f} MB at 1,000 images, {large:.0f} MB at 10,000, ratio {large / small:.3f}"
+            f"memory of the whole packing, {who}: {small:.0f} MB at 1,000 images, {large:.0f} MB "
+            f"at 10,000, ratio {large / small:.3f}"
         )
 
 
 def bench_read(folder: Path) -> None:
-    """What records buy over the folder: random crops of 256 px from all images in random order, warm and cold."""
+    """Records against the folder: crops of 256 px of all images in random order, warm and cold."""
     import tensorflow as tf
 
     from kit.records.manifest import open_records
 
-    place = make_competition(folder, 4_000)
+    place = copy_images(folder, 4_000)
     with redirect_stdout(io.StringIO()):
         packing.pack(place, folder / "records")
     shards = open_records(folder / "records").shards(list(range(5)))
@@ -321,6 +210,9 @@ def bench_read(folder: Path) -> None:
             lambda path: step(tf.io.read_file(path)), num_parallel_calls=tf.data.AUTOTUNE
         )
 
+    def read_all(pipeline, step):
+        deque(pipeline(step).batch(64), 0)
+
     def forget():
         for path in [*map(Path, paths), *map(Path, shards)]:
             with open(path, "rb") as file:
@@ -333,22 +225,17 @@ def bench_read(folder: Path) -> None:
             for _ in range(ROUNDS):
                 for name, pipeline in (("records", from_records), ("folder", from_folder)):
                     forget() if cold else (warm(place), warm(folder / "records"))
-                    times[name].append(
-                        timed(
-                            lambda pipeline=pipeline, step=step: [
-                                None for _ in pipeline(step).batch(64)
-                            ]
-                        )
-                    )
-            rates = {name: 4_000 / median(values) for name, values in times.items()}
-            print(
-                f"reading, {text}, {'cold' if cold else 'warm'} cache, images/s: records {rates['records']:,.0f}, "
-                f"folder {rates['folder']:,.0f}, ratio {rates['records'] / rates['folder']:.2f}"
-            )
+                    run = partial(read_all, pipeline, step)
+                    times[name].append(time_work(run) / 4_000)
+            rates = take_rates(times, f"reading, {text}, {'cold' if cold else 'warm'} cache")
+            print(f"  ratio {rates['records'] / rates['folder']:.2f}")
 
 
 def bench_scenes(folder: Path) -> None:
-    """Inspection and scene search on whole scenes of a practice competition, as it grows; TILES=20000 takes ten minutes to make."""
+    """Inspection and scene search on whole scenes of a practice competition, as it grows.
+
+    TILES=20000 takes ten minutes to make.
+    """
     total = int(os.environ.get("TILES", 2_000))
     with redirect_stderr(io.StringIO()):
         place = write_practice(folder / "practice", images=total, test_images=1)
@@ -363,9 +250,8 @@ def bench_scenes(folder: Path) -> None:
         chosen = set(order[: len(order) // part].tolist())
         wanted = {name: file for name, file in listing.items() if known[name] in chosen}
         begun = time.perf_counter()
-        found, thumbnails = inspection.inspect_images(
-            source, wanted, folder / f"cache{part}", (768, 768)
-        )
+        cache = folder / f"cache{part}"
+        found, thumbnails = inspection.inspect_images(source, wanted, cache, (768, 768))
         middle = time.perf_counter()
         scenes = find_scenes(thumbnails)
         seen.append((len(wanted), middle - begun, time.perf_counter() - middle))
@@ -374,14 +260,16 @@ def bench_scenes(folder: Path) -> None:
         mixed = sum(len(set(group)) > 1 for group in groups)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         print(
-            f"scenes: {len(wanted):,} tiles inspected in {seen[-1][1]:.1f} s, searched in {seen[-1][2]:.2f} s; {len(groups)} groups, "
-            f"{mixed} of them mixed; peak memory {peak:.0f} MB"
+            f"scenes: {len(wanted):,} tiles inspected in {seen[-1][1]:.1f} s, searched in "
+            f"{seen[-1][2]:.2f} s; {len(groups)} groups, {mixed} of them mixed; peak memory "
+            f"{peak:.0f} MB"
         )
     for place, text in ((1, "inspection"), (2, "search")):
         slope = np.log(seen[2][place] / seen[0][place]) / np.log(seen[2][0] / seen[0][0])
         minutes = seen[2][place] * (192_556 / seen[2][0]) ** max(slope, 1) / 60
         print(
-            f"  {text}: grows with the tiles to the power of {slope:.2f}; {minutes:.1f} min at 192,556 on {processes.count_cores()} cores"
+            f"  {text}: grows with the tiles to the power of {slope:.2f}; {minutes:.1f} min at "
+            f"192,556 on {processes.count_cores()} cores"
         )
 
 

@@ -1,16 +1,19 @@
-"""The ancestor's last experiment, repeated fairly: one network on full-size images, and on images shrunk to a third (256 px of 768).
+"""The ancestor's last experiment, repeated fairly: full-size images against 256 px of 768.
 
 Run: python benchmarks/shrink.py RECORDS OUT [options of kit train]
-Trains OUT/full and OUT/shrunk with the same options, tunes both, and writes OUT/report.html, which compares them on the same fold in
-full-size object F2. The shrunk one's probabilities, not its masks, are enlarged again (bilinear), so both answer at full size. Without
-options network, losses and steps are those of --preset cpu-hour, on crops of 384 px. Stopped: the same command goes on.
+
+Trains the same network on full-size images (OUT/full) and on images shrunk to a third (OUT/shrunk)
+with the same options, and tunes both. OUT/report.html compares them on the same fold by object F2
+at full size. For that the shrunk network's probabilities, not its masks, are enlarged again
+(bilinear). Without options, network, losses and steps are those of --preset cpu-hour, on crops of
+384 px. If it was stopped, run it again to resume.
 """
 
 import sys
 from pathlib import Path
 
 import kit
-from kit.cli import make_parser, pick_settings
+from kit.options import make_parser, pick_settings
 from kit.settings import TrainSettings
 
 SHRUNK = 3  # 768 / 256

@@ -1,136 +1,87 @@
-"""Training's feed, steps and score against their peers, in one run, on the same images, from a warm cache. The peers take turns; a rate is
-the median over the rounds, and so is a ratio. CPU milliseconds are of the whole process, all threads together: other work on the machine
-moves them less than the rates. Run: make bench; one part: python benchmarks/train.py batches|ancestor|steps|score
+"""Training's feed, steps and score against their peers, in one run, on the same images.
 
-Images: the real ones where they lie beside the project, else a practice competition's.
+Run: make bench; one part: python benchmarks/train.py batches|ancestor|steps|score
+
+The files come from a warm cache. The peers take turns; a rate is the median over the rounds, and so
+is a ratio. CPU milliseconds are of the whole process, all threads together: other work on the
+machine moves them less than the rates. The images are the real ones if they lie beside the project,
+else a practice competition's.
 """
 
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
 import simplejpeg
+from folders import REAL, find_competition, measure_disk, sync, warm
 from PIL import Image
+from turns import alternate, compare_rates, draw, spend
 
 from kit.masks import table
 from kit.objects import extraction
 from kit.objects.components import to_uint8
 from kit.objects.map_files import write_map
 from kit.packing.packing import pack
-from kit.practice.folder import write_practice
 from kit.records.index import Index, open_index, select
 from kit.scoring import scores
 from kit.scoring.counts import count
 from kit.system.processes import count_cores
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "airbus"
 SIDE = 768
 
 
-def prepare(folder: Path) -> tuple[Path, Path]:
-    """The competition folder and its records; says how long packing took."""
-    place = (
-        REAL if REAL.is_dir() else write_practice(folder / "practice", images=600, test_images=1)
-    )
-    files = list((place / "train_v2").iterdir())
-    for file in files:
-        file.read_bytes()
-    kind = "real images" if place == REAL else "images of a practice competition"
-    print(f"{len(files)} {kind}; {os.cpu_count()} cores, {count_cores()} of them for this process")
-    begun = time.perf_counter()
+def quietly(work, *arguments, **options):
+    """What some work returns, without what it prints."""
     with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
-        pack(place, folder / "records")
+        return work(*arguments, **options)
+
+
+def prepare(folder: Path) -> tuple[Path, Path]:
+    """The competition folder and its records; prints how long packing took."""
+    place = find_competition(folder, 600)
+    warm(place / "train_v2")
+    number = len(list((place / "train_v2").iterdir()))
+    kind = "real images" if place == REAL else "images of a practice competition"
+    print(f"{number} {kind}; {os.cpu_count()} cores, {count_cores()} of them for this process")
+    begun = time.perf_counter()
+    quietly(pack, place, folder / "records")
     sync(folder)
-    seconds, size = time.perf_counter() - begun, use(folder / "records")
+    seconds, size = time.perf_counter() - begun, measure_disk(folder / "records")
     print(
-        f"packing: {seconds:.1f} s, {1000 * seconds / len(files):.1f} ms and {size / len(files) / 1000:.0f} kB of disk an image"
+        f"packing: {seconds:.1f} s; per image {1000 * seconds / number:.1f} ms and "
+        f"{size / number / 1000:.0f} kB of disk"
     )
     return place, folder / "records"
 
 
-def sync(folder: Path) -> None:
-    subprocess.run(["sync", "-f", str(folder)], check=True)
-
-
-def use(folder: Path) -> int:
-    """Bytes of disk that a folder's files take, in whole blocks."""
-    return sum(512 * path.stat().st_blocks for path in folder.rglob("*") if path.is_file())
-
-
-def spend(work, images: int, discard=lambda: None) -> tuple[float, float]:
-    """Seconds an image, and CPU seconds of all threads; before that `discard` is done: it uses up what waits from an earlier turn."""
-    discard()
-    begun, busy = time.perf_counter(), time.process_time()
-    work()
-    return (time.perf_counter() - begun) / images, (time.process_time() - busy) / images
-
-
-def draw(batches, number: int, size: int):
-    """Work for `alternate`: so many batches, after six that were made while others were measured."""
-    feed = iter(batches)
-    return lambda: spend(
-        lambda: deque(islice(feed, number), 0), number * size, lambda: deque(islice(feed, 6), 0)
-    )
-
-
-def alternate(works: dict, rounds: int) -> dict[str, np.ndarray]:
-    """(rounds, 2) of each piece of work: what `spend` gives, in turns; a first round warms up."""
-    seen: dict[str, list] = {name: [] for name in works}
-    for _ in range(rounds + 1):
-        for name, work in works.items():
-            seen[name].append(work())
-    return {name: np.array(values[1:]) for name, values in seen.items()}
-
-
-def compare(
-    text: str, ours: np.ndarray, peer: np.ndarray, name: str, least: float | None = None
-) -> None:
-    """Prints both rates, the ratio of the rates, and the CPU time."""
-    (mine, my_cpu), (other, other_cpu), (wall, cpu) = (
-        np.median(values, axis=0) for values in (ours, peer, peer / ours)
-    )
-    bar = "" if least is None else f" (at least {least})"
-    print(
-        f"{text}: {1 / mine:,.1f} images/s, {name} {1 / other:,.1f}, ratio {wall:.2f}{bar}; "
-        f"CPU {1000 * my_cpu:.1f} and {1000 * other_cpu:.1f} ms an image, ratio {cpu:.2f}"
-    )
-
-
 def decode_only(index: Index, batch: int):
-    """The least that a feed in TensorFlow does: the records in order, parsed, their JPEG decoded, batched."""
+    """The least work of a feed in TensorFlow: read, parse, decode and batch records in order."""
     import tensorflow as tf
 
     from kit.tf.data.batches import _with_threads
 
     def decode(record):
-        return tf.io.decode_jpeg(
-            tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})[
-                "image"
-            ],
-            channels=3,
-        )
+        feature = {"image": tf.io.FixedLenFeature([], tf.string)}
+        return tf.io.decode_jpeg(tf.io.parse_single_example(record, feature)["image"], channels=3)
 
     data = tf.data.TFRecordDataset(np.unique(index.paths.astype(str))).repeat()
-    data = (
-        data.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        .batch(batch, drop_remainder=True)
-        .prefetch(2)
-    )
-    return _with_threads(data)  # the same threads as the kit's
+    data = data.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    # the same threads as the kit's feed
+    return _with_threads(data.batch(batch, drop_remainder=True).prefetch(2))
 
 
 def bench_batches(folder: Path, place: Path, records: Path) -> None:
-    from kit.tf.data import batches
+    from kit.tf.data.batches import batches
 
     index = open_index(records)
     files = [(place / "train_v2" / name).read_bytes() for name in index.truth.ids]
@@ -148,16 +99,19 @@ def bench_batches(folder: Path, place: Path, records: Path) -> None:
     }
     seen = alternate(works, 7)
     workers.shutdown()
+    threads = f"simplejpeg in {count_cores()} threads"
     text = "whole images and masks from records"
-    compare(text, seen["whole"], seen["decoding"], "decoding alone in tf.data", 0.88)
-    compare(text, seen["whole"], seen["simplejpeg"], f"simplejpeg in {count_cores()} threads", 0.7)
-    compare(text, seen["whole"], seen["in place"], "from the competition's folder")
-    compare("crops of 256 px and masks", seen["crops"], seen["whole"], "whole ones", 1.5)
-    compare("crops of 256 px and masks, dihedral", seen["augmented"], seen["whole"], "whole ones")
+    compare_rates(text, seen["whole"], seen["decoding"], "decoding alone in tf.data", 0.88)
+    compare_rates(text, seen["whole"], seen["simplejpeg"], threads, 0.7)
+    compare_rates(text, seen["whole"], seen["in place"], "from the competition's folder")
+    compare_rates("crops of 256 px and masks", seen["crops"], seen["whole"], "whole ones", 1.5)
+    compare_rates(
+        "crops of 256 px and masks, dihedral", seen["augmented"], seen["whole"], "whole ones"
+    )
 
 
 def flip(image, mask, seed):
-    """The two flips that the ancestor draws, without the kit's quarter turns."""
+    """The ancestor's two flips, without the kit's quarter turns."""
     import tensorflow as tf
 
     draws = tf.random.stateless_uniform([2], seed) < 0.5
@@ -171,10 +125,10 @@ def flip(image, mask, seed):
 
 
 def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
-    """Keras's generator over folders, as the ancestor feeds its training, in its batches of 5 images with flips."""
+    """Keras's generator over folders, which fed the ancestor's training: 5 images, with flips."""
     from keras.src.legacy.preprocessing.image import ImageDataGenerator
 
-    from kit.tf.data import batches
+    from kit.tf.data.batches import batches
 
     index = open_index(records)
     index = select(index, np.arange(min(300, len(index))))
@@ -187,39 +141,34 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
         runs = slice(*index.truth.runs[index.truth.objects[image : image + 2]])
         for start, length in zip(index.truth.start[runs], index.truth.length[runs]):
             mask[start : start + length] = 255
-        Image.fromarray(mask.reshape(SIDE, SIDE).T).save(
-            folder / "masks" / "all" / f"{Path(name).stem}.png"
-        )
+        drawn = Image.fromarray(mask.reshape(SIDE, SIDE).T)
+        drawn.save(folder / "masks" / "all" / f"{Path(name).stem}.png")
     sync(folder)
-    seconds, size = time.perf_counter() - begun, use(folder / "images") + use(folder / "masks")
+    seconds = time.perf_counter() - begun
+    size = measure_disk(folder / "images") + measure_disk(folder / "masks")
     begun = time.perf_counter()
     open_index(place)
     ready = (time.perf_counter() - begun) / len(list((place / "train_v2").iterdir()))
     print(
-        f"the ancestor's folders of images and masks: {1000 * seconds / len(index):.1f} ms and {size / len(index) / 1000:.0f} kB of disk "
-        f"an image; reading the competition's folder in place: {1000 * ready:.2f} ms and 0 kB"
+        f"per image, the ancestor's folders of images and masks: {1000 * seconds / len(index):.1f} "
+        f"ms and {size / len(index) / 1000:.0f} kB of disk; reading the competition's folder in "
+        f"place: {1000 * ready:.2f} ms and 0 kB"
     )
     maker = ImageDataGenerator(rescale=1 / 255, horizontal_flip=True, vertical_flip=True)
     form = {"target_size": (SIDE, SIDE), "batch_size": 5, "class_mode": None, "seed": 0}
     with redirect_stdout(io.StringIO()):
         images = maker.flow_from_directory(folder / "images", **form)
-        drawn = maker.flow_from_directory(folder / "masks", color_mode="grayscale", **form)
-    pairs = zip(images, drawn)
+        masks = maker.flow_from_directory(folder / "masks", color_mode="grayscale", **form)
+    pairs = zip(images, masks)
     ours = draw(batches(index, batch=5, crop=None, ship_share=0, augment=flip), 48, 5)
-    seen = alternate(
-        {"ours": ours, "ancestor": lambda: spend(lambda: deque(islice(pairs, 10), 0), 50)}, 5
-    )
-    compare(
-        "whole images and masks, flipped, batches of 5",
-        seen["ours"],
-        seen["ancestor"],
-        "Keras's ImageDataGenerator",
-        6,
-    )
+    theirs = partial(spend, lambda: deque(islice(pairs, 10), 0), 50)
+    seen = alternate({"ours": ours, "ancestor": theirs}, 5)
+    text, name = "whole images and masks, flipped, batches of 5", "Keras's ImageDataGenerator"
+    compare_rates(text, seen["ours"], seen["ancestor"], name, 6)
 
 
 def make_training():
-    """The network and the step of kit train's defaults."""
+    """The network and the step of kit train by default."""
     import keras
 
     from kit.tf.network.losses import make_loss
@@ -233,34 +182,28 @@ def make_training():
 
 
 def bench_steps(folder: Path, place: Path, records: Path) -> None:
-    from kit.tf.data import batches
+    from kit.tf.data.batches import batches
 
     _, step = make_training()
     feed = iter(batches(records, batch=8, crop=256))
     kept = next(feed)
 
-    def run(take, many):
-        return [
-            float(step(*take())) for _ in range(many)
-        ]  # as training does: the loss is looked at after every step
+    def run(take, many):  # reads the loss after every step, as training does
+        return [float(step(*take())) for _ in range(many)]
 
-    def block(take):
-        return lambda: spend(
-            lambda: run(take, 6), 48, lambda: run(take, 2)
-        )  # in the first two the feed fills its buffers again
+    def block(take):  # during the first two steps the feed fills its buffers again
+        return lambda: spend(lambda: run(take, 6), 48, lambda: run(take, 2))
 
     seen = alternate({"feed": block(lambda: next(feed)), "memory": block(lambda: kept)}, 4)
-    compare(
-        "training steps from records, 8 crops of 256 px",
-        seen["feed"],
-        seen["memory"],
-        "on a batch in memory",
-        0.95,
-    )
+    text, name = "training steps from records, 8 crops of 256 px", "on a batch in memory"
+    compare_rates(text, seen["feed"], seen["memory"], name, 0.95)
 
 
 def bench_score(folder: Path, place: Path, records: Path) -> None:
-    """What the score adds to the holdout's forward passes; the maps are those of a network after 30 steps on small crops."""
+    """What the score adds to the holdout's forward passes.
+
+    The maps are those of a network after 30 steps on small crops.
+    """
     from kit.tf.data.batches import batches, scan
     from kit.tf.network.outputs import take_map
     from kit.tf.training.holdout import count_batch, forward
@@ -271,14 +214,11 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
     holdout = open_index(records, [0])
     holdout = select(holdout, np.arange(min(48, len(holdout))))
     run = forward(network)
-    whole = list(
-        scan(holdout, count_batch(holdout))
-    )  # a list: nothing is decoded beside what is measured
+    # A list, so that nothing is decoded during the measurement.
+    whole = list(scan(holdout, count_batch(holdout)))
     run(whole[0][1])
-    count(
-        holdout.truth,
-        extraction.find_objects(holdout.truth.ids, np.zeros((len(holdout), SIDE, SIDE), np.uint8)),
-    )  # compiled now
+    blank = np.zeros((len(holdout), SIDE, SIDE), np.uint8)
+    count(holdout.truth, extraction.find_objects(holdout.truth.ids, blank))  # compiles
     times, found = [], []
     for places, images, _ in whole:
         names, marks = holdout.truth.ids[places.numpy()], [time.perf_counter()]
@@ -295,9 +235,10 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
     counting = 1000 * (time.perf_counter() - begun) / len(holdout)
     passing, finding, writing = 1000 * np.sum(times, axis=0) / len(holdout)
     print(
-        f"object F2 on {len(holdout)} images of the holdout, {summary['ships']} ships, {summary['predicted']} objects found: forward "
-        f"{passing:.0f} ms an image, finding objects {finding:.2f}, counting {counting:.2f}, share {(finding + counting) / passing:.1%} "
-        f"(at most 3%); besides, writing the map {writing:.1f} ms"
+        f"object F2 on {len(holdout)} images of the holdout, {summary['ships']} ships, "
+        f"{summary['predicted']} objects found; ms per image: forward {passing:.0f}, finding "
+        f"objects {finding:.2f}, counting {counting:.2f}, share "
+        f"{(finding + counting) / passing:.1%} (at most 3%); besides, writing the map {writing:.1f}"
     )
 
 
@@ -316,12 +257,11 @@ def main() -> None:
 
         import kit.tf  # noqa: F401  before TensorFlow's first op: it sets the process's threads
 
-        intra, inter = (
-            tf.config.threading.get_intra_op_parallelism_threads(),
-            tf.config.threading.get_inter_op_parallelism_threads(),
-        )
+        intra = tf.config.threading.get_intra_op_parallelism_threads() or "one per core"
+        inter = tf.config.threading.get_inter_op_parallelism_threads()
         print(
-            f"TensorFlow: intra-op threads {intra or 'one a core'}, inter-op {inter}; tf.data: a private pool, one thread a core"
+            f"TensorFlow: intra-op threads {intra}, inter-op {inter}; tf.data: a private pool, one "
+            "thread per core"
         )
         for part in wanted:
             part(Path(folder), place, records)

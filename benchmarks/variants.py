@@ -1,20 +1,25 @@
-"""Trainings that `kit train` has no option for, for the table in benchmarks/points.md.
+"""Trainings without an option of `kit train`, for the table in benchmarks/points.md.
 
 Run: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]
-NAME: group-norm: every batch norm but the first, which only fits the pixels' range, becomes a group norm of sixteen channels a group
-(of all, where sixteen does not divide them); soft-outline: the truth that dice and balanced see is blurred by 3 x 3 px at the map's
-resolution; wide: --encoder slim with WIDE filters; log-dice: LogDice in dice's place.
+
+The names:
+    group-norm     every batch norm but the first becomes a group norm with sixteen channels per
+                   group, or one group if sixteen does not divide the channels; the first batch norm
+                   only fits the range of the pixels
+    soft-outline   the truth of dice and balanced is blurred by 3 x 3 px at the map's resolution
+    wide           --encoder slim with WIDE filters
+    log-dice       LogDice instead of dice
 """
 
 import sys
 from unittest import mock
 
-import kit.tf  # isort: skip  # before TensorFlow, whose threads and oneDNN it sets
+import kit.tf  # isort: skip  # before TensorFlow: it sets threads and oneDNN
 
 import keras
 import tensorflow as tf
 
-from kit.cli import make_parser, pick_settings
+from kit.options import make_parser, pick_settings
 from kit.settings import TrainSettings, choose_training
 from kit.tf.network import losses, slim
 from kit.tf.network.unet import unet
@@ -29,7 +34,7 @@ class Groups(keras.layers.GroupNormalization):
 
 
 class NoBatchNorm(keras.layers.BatchNormalization):
-    """What a network is built with instead of batch norms."""
+    """Stands in for a batch norm: makes a group norm, but for the first batch norm."""
 
     def __new__(cls, *, name, epsilon=1e-3, **_):
         if name == "bn_data":
@@ -39,9 +44,8 @@ class NoBatchNorm(keras.layers.BatchNormalization):
 
 def group_norm(chosen: TrainSettings) -> keras.Model:
     """The network of the settings with group norms (Wu 2018)."""
-    layers = (
-        keras.layers if chosen.encoder == "slim" else tf.keras.layers
-    )  # where segmentation-models looks
+    # segmentation-models takes its layers from tf.keras
+    layers = keras.layers if chosen.encoder == "slim" else tf.keras.layers
     with mock.patch.object(layers, "BatchNormalization", NoBatchNorm):
         return _build(chosen.encoder, chosen)
 
@@ -59,7 +63,7 @@ def wide(chosen: TrainSettings) -> keras.Model:
 
 @keras.saving.register_keras_serializable(package="kit")
 class SoftOutline(losses.Balanced):
-    """Dice and balanced cross entropy with a blurred truth."""
+    """Dice and balanced cross-entropy against a blurred truth."""
 
     def call(self, y_true, y_pred):
         truth, prediction = losses.match(y_true, y_pred)
@@ -89,7 +93,8 @@ NETWORKS = {"group-norm": group_norm, "wide": wide}
 def main(arguments: list[str]) -> None:
     if len(arguments) < 3:
         print(
-            "needs records: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL [options of kit train]"
+            "needs records: python benchmarks/variants.py NAME[+NAME] RECORDS MODEL "
+            "[options of kit train]"
         )
         return
     names, *rest = arguments
@@ -105,7 +110,10 @@ def main(arguments: list[str]) -> None:
 
 
 def _prepare(make, name: str, chosen: TrainSettings):
-    """A function without arguments, which the training calls after its seed is set; config.json shows its name."""
+    """A function without arguments that the training calls once its seed is set.
+
+    config.json shows its name.
+    """
 
     def build():
         return make(chosen)

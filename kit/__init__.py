@@ -1,14 +1,16 @@
 """Train, tune, score and submit run-length-mask competitions.
 
-What a notebook needs is reachable from here and loaded on first use: `kit.score_csv(...)`, `kit.pack(...)`, `kit.train(...)`.
+Notebooks find everything here: `kit.score_csv(...)`, `kit.pack(...)`, `kit.train(...)`. Each name
+is loaded on first use.
 """
 
 import importlib
 import warnings
+from typing import Any
 
 __version__ = "0.1.0"
 
-# name -> module that holds it
+# Public name -> the module that defines it.
 _NAMES = {
     "KitError": "kit.errors",
     "Competition": "kit.competition.conventions",
@@ -16,7 +18,7 @@ _NAMES = {
     "COMPETITIONS": "kit.competition.conventions",
     "PRESETS": "kit.presets",
     "read_csv": "kit.competition.csv_masks",
-    "format_csv": "kit.competition.csv_masks",
+    "format_csv": "kit.competition.csv_text",
     "Cuts": "kit.cuts",
     "find_objects": "kit.objects.extraction",
     "fit_rectangles": "kit.objects.rectangles",
@@ -36,7 +38,7 @@ _NAMES = {
     "write_practice": "kit.practice.folder",
     "run_demo": "kit.demo",
     "pack": "kit.packing.packing",
-    "repair": "kit.packing.packing",
+    "repair": "kit.packing.repair",
     "check_records": "kit.records.manifest",
     "open_records": "kit.records.manifest",
     "find_scenes": "kit.packing.scenes",
@@ -48,8 +50,8 @@ _NAMES = {
     "train": "kit.tf.training.training",
     "tune": "kit.tf.inference.inference",
     "predict": "kit.tf.inference.inference",
-    "tune_maps": "kit.tuning.tuning",
-    "predict_maps": "kit.submission.prediction",
+    "tune_maps": "kit.tuning.map_folder",
+    "predict_maps": "kit.submission.map_folder",
     "find_mistakes": "kit.scoring.mistakes",
     "report": "kit.pages.report",
     "open_session": "kit.machine.session",
@@ -57,7 +59,7 @@ _NAMES = {
     "check_machine": "kit.machine.checks",
 }
 
-# former names, which still work in this version
+# Former name -> new name. Former names still work in this version, with a warning.
 _RENAMED = {
     "find_damage": "check_records",
     "inspect_machine": "check_machine",
@@ -67,10 +69,10 @@ _RENAMED = {
 __all__ = ["__version__", *_NAMES]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name in _RENAMED:
         warnings.warn(
-            f"kit.{name} is now kit.{_RENAMED[name]}; the old name goes in the next version",
+            f"kit.{name} is now kit.{_RENAMED[name]}; the next version drops the old name",
             DeprecationWarning,
             stacklevel=2,
         )
@@ -80,5 +82,5 @@ def __getattr__(name: str):
     raise AttributeError(f"module 'kit' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted(__all__)

@@ -1,4 +1,4 @@
-"""`python -m kit`: the command line (tests: test_cli.py)."""
+"""`python -m kit`, the command line (tests: test_cli.py)."""
 
 from .cli import run
 

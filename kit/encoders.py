@@ -1,4 +1,7 @@
-"""The encoders of the U-Net: one entry each, known without TensorFlow (tests: tf/network/test_unet.py)."""
+"""Encoders of the U-Net, known without TensorFlow (tests: tf/network/test_unet.py).
+
+Each encoder has one entry in ENCODERS.
+"""
 
 from dataclasses import dataclass
 
@@ -9,17 +12,17 @@ Channels = tuple[float, float, float]  # of red, green, blue
 class Encoder:
     """What the kit knows of an encoder."""
 
-    family: str  # by whom it is built, see kit.tf.network.unet
+    family: str  # the library that builds it, see kit.tf.network.unet
     mean: Channels  # pixels become (value - mean) / deviation, as its ImageNet weights expect
     deviation: Channels
-    weights: str | None = None  # the package that names its ImageNet weights; None: it has none
-    multiple: int = 32  # px: sides of what it sees are padded to multiples of it
-    stages: int = 5  # times that it halves its input; each but the deepest is a skip of the decoder
-    head: int = 3  # px: kernel of the convolution that makes the map
+    weights: str | None = None  # the package that knows its ImageNet weights; None: it has none
+    multiple: int = 32  # px: the sides of its input are padded to a multiple of this
+    stages: int = 5  # how often it halves its input; all stages but the deepest feed the decoder
+    head: int = 3  # px: kernel size of the convolution that makes the map
 
     @property
     def raw(self) -> bool:
-        """Whether it sees pixels as they are: its first layer is a batch norm."""
+        """Whether it takes raw pixels: its first layer is a batch norm."""
         return self.deviation == (1.0, 1.0, 1.0)
 
 
@@ -27,7 +30,7 @@ _RAW: tuple[Channels, Channels] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 _IMAGENET: tuple[Channels, Channels] = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _SIGNED: tuple[Channels, Channels] = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
 _LIBRARY = "segmentation-models"
-# Encoders that are built, trained and restored under Keras 3.
+# The encoders that Keras 3 can build, train and restore.
 ENCODERS = {
     "resnet18": Encoder(_LIBRARY, *_RAW, "classification-models"),
     "resnet34": Encoder(_LIBRARY, *_RAW, "classification-models"),

@@ -1,4 +1,4 @@
-"""What every checked data class is built on: fields with a meaning, a type, a range and choices."""
+"""Fields of checked data classes: each has a meaning, a type, a range and choices."""
 
 import dataclasses
 import math
@@ -6,36 +6,56 @@ import numbers
 import types
 import typing
 from dataclasses import dataclass
+from typing import Any
 
 from .errors import KitError
 
-LARGEST_SEED = 2**32 - 1  # what NumPy's and scikit-learn's older generators take
+LARGEST_SEED = 2**32 - 1  # older generators of NumPy and scikit-learn take no larger one
 
 
-def setting(default, help, *, low=None, high=None, choices=None, **metadata):
-    """A field with its meaning and unit, and the closed range or the choices that it accepts.
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[Any, ...] | None = None,
+    **metadata: Any,
+) -> Any:
+    """A field of a data class, with its meaning, its unit and the values that it accepts.
 
     Args:
         default: the field's value if none is given.
-        help: meaning and unit, as `--help` prints it.
-        low: the smallest number that is accepted; None: any.
-        high: the largest number that is accepted; None: any.
-        choices: the values that are accepted, of a tuple its items; None: any.
-        **metadata: what else is known of the field.
+        help: meaning and unit, as `--help` prints them.
+        low: the smallest number that the field accepts; None: no limit.
+        high: the largest number that the field accepts; None: no limit.
+        choices: the values that the field accepts, or the items if it is a tuple; None: any.
+        **metadata: anything else to note with the field.
+
+    Returns:
+        A `dataclasses.Field` whose metadata hold all of this.
     """
     known = {"help": help, "low": low, "high": high, "choices": choices}
     return dataclasses.field(default=default, metadata=known | metadata)
 
 
-def write_value(value) -> str:
-    """A setting as an option gives it: commas between items, none for nothing."""
+def write_value(value: Any) -> str:
+    """A value as the command line takes it: commas between items, `none` for nothing.
+
+    >>> write_value(("dice", "bce")), write_value(None), write_value(0.5)
+    ('dice,bce', 'none', '0.5')
+    """
     if value is None or value == ():
         return "none"
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def fits(value, hint) -> bool:
-    """Whether a value is of a field's type; a whole number is also a float."""
+def fits(value: Any, hint: Any) -> bool:
+    """Whether a value has a field's type; a whole number is a float, too.
+
+    >>> fits(3, float), fits(True, int), fits((1, 2), tuple[int, ...]), fits(None, int | None)
+    (True, False, True, True)
+    """
     if isinstance(hint, types.UnionType):
         return any(fits(value, kind) for kind in typing.get_args(hint))
     if typing.get_origin(hint) is tuple:
@@ -47,19 +67,22 @@ def fits(value, hint) -> bool:
 
 @dataclass(frozen=True)
 class Checked:
-    """Base of checked data classes: every value must have its field's type, range and choices.
+    """Base of the checked data classes: every value must fit its field's type, range and choices.
 
-    A list is taken as the tuple that is meant.
+    A list becomes a tuple.
+
+    Raises:
+        KitError: if a value does not fit.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             if isinstance(getattr(self, field.name), list):
                 object.__setattr__(self, field.name, tuple(getattr(self, field.name)))
             self._check(field, hints[field.name])
 
-    def _check(self, field: dataclasses.Field, hint) -> None:
+    def _check(self, field: dataclasses.Field[Any], hint: Any) -> None:
         value, meta, name = getattr(self, field.name), field.metadata, self._spell(field.name)
         words = f"{name} {value}"
         choices = ", ".join(map(str, meta.get("choices") or ()))
@@ -82,15 +105,15 @@ class Checked:
 
     @staticmethod
     def _spell(name: str) -> str:
-        """What errors call a field."""
+        """The name of a field in error messages."""
         return name
 
 
 @dataclass(frozen=True)
 class Settings(Checked):
-    """Base of what verbs can be told; "none", as options write it, is None where a field may be that."""
+    """Base of the settings of verbs. Where a field accepts None, the word "none" means it, too."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         hints = typing.get_type_hints(type(self))
         for field in dataclasses.fields(self):
             if getattr(self, field.name) == "none" and fits(None, hints[field.name]):

@@ -1,7 +1,9 @@
-"""Runs the notebooks in a folder of their own, on a practice competition, and keeps what they show.
+"""The notebooks, run on a practice competition and saved with what they show.
 
-Run: python notebooks/fill.py [NAME.ipynb...] (an hour on two cores for all of them). Left out are the error stream with its progress bars,
-the folder's path, and pages of HTML.
+Run: python notebooks/fill.py [NAME.ipynb...] (all of them take an hour on two cores)
+
+They run in a folder of their own. The saved outputs leave out the error stream with its progress
+bars, the folder's path, and pages of HTML.
 """
 
 import os
@@ -20,12 +22,12 @@ def main() -> None:
         for path in [FOLDER / name for name in sys.argv[1:]] or sorted(FOLDER.glob("*.ipynb")):
             print(path.name, flush=True)
             book = nbformat.read(path, 4)
-            os.environ["KERAS_HOME"] = folder  # weights that are somewhere here are not everybody's
+            os.environ["KERAS_HOME"] = folder  # not everybody has the weights of this machine
             NotebookClient(
                 book, timeout=None, kernel_name="python3", resources={"metadata": {"path": folder}}
             ).execute()
             for cell in book.cells:
-                cell.metadata.pop("execution", None)  # when it ran
+                cell.metadata.pop("execution", None)  # the time when it ran
                 if cell.cell_type == "code":
                     cell.outputs = [
                         clean(output, folder)
@@ -40,7 +42,7 @@ def main() -> None:
 
 
 def clean(output, folder: str):
-    """An output without the path of the folder, and without what is no text, picture or table."""
+    """An output without the folder's path and without pages of HTML."""
     if "text" in output:
         output.text = output.text.replace(folder, ".")
     for kind, text in list(output.get("data", {}).items()):

@@ -7,12 +7,18 @@ import tempfile
 
 import pytest
 
-FLAGS = "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update"
+FLAGS = (
+    "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update"
+)
 
 
 @contextlib.contextmanager
 def open_page(path, width=1280, height=1000, dark=False):
-    """A selenium driver that shows the file at `path`; skips where there is no Chromium. Use `find_faults` at the end."""
+    """A selenium driver that shows the file at `path`; use `find_faults` at the end.
+
+    Skips the test if there is no Chromium.
+    """
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if not (chromium and driver):
         pytest.skip("chromium and chromedriver are not on this machine")
@@ -50,7 +56,7 @@ def open_page(path, width=1280, height=1000, dark=False):
 
 
 def find_faults(browser, path) -> list[str]:
-    """What the console said, and addresses that were asked for beside the file itself and what it holds."""
+    """Messages of the console, and addresses that the page asked for outside of its own file."""
     faults = [entry["message"] for entry in browser.get_log("browser")]
     for entry in browser.get_log("performance"):
         message = json.loads(entry["message"])["message"]

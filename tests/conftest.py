@@ -1,5 +1,8 @@
-"""What all tests share, made once for all processes of a run: a small practice competition, its records, a model after a few steps, a
-competition of tiny images and a detector for it; and the real images where they are."""
+"""What all tests share, made once for all processes of a run.
+
+A small practice competition, its records, a model after a few steps, a competition of tiny images,
+and the real images if they are there.
+"""
 
 import fcntl
 import os
@@ -10,36 +13,28 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-os.environ.setdefault(
-    "TF_NUM_INTRAOP_THREADS", "1"
-)  # two processes of tests share two cores; read at TensorFlow's first op
+# Two processes of tests share two cores. TensorFlow reads this at its first op.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 hypothesis.settings.register_profile("kit", deadline=None)  # a first call compiles
 hypothesis.settings.load_profile("kit")
 
 ROOT = Path(__file__).resolve().parents[1]
 AIRBUS = ROOT.parent / "shared" / "airbus"
-
-
-TENSORFLOW = {
-    "records",
-    "model",
-    "small",
-    "detector",
-}  # fixtures that pack, which writes metadata with TensorFlow
+# The fixtures that pack: packing writes metadata with TensorFlow.
+TENSORFLOW = {"records", "model", "small", "detector"}
 
 
 def pytest_ignore_collect(collection_path, config):
-    """Where TensorFlow is left out, what imports it at its top is not read."""
+    """If a run leaves TensorFlow out, ignores the files that import it at their top."""
     apart = collection_path.name in ("tf", "test_tfrecord.py")
     return True if apart and "not tensorflow" in config.option.markexpr else None
 
 
 def pytest_collection_modifyitems(items) -> None:
     for item in items:
-        if (ROOT / "tests" / "tf") in item.path.parents or TENSORFLOW & set(
-            getattr(item, "fixturenames", ())
-        ):
+        needed = TENSORFLOW & set(getattr(item, "fixturenames", ()))
+        if needed or (ROOT / "tests" / "tf") in item.path.parents:
             item.add_marker("tensorflow")
 
 
@@ -52,7 +47,10 @@ def airbus() -> Path:
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory):
-    """once(name, make) is a folder for all processes of this run, which the first that asks fills by make(folder). Read it only."""
+    """once(name, make): a folder that all processes of this run share; never write into it.
+
+    The first process that asks for it fills it with make(folder).
+    """
     base = tmp_path_factory.getbasetemp()
     base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
@@ -105,7 +103,10 @@ SIDE = 48
 
 @pytest.fixture(scope="session")
 def small(once) -> Path:
-    """A folder with `competition` (30 training and 300 test images of 48 px, bright ships on dark water), its JSON and `records`."""
+    """A folder with `competition`, its JSON and `records`.
+
+    The competition has 30 training and 300 test images of 48 px: bright ships on dark water.
+    """
     return once("small", write_small)
 
 
@@ -147,13 +148,19 @@ def write_small(out: Path) -> None:
 
 @pytest.fixture
 def shallow(monkeypatch):
-    """The plain U-Net with two levels of eight filters: a training costs three seconds, all but a few tenths to trace graphs."""
+    """The plain U-Net with two levels of eight filters.
+
+    A training takes three seconds, all but a few tenths of them to trace graphs.
+    """
     monkeypatch.setattr("kit.tf.network.plain.FILTERS", (8, 8))
 
 
 @pytest.fixture
 def kit_cli(tmp_path):
-    """Runs `kit` in a process of its own, in an empty folder: (status, standard output, standard error)."""
+    """Runs `kit` in a process of its own, in an empty folder.
+
+    Returns the exit status, standard output and standard error.
+    """
 
     def run(*arguments, environment=None):
         command = [sys.executable, "-m", "kit", *map(str, arguments)]
@@ -172,14 +179,15 @@ def write_csv(path: Path, *rows: str, header: str = "ImageId,EncodedPixels") -> 
 
 
 def arrays_of(path: Path) -> dict:
-    """Every array of an HDF5 file of weights, by its name."""
+    """The arrays of an HDF5 file of weights, by name."""
     import h5py
 
     found = {}
+
+    def take(name, item) -> None:
+        if isinstance(item, h5py.Dataset):
+            found[name] = item[()]
+
     with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
+        file.visititems(take)
     return found

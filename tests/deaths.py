@@ -1,4 +1,4 @@
-"""A process that kills itself at a planned point: before or after an fsync or a rename of a file that it writes."""
+"""A process that kills itself at a planned point: before or after an fsync or rename of a file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import threading
 
 @dataclasses.dataclass(frozen=True)
 class Death:
-    """At the `nth` call of os.fsync or os.replace, counted from 1, on a file whose name holds `word`; torn: half of it is lost."""
+    """The `nth` call (from 1) of os.fsync or os.replace on a file whose name holds `word`.
+
+    If `torn`, half of the file is lost.
+    """
 
     call: str  # fsync, replace
     after: bool
@@ -20,7 +23,10 @@ class Death:
 
 
 def plan_death(death: Death | float | None) -> None:
-    """In a child: patches os so that this process kills itself there, or, given seconds, so long after its first fsync."""
+    """In a child: patches os so that this process kills itself at the planned point.
+
+    A float means so many seconds after the first fsync.
+    """
     if death is None:
         return
     waits = isinstance(death, float)

@@ -1,4 +1,4 @@
-"""Slow oracles: plain Python, pixel by pixel and cell by cell, written without a look at how the kit does it."""
+"""Slow oracles in plain Python, pixel by pixel and cell by cell, written apart from the kit."""
 
 from __future__ import annotations
 
@@ -44,7 +44,10 @@ CELL = re.compile(r'(?:"((?:[^"]|"")*)"( *)|([^",\r\n]*))(,|\r?\n|\Z)')
 
 
 def read_by_hand(data: bytes, height: int, width: int) -> dict[str, list[set[int]]] | None:
-    """Pixels (0-based, down the columns) of every object of every image of an Airbus CSV, None where the file is not legal."""
+    """Pixels (0-based, down the columns) of each object of each image of an Airbus CSV.
+
+    None if the file is not legal.
+    """
     try:
         text = data.decode("utf-8").removeprefix("\ufeff").rstrip("\r\n")
     except UnicodeDecodeError:
@@ -57,7 +60,8 @@ def read_by_hand(data: bytes, height: int, width: int) -> dict[str, list[set[int
         if cell is None:
             return None
         if cell[2] and (not lines or lines[0][len(line) : len(line) + 1] != ["EncodedPixels"]):
-            return None  # spaces after a closing quote belong to the cell for most readers, which runs alone can bear
+            # Most readers keep spaces after a closing quote in the cell. Only runs may hold any.
+            return None
         line.append(cell[3] if cell[1] is None else cell[1].replace('""', '"'))
         at = cell.end()
         if cell[4] != ",":

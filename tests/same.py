@@ -1,12 +1,12 @@
-"""What two checkouts of the kit make of the same data: proves that a change of the code changes no result.
+"""Two checkouts of the kit on the same data: proof that a change of the code changes no result.
 
     python tests/same.py BEFORE AFTER [--images ../shared/airbus]
 
-In each checkout the verbs run as a user runs them: a practice competition, records of the real images
-(of the practice competition if there are none), trainings of 20 steps, tuning, prediction, score,
-check and the page. Compared are the records byte for byte, the weights bit for bit, the CSVs, the
-cuts and the figures of the page. It takes about fifteen minutes on two cores. The exit status is 0
-only if all is equal.
+Each checkout runs the verbs as a user does: a practice competition, records of the real images (of
+the practice competition if there are none), trainings of 20 steps, tuning, prediction, score, check
+and the page. The script compares the records byte for byte, the weights bit for bit, the CSVs, the
+cuts and the figures on the page. It takes about fifteen minutes on two cores. The exit status is 0
+only if everything is equal.
 """
 
 from __future__ import annotations
@@ -22,24 +22,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-STEPS = ("--epochs", "1", "--steps", "20", "--crop", "64", "--batch", "2")
-# Two trainings: the default encoder, and the slim one with all that a preset switches on.
+STEPS = "--epochs 1 --steps 20 --crop 64 --batch 2"
+# Two trainings: the default encoder, and the slim one with everything that a preset switches on.
 TRAININGS = {
     "resnet18": STEPS,
-    "slim": (
-        *STEPS,
-        "--encoder",
-        "slim",
-        "--output",
-        "2",
-        "--loss",
-        "dice,balanced",
-        "--presence",
-        "--optimizer",
-        "muon",
-    ),
+    "slim": f"{STEPS} --encoder slim --output 2 --loss dice,balanced --presence --optimizer muon",
 }
-DROPPED = {"min_peak"}  # fields of tuning.json that one of the checkouts may lack
+DROPPED = {"min_peak"}  # fields of tuning.json that one checkout may lack
 
 
 def main(arguments: list[str]) -> int:
@@ -61,10 +50,8 @@ def main(arguments: list[str]) -> int:
     for name in dict.fromkeys([*made[0], *made[1]]):
         one, other = (found.get(name) for found in made)
         different += one != other
-        print(
-            f"{'same' if one == other else 'DIFFERENT':9s}  {name:34s}  {str(one)[:60]}"
-            + ("" if one == other else f"  {str(other)[:60]}")
-        )
+        verdict, values = ("same", [one]) if one == other else ("DIFFERENT", [one, other])
+        print(f"{verdict:9s}  {name:34s}", *(str(value)[:60] for value in values), sep="  ")
     print(f"{len(made[0])} results, {different} different")
     return int(different > 0)
 
@@ -72,52 +59,41 @@ def main(arguments: list[str]) -> int:
 def run_road(tree: Path, out: Path, images: Path) -> dict:
     """What the kit in `tree` makes in the folder `out`: digests and figures by name."""
     found: dict = {}
+    environment = os.environ | {"PYTHONPATH": str(tree)}
+
+    def note(name: str, values: dict) -> None:
+        found.update({f"{name}{kind}": value for kind, value in values.items()})
 
     def kit(*words) -> str:
         command = [sys.executable, "-m", "kit", *map(str, words)]
-        done = subprocess.run(
-            command,
-            cwd=out,
-            env=os.environ | {"PYTHONPATH": str(tree)},
-            capture_output=True,
-            text=True,
-        )
+        done = subprocess.run(command, cwd=out, env=environment, capture_output=True, text=True)
         if done.returncode not in (0, 1):
             raise RuntimeError(f"{tree}: {' '.join(map(str, words))}: {done.stderr}")
         return done.stdout
 
     kit("practice", "practice", "--images", 60, "--test-images", 12, "--seed", 5)
-    found |= {
-        f"practice, {name}": value for name, value in digest_folder(out / "practice", ["*"]).items()
-    }
+    note("practice, ", digest_folder(out / "practice", ["*"]))
     source = images if (images / "train_v2").is_dir() else out / "practice"
     kit("pack", source, "records", "--seed", 0, "--folds", 3)
-    found |= {
-        f"records, {name}": value
-        for name, value in digest_folder(out / "records", ["*.tfrecord-*", "f*"]).items()
-    }
+    note("records, ", digest_folder(out / "records", ["*.tfrecord-*", "f*"]))
     kit("pack", source, "few", "--limit", 60, "--folds", 3, "--seed", 1)
     for name, settings in TRAININGS.items():
-        kit("train", "few", name, *settings)
+        kit("train", "few", name, *settings.split())
         found[f"{name}, weights"] = digest_weights(out / name / "best.weights.h5")
         options = "size,rectangles" + (",gate" if "--presence" in settings else "")
         kit("tune", name, "--options", options, "--empty-share", 0.3)
-        found |= {
-            f"{name}, cuts: {field}": value
-            for field, value in read_tuning(out / name / "tuning.json").items()
-        }
+        note(f"{name}, cuts: ", read_tuning(out / name / "tuning.json"))
         kit("predict", name, "practice", f"{name}.csv")
         found[f"{name}, submission"] = digest((out / f"{name}.csv").read_bytes())
         kit("report", name)
-        found[f"{name}, figures of the page"] = digest_figures(
-            (out / name / "report.html").read_text()
-        )
+        page = (out / name / "report.html").read_text()
+        found[f"{name}, figures on the page"] = digest_figures(page)
     truth = "practice/truth/test_ship_segmentations_v2.csv"
     found["score"] = kit("score", truth, "slim.csv", "--json", "--per-image", "by-image.csv")
     found["score, by image"] = digest((out / "by-image.csv").read_bytes())
     found["check"] = kit("check", "slim.csv", "practice/sample_submission_v2.csv")
     kit("report", "records", "--out", "data.html")
-    found["figures of the data's page"] = digest_figures((out / "data.html").read_text())
+    found["figures on the data's page"] = digest_figures((out / "data.html").read_text())
     return found
 
 
@@ -126,7 +102,7 @@ def digest(data: bytes) -> str:
 
 
 def digest_folder(folder: Path, patterns: list[str]) -> dict[str, str]:
-    """The number of files below each subfolder (or beside them), with one digest of their names and bytes."""
+    """How many files each folder has, from `folder` down, and a digest of their names and bytes."""
     found: dict[str, str] = {}
     files = sorted(path for pattern in patterns for path in folder.rglob(pattern) if path.is_file())
     for parent in dict.fromkeys(path.parent for path in files):
@@ -137,23 +113,23 @@ def digest_folder(folder: Path, patterns: list[str]) -> dict[str, str]:
 
 
 def digest_weights(path: Path) -> str:
-    """Of every array in a file of weights, by its name; HDF5 notes times beside them."""
+    """A digest of every array in a file of weights; the file itself holds times, too."""
     import h5py
 
     arrays: dict[str, bytes] = {}
+
+    def take(name, item) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()].tobytes()
+
     with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                arrays.update({name: item[()].tobytes()})
-                if isinstance(item, h5py.Dataset)
-                else None
-            )
-        )
-    return f"{len(arrays)} arrays {digest(b''.join(name.encode() + arrays[name] for name in sorted(arrays)))}"
+        file.visititems(take)
+    total = digest(b"".join(name.encode() + arrays[name] for name in sorted(arrays)))
+    return f"{len(arrays)} arrays {total}"
 
 
 def read_tuning(path: Path) -> dict:
-    """The fields of tuning.json; of figures nine digits, since the calibration may round elsewhere."""
+    """The fields of tuning.json; figures to nine digits, since the calibration may round anew."""
     fields = json.loads(path.read_text())
     return {
         name: round(value, 9) if isinstance(value, float) else str(value)
@@ -163,7 +139,7 @@ def read_tuning(path: Path) -> dict:
 
 
 def digest_figures(page: str) -> str:
-    """Of the numbers that a page shows, but for pictures, seconds and versions."""
+    """A digest of the numbers that a page shows, without pictures, seconds and versions."""
     text = re.sub(r"<(style|script|svg|img)\b.*?(</\1>|>)", " ", page, flags=re.S)
     text = re.sub(r"<[^>]*>", " ", text)
     numbers = re.findall(r"\d+\.\d{3,}", text)

@@ -1,13 +1,13 @@
-"""Slips of the code: proves that the tests catch them. Takes minutes, so `make test` leaves it out.
+"""Slips in the code, and the proof that the tests catch them.
 
     python tests/slips.py                     # apply each slip of slips.toml to a copy of the tree
     python tests/slips.py --only muon         # only slips whose file or new line contains the word
     python tests/slips.py --tree ../other     # another checkout and its tests
     python tests/slips.py --draw 9 --seed 3   # print slips drawn at random, without tests
 
-A slip replaces one line of a file. It is caught if one of the tests that it names fails. If a test
-is missing, cannot be collected or hangs, that is a fault of the slip. The exit status is 0 only if
-all slips are caught.
+It takes minutes, so `make test` leaves it out. A slip replaces one line of a file. It is caught if
+one of the tests that it names fails. If a test is missing, cannot be collected or hangs, that is a
+fault of the slip. The exit status is 0 only if all slips are caught.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(__file__).with_name("slips.toml")
-LEFT_OUT = (".*", "build", "dist", "demo", "wheels", "*.egg-info", "submissions")  # of a copy
-MINUTES = 10  # after which the tests of a slip hang
+LEFT_OUT = (".*", "build", "dist", "demo", "wheels", "*.egg-info", "submissions")  # not copied
+MINUTES = 10  # if the tests of a slip take longer, they hang
 CAUGHT, SURVIVED, HANGS = "caught", "SURVIVED", "FAULT: hangs"
 VERDICTS = {0: SURVIVED, 1: CAUGHT, None: HANGS, 4: "FAULT: a test is not there"}
-WIDTH = 100  # longer lines are not drawn: a formatter may break them
-TURNED = {  # comparisons, as they are and as they are slipped
+WIDTH = 100  # no longer line is drawn, since a formatter may break it
+TURNED = {  # each comparison: as it is, and as it slips
     ast.Lt: ("<", "<="),
     ast.LtE: ("<=", "<"),
     ast.Gt: (">", ">="),
@@ -77,7 +77,7 @@ def read_slips() -> list[Slip]:
 
 
 def find_faults(slips: list[Slip], tree: Path) -> list[str]:
-    """What is wrong with slips before any test runs."""
+    """What is wrong with the slips; runs no test."""
     faults = []
     for slip in slips:
         try:
@@ -93,7 +93,7 @@ def find_faults(slips: list[Slip], tree: Path) -> list[str]:
 
 
 def copy_tree(tree: Path, target: Path) -> None:
-    """Copies a checkout with the caches of its modules; files keep their times, so these hold."""
+    """Copies a checkout and its bytecode caches, which stay valid: files keep their times."""
 
     def leave_out(folder: str, names: list[str]) -> set[str]:
         return ignore(folder, names) if Path(folder) == tree else set()
@@ -103,7 +103,7 @@ def copy_tree(tree: Path, target: Path) -> None:
 
 
 def write_slip(slip: Slip, tree: Path) -> None:
-    """Changes a file of a copy; if it has compiled functions, numba's caches are dropped."""
+    """Changes a file of a copy; drops numba's caches if the file has compiled functions."""
     path = tree / slip.file
     text = slip.apply(path.read_text(encoding="utf-8"))
     path.write_text(text, encoding="utf-8")
@@ -113,7 +113,7 @@ def write_slip(slip: Slip, tree: Path) -> None:
 
 
 def run_python(tree: Path, *arguments: str) -> tuple[int | None, str]:
-    """Runs Python with the modules of a copy: exit status, None if it hangs, and output."""
+    """Runs Python with the modules of a copy: exit status (None if it hangs) and output."""
     hidden = ("PYTHONDONTWRITEBYTECODE", "NUMBA_CACHE_DIR")
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     process = subprocess.Popen(
@@ -132,18 +132,18 @@ def run_python(tree: Path, *arguments: str) -> tuple[int | None, str]:
         return None, ""
     finally:
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # children that outlive their parent
+            os.killpg(process.pid, signal.SIGKILL)  # its children, too, which may outlive it
         process.wait()
 
 
 def run_tests(tree: Path, tests: list[str]) -> tuple[int | None, str]:
-    """Runs tests of a copy, whatever their marks, up to the first that fails: status and output."""
+    """Runs tests of a copy, with any mark, up to the first failure: exit status and output."""
     options = ("-q", "-x", "-p", "no:cacheprovider", "--hypothesis-seed=0", "--tb=short", "-m", "")
     return run_python(tree, "-m", "pytest", *options, *tests)
 
 
 def check(slips: list[Slip], tree: Path) -> int:
-    """Applies each slip to a copy of the tree and runs its tests; returns the exit status."""
+    """Applies each slip to a copy of the tree, runs its tests, and returns the exit status."""
     begun = time.monotonic()
     if faults := find_faults(slips, tree):
         print(*faults, f"{len(faults)} faults", sep="\n")
@@ -151,7 +151,7 @@ def check(slips: list[Slip], tree: Path) -> int:
     with tempfile.TemporaryDirectory(prefix="slips-") as scratch:
         clean = Path(scratch, "clean")
         copy_tree(tree, clean)
-        if (tree.parent / "shared").is_dir():  # real images, which some tests look for
+        if (tree.parent / "shared").is_dir():  # real images for the tests that use them
             Path(scratch, "shared").symlink_to((tree.parent / "shared").resolve())
         _, imported = run_python(clean, "-c", "import kit; print(kit.__file__)")
         if not Path(imported.strip()).is_relative_to(clean):
@@ -185,12 +185,12 @@ def judge(slip: Slip, clean: Path, number: str) -> str:
 
 
 def find_candidates(text: str, file: str) -> Iterator[tuple[str, Slip]]:
-    """Every comparison, number and return of a file that can be slipped in one line: kind, slip."""
+    """The kind and the slip of each comparison, number and return that one line can change."""
     lines = text.splitlines()
     stripped = [line.strip() for line in lines]
     tree = ast.parse(text)
     said = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.Raise)]
-    hidden = {id(part) for node in said for part in ast.walk(node)}  # text for people
+    hidden = {id(part) for node in said for part in ast.walk(node)}  # only texts for people
     for node in ast.walk(tree):
         found = None if id(node) in hidden else find_change(node)
         if found is None:
@@ -204,7 +204,7 @@ def find_candidates(text: str, file: str) -> Iterator[tuple[str, Slip]]:
 
 
 def find_change(node: ast.AST) -> tuple[str, tuple, Callable[[str], str]] | None:
-    """What `draw` changes of a node: kind, from where to where, and how; None if nothing."""
+    """What `draw` changes in a node: its kind, the span and how; None if nothing."""
     if isinstance(node, ast.Compare):
         old, new = TURNED[type(node.ops[0])]
         left, right = node.left, node.comparators[0]
@@ -225,7 +225,7 @@ def locate(node) -> tuple[int, int, int, int]:
 
 
 def draw(number: int, seed: int, tree: Path) -> None:
-    """Prints slips as slips.toml has them: of random files a random kind, of it a random one."""
+    """Prints slips in the form of slips.toml: of random files a random kind, one slip of it."""
     rng = random.Random(seed)
     files = sorted(path.relative_to(tree).as_posix() for path in (tree / "kit").rglob("*.py"))
     rng.shuffle(files)
@@ -239,7 +239,7 @@ def draw(number: int, seed: int, tree: Path) -> None:
 
 
 def format_slip(slip: Slip) -> str:
-    """A slip as it stands in slips.toml."""
+    """A slip in the form of slips.toml."""
     fields = {name: getattr(slip, name) for name in ("file", "old", "new", "tests", "drawn")}
     lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in fields.items()]
     return "\n".join(["[[slip]]", *lines, ""])
@@ -247,10 +247,14 @@ def format_slip(slip: Slip) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--only", default="", metavar="WORD", help="in file or new line of a slip")
+    parser.add_argument(
+        "--only", default="", metavar="WORD", help="only slips with WORD in file or new line"
+    )
     parser.add_argument("--tree", default=ROOT, type=Path, help="another checkout")
-    parser.add_argument("--draw", default=0, type=int, metavar="N", help="print N drawn candidates")
-    parser.add_argument("--seed", default=0, type=int, help="of --draw")
+    parser.add_argument(
+        "--draw", default=0, type=int, metavar="N", help="print N slips drawn at random"
+    )
+    parser.add_argument("--seed", default=0, type=int, help="seed of --draw")
     asked = parser.parse_args()
     if asked.draw:
         draw(asked.draw, asked.seed, asked.tree.resolve())

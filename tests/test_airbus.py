@@ -13,7 +13,7 @@ pytestmark = pytest.mark.tensorflow
 
 @pytest.fixture
 def few(airbus, tmp_path):
-    """A competition folder of links to 40 real training and 4 real test images, their rows selected."""
+    """A competition folder with links to 40 real training and 4 real test images, and the rows."""
     out = tmp_path / "competition"
     table = csv_masks.read_csv(airbus / "train_ship_segmentations_v2.csv")
     table = masks.select(table, range(40))

@@ -1,4 +1,7 @@
-"""The house: imports run only down the rooms, kit/tf alone knows TensorFlow, and the light verbs never load it."""
+"""The house: imports run only down the rooms, and only kit/tf imports TensorFlow.
+
+The light verbs never load it.
+"""
 
 import ast
 import re
@@ -17,16 +20,10 @@ HEAVY = {"tensorflow", "keras", "segmentation_models", "tensorflow_datasets"}
 GROUND = "errors fields presets encoders cuts settings"
 TF = "tf.failures tf.data tf.network tf.devices tf.inference tf.training"
 ROOMS = (
-    f"{GROUND} system masks competition practice objects scoring records plots tuning submission models {TF} "
-    "machine packing pages demo cli __main__"
+    f"{GROUND} system masks competition practice objects scoring records plots tuning submission "
+    f"models {TF} machine packing pages demo options cli __main__"
 ).split()
-REACHING = {
-    "cli",
-    "demo",
-    "packing",
-    "pages",
-    "machine",
-}  # rooms that reach kit.tf, inside of functions
+REACHING = {"cli", "demo", "packing", "pages", "machine"}  # they import kit.tf inside of functions
 MODULES = {
     ".".join(path.relative_to(ROOT / "kit").with_suffix("").parts): path
     for path in sorted((ROOT / "kit").rglob("*.py"))
@@ -40,7 +37,10 @@ def find_room(module: str) -> str:
 
 
 def list_imports(path: Path) -> Iterator[tuple[str, bool]]:
-    """Names that a file imports, those of the kit in full (`kit.masks.table`), and whether a mere import of the file does it."""
+    """The names that a file imports, and whether importing the file does so at once.
+
+    Names of the kit are in full: `kit.masks.table`.
+    """
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -65,22 +65,18 @@ def list_kit_imports(path: Path) -> Iterator[tuple[str, bool]]:
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_run_only_down_the_rooms(module):
     for other, at_once in list_kit_imports(MODULES[module]):
-        assert ROOMS.index(find_room(other)) <= ROOMS.index(find_room(module)), (
-            f"kit.{module} imports kit.{other}"
-        )
+        room, told = find_room(module), f"kit.{module} imports kit.{other}"
+        assert ROOMS.index(find_room(other)) <= ROOMS.index(room), told
         if other.startswith("tf.") and not module.startswith("tf."):
-            assert find_room(module) in REACHING and not at_once, (
-                f"kit.{module} imports kit.{other}"
-            )
+            assert room in REACHING and not at_once, told
 
 
 def test_imports_have_no_circle():
     graph = {
         module: {other for other, _ in list_kit_imports(path)} for module, path in MODULES.items()
     }
-    assert set(TopologicalSorter(graph).static_order()) == set(
-        MODULES
-    )  # a circle raises CycleError
+    # a circle raises CycleError
+    assert set(TopologicalSorter(graph).static_order()) == set(MODULES)
 
 
 def test_packages_import_nothing():
@@ -111,7 +107,10 @@ def loaded_after(code: str, cwd) -> set[str]:
 
 
 def call(*arguments):
-    return f"from kit.cli import main\ntry: assert main({list(arguments)}) == 0\nexcept SystemExit as stop: assert stop.code == 0"
+    return (
+        f"from kit.cli import main\ntry: assert main({list(arguments)}) == 0\n"
+        "except SystemExit as stop: assert stop.code == 0"
+    )
 
 
 VERBS = ("demo", "practice", "pack", "train", "tune", "predict", "score", "check", "report")
@@ -133,10 +132,9 @@ def test_score_and_check_never_load_tensorflow(tmp_path):
 
 def test_workers_and_the_check_of_records_never_load_tensorflow(records, tmp_path):
     assert not HEAVY & loaded_after(call("check", str(records)), tmp_path)
-    assert not HEAVY & loaded_after(
-        "import kit.packing.inspection, kit.packing.shards, kit.system.processes, kit.packing.packing",
-        tmp_path,
-    )
+    workers = "packing.inspection", "packing.shards", "system.processes", "packing.packing"
+    code = "\n".join(f"import kit.{module}" for module in workers)
+    assert not HEAVY & loaded_after(code, tmp_path)
 
 
 @pytest.mark.tensorflow
@@ -145,9 +143,8 @@ def test_every_public_name_is_there():
 
     for name in kit.__all__:
         first = getattr(kit, name)
-        assert first is getattr(kit, name) and not isinstance(
-            first, types.ModuleType
-        )  # a module of that name would hide it
+        # a module of that name would hide it
+        assert first is getattr(kit, name) and not isinstance(first, types.ModuleType)
 
 
 @pytest.mark.parametrize(

@@ -73,10 +73,10 @@ def test_a_bad_seed_leaves_the_earlier_demo(tmp_path):
 
 def test_a_stopped_training_stops_the_demo(small, tmp_path, monkeypatch):
     monkeypatch.setattr(demo, "TRAIN", demo.TRAIN | {"max_hours": 1e-9})
-    with pytest.raises(KitError, match="stopped in its training"):
+    with pytest.raises(KitError, match="the training was stopped"):
         demo.run_demo(tmp_path / "demo")
     (tmp_path / "demo" / ".competition.123.tmp").mkdir()  # left by a kill
-    with pytest.raises(KitError, match="stopped in its training"):
+    with pytest.raises(KitError, match="the training was stopped"):
         demo.run_demo(tmp_path / "demo")
     assert not (tmp_path / "demo" / ".competition.123.tmp").exists()
 

@@ -1,13 +1,15 @@
-"""Known ways to get run-length encoding and object F2 wrong, each seen in public code or one slip away from it: every one must be caught.
+"""Known ways to get run-length encoding and object F2 wrong: each must be caught.
 
-`verify_encoder` and `verify_scorer` are what a right one has to pass; the kit's own pass them.
+Each was seen in public code or is one slip away from it.
+
+Right ones pass `verify_encoder` and `verify_scorer`, as the kit's own do.
 """
 
 import numpy as np
 import pytest
 from skimage.measure import label
 
-from kit.competition import csv_masks
+from kit.competition import csv_text
 from kit.masks import dense
 from kit.scoring import scores
 from kit.scoring.counts import count
@@ -71,7 +73,7 @@ def verify_scorer(f2) -> None:
 
 
 def kit_encode(mask):
-    text = csv_masks.format_csv(dense.from_masks(["a"], [mask[None]])).decode()
+    text = csv_text.format_csv(dense.from_masks(["a"], [mask[None]])).decode()
     return text.splitlines()[1].partition(",")[2]
 
 
@@ -147,9 +149,14 @@ ENCODERS = [
 
 
 def make_scorer(
-    hit=lambda shared, union, k: 20 * shared > k * union, value=lambda tp, fp, fn: 5 * tp / (5 * tp + 4 * fn + fp), relabel=False,
-    empty=1.0, false_alarm=0.0, pooled=False, skip_empty=False,
-):  # fmt: skip
+    hit=lambda shared, union, k: 20 * shared > k * union,
+    value=lambda tp, fp, fn: 5 * tp / (5 * tp + 4 * fn + fp),
+    relabel=False,
+    empty=1.0,
+    false_alarm=0.0,
+    pooled=False,
+    skip_empty=False,
+):
     """A plain scorer with one thing changed."""
 
     def f2(pairs):

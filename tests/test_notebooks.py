@@ -32,7 +32,8 @@ SMALL = {
     "CROP": 64,
     "LOOK": 2,
 }
-SHALLOW = "\nimport kit.tf.network.plain\nkit.tf.network.plain.FILTERS = (8, 8)\n"  # the fixture's, for a kernel
+# What the fixture `shallow` does, for a kernel.
+SHALLOW = "\nimport kit.tf.network.plain\nkit.tf.network.plain.FILTERS = (8, 8)\n"
 
 
 def read(name: str):
@@ -51,7 +52,10 @@ def prepare(name: str, folder: Path, **changes):
 
 
 def run(name: str, folder: Path, **changes) -> str:
-    """Runs a notebook, whose cells must show what they show in the repository; returns what it printed."""
+    """Runs a notebook and returns what it printed.
+
+    Its cells must show the same kinds of output as in the repository.
+    """
     from nbclient import NotebookClient
 
     book = prepare(name, folder, **changes)
@@ -74,8 +78,10 @@ def list_kinds(cell) -> set[str]:
 
 @pytest.fixture
 def call(shallow, capsys):
-    """call(name, words, folder, **changes) executes, in this process, a notebook's parameters and its
-    cells that hold one of the words; returns what they printed."""
+    """call(name, words, folder, **changes): executes parts of a notebook in this process.
+
+    These are its parameters and the cells that hold one of the words. Returns what they printed.
+    """
 
     def execute(name: str, words: tuple[str, ...], folder: Path, **changes) -> str:
         names: dict = {}
@@ -98,8 +104,10 @@ def list_contents(folder: Path) -> dict[Path, str]:
 
 @contextlib.contextmanager
 def attached(inputs: Path, practice: Path, place: Path, *outputs: Path):
-    """The practice competition at a place of the inputs, and folders that earlier sessions left: all
-    read-only, as mounts are (which stops all but root), and afterwards unchanged."""
+    """The practice competition at a place of the inputs, and folders of earlier sessions.
+
+    All are read-only, as mounts are (which stops all but root), and unchanged afterwards.
+    """
     shutil.copytree(practice, place)
     for number, output in enumerate(outputs):
         shutil.copytree(output, inputs / f"output{number}")
@@ -127,7 +135,10 @@ def test_look(tmp_path):
 
 @pytest.fixture(scope="module")
 def trained(practice, once) -> Path:
-    """What 2-train leaves in `working`, run on data that are mounted at the newer place; `printed` beside it."""
+    """A folder with what 2-train leaves in `working`, and beside it what it `printed`.
+
+    Its data are mounted at the newer place.
+    """
 
     def make(folder):
         inputs = folder / "input"
@@ -203,7 +214,7 @@ def test_an_earlier_output_goes_on(call, trained, practice, tmp_path):
         inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained, working
     ) as places:
         text = call("3-submit", ("open_session",), last, **places, **settings)
-    assert f"goes on with {inputs / 'output1' / 'model'}" in text and "epoch" not in text
+    assert f"continues with {inputs / 'output1' / 'model'}" in text and "epoch" not in text
     assert read_history(last) == history
 
 
@@ -238,7 +249,7 @@ def test_interrupting_a_cell_saves_the_training(records, tmp_path):
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
-    assert "stopped by SIGINT in epoch 1" in text and "the same command goes on" in text
+    assert "stopped by SIGINT in epoch 1" in text and "run the same command again to resume" in text
     assert (tmp_path / "model" / "last.weights.h5").is_file()
 
 

@@ -24,7 +24,8 @@ def test_an_unknown_preset_is_named():
 def test_a_competition_is_not_a_preset():
     with pytest.raises(
         KitError,
-        match=r"preset 'severstal': choose one of cpu-hour, .*; competitions are in kit\.COMPETITIONS",
+        match=r"preset 'severstal': choose one of cpu-hour, .*; "
+        r"competitions are in kit\.COMPETITIONS",
     ):
         kit.PRESETS["severstal"]
     assert kit.COMPETITIONS["severstal"].score == "dice" and kit.PRESETS is PRESETS

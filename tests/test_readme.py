@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kit.competition import csv_masks
+from kit.competition import csv_masks, csv_text
 from kit.masks import dense, table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -45,7 +45,7 @@ def test_the_example_of_the_light_core_runs(tmp_path, monkeypatch):
     image = np.zeros((768, 768), bool)
     image[10:20, 30:90] = image[300:330, 40:48] = True
     truth = dense.from_masks(["a.jpg", "b.jpg"], [image[None], np.zeros((0, 768, 768), bool)])
-    text = csv_masks.format_csv(truth)
+    text = csv_text.format_csv(truth)
     for name in ("train_ship_segmentations_v2.csv", "sample_submission_v2.csv"):
         Path(name).write_bytes(text)
     Path("theirs.csv").write_bytes(text + b"c.jpg,0 1\n")

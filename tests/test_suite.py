@@ -1,4 +1,4 @@
-"""The tests themselves: each asserts something, none sleeps long, none asserts how long something took."""
+"""The tests themselves: each asserts something, none sleeps long, none asserts a duration."""
 
 import ast
 from pathlib import Path
@@ -30,7 +30,10 @@ def calls(node: ast.AST) -> set[str]:
 
 
 def asserts(node: ast.AST, helpers: set[str]) -> bool:
-    """Whether it asserts by itself or calls one of `helpers`; `check=True` makes a command's failure an error."""
+    """Whether it asserts by itself or calls one of `helpers`.
+
+    `check=True` counts: it makes a command's failure an error.
+    """
     if any(isinstance(part, ast.Assert) for part in ast.walk(node)) or calls(node) & (
         ASSERTING | helpers
     ):

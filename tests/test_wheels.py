@@ -39,7 +39,8 @@ CORE = (
 DEMO = """
 import kit.tf.network.plain
 from kit import demo
-demo.PRACTICE = {"images": 16, "test_images": 4, "empty_share": 0.5, "clutter": 0.2, "ship_area": 500.0}
+demo.PRACTICE = {"images": 16, "test_images": 4, "empty_share": 0.5}
+demo.PRACTICE |= {"clutter": 0.2, "ship_area": 500.0}
 demo.PACK = {"folds": 2}
 kit.tf.network.plain.FILTERS = (8, 8)
 small = {"encoder": "plain", "scale": 2, "crop": 64, "batch": 2}
@@ -66,14 +67,14 @@ def run(*command, index: bool = False, **options) -> str:
 
 
 def lacks_index(text: str) -> bool:
-    """Whether pip reached no index: it then knows no version at all, and else those that do not fit."""
+    """Whether pip reached no index: then it knows no version, not even versions that do not fit."""
     lost = re.search("connection broken|Max retries exceeded|(Failed|Unable) to connect", text)
     unknown = re.search("from versions: none|Max retries exceeded", text)
     return bool(unknown and (lost or os.environ.get("PIP_NO_INDEX")))
 
 
 def find_python() -> str:
-    """Kaggle's Python, 3.12, on the path or of pyenv; else 3.13, if it takes the pins; else this one."""
+    """Kaggle's Python 3.12, on the path or in pyenv; else 3.13 if it takes the pins; else this."""
     root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     for version in ("3.12", "3.13"):
         found = list(root.glob(f"versions/{version}.*/bin/python{version}"))
@@ -150,8 +151,10 @@ def build(out: Path, pinned: Path) -> None:
 
 @pytest.fixture
 def beside(pinned, tmp_path) -> Path:
-    """The python of a new environment that sees the kept one's packages: what pip installs or replaces
-    lands here, so the kept one stays as it is, even after a kill."""
+    """The python of a new environment that sees the kept one's packages.
+
+    What pip installs or replaces lands here, so the kept one stays as it is, even after a kill.
+    """
     run(pinned, "-m", "venv", "--without-pip", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
     find = "import sysconfig; print(sysconfig.get_path('purelib'))"

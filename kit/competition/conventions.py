@@ -1,157 +1,164 @@
-"""What a competition's files are called and mean."""
-
-from __future__ import annotations
+"""What a competition's files are called and what their contents mean."""
 
 import dataclasses
-import typing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any, Self
 
 from ..errors import KitError
-from ..fields import fits
+from ..fields import Checked, setting
 from ..system.files import read_json
 
-CHOICES = {
-    "row": ("object", "image", "image and label"),
-    "order": ("down", "across", ""),
-    "score": ("object-f2", "object-jaccard", "dice", ""),
-    "scenes": ("shared blocks", ""),
-}
+_WRONG = "not the fields of a competition"
 
 
 @dataclass(frozen=True)
-class Competition:
-    """The conventions of one competition; the defaults are those of the Airbus Ship Detection Challenge. It is data: saved as JSON.
+class Competition(Checked):
+    """The conventions of one competition, by default the Airbus Ship Detection Challenge.
 
-    A text of "" or a size of None where the code needs one is open: `need` says so in one line.
+    It is data alone and is saved as JSON. A text of "", a size of None and labels of () are not
+    set; where the code needs one, `need` raises an error.
+
+    Raises:
+        KitError: if a field has no legal value, or two fields contradict each other.
+
+    >>> Competition(name="mine", row="image", height=256, width=256).shape
+    (256, 256)
     """
 
-    name: str = "airbus"
-    train_images: str = "train_v2/{id}"  # path of a training image inside the competition folder
-    test_images: str = "test_v2/{id}"
-    truth_csv: str = "train_ship_segmentations_v2.csv"
-    sample_csv: str = (
-        "sample_submission_v2.csv"  # its ids are those to predict, its runs are placeholders
+    name: str = setting("airbus", "the competition's name")
+    train_images: str = setting(
+        "train_v2/{id}", "path of a training image inside the competition folder"
     )
-    kaggle: str = "airbus-ship-detection"  # its name in Kaggle's addresses and mounts
-    id_column: str = "ImageId"
-    runs_column: str = "EncodedPixels"
-    label_column: str = ""  # the truth's column with an object's label, if it has one
-    label_separator: str = ""  # one character: the id cell is image id, this, label (with a label column: the submission's id cell only)
-    labels: tuple[
-        str, ...
-    ] = ()  # label k of an object is written labels[k]; (): labels are written as whole numbers
-    sample_id_column: str = (
-        ""  # the submission's columns where they have other names than the truth's
+    test_images: str = setting("test_v2/{id}", "path of a test image inside the competition folder")
+    truth_csv: str = setting("train_ship_segmentations_v2.csv", "path of the truth")
+    sample_csv: str = setting(
+        "sample_submission_v2.csv",
+        "path of the sample: its ids are those to predict, its runs are placeholders",
     )
-    sample_runs_column: str = ""
-    row: str = "object"  # what one row of a CSV holds
-    order: str = "down"  # runs go down the columns or across the rows
-    relative: bool = False  # a start counts from the end of the run before, from 0; otherwise it is a pixel's number, from 1
-    empty: str = ""  # the runs cell of an image (or image and label) without an object
-    absent_is_empty: bool = False  # an image without a row in the truth has no object
-    height: int | None = (
-        768  # px, of every image; None: differs from image to image, or is not known here
+    kaggle: str = setting(
+        "airbus-ship-detection", "the competition's name in Kaggle's addresses and mounts"
     )
-    width: int | None = 768
-    sample_height: int | None = None  # px, of the submission's masks where they differ
-    sample_width: int | None = None
-    score: str = "object-f2"
-    scenes: str = "shared blocks"  # how tiles of one scene are known: by shared blocks of 256 px; "": not at all
+    id_column: str = setting("ImageId", "the truth's column with the id cell")
+    runs_column: str = setting("EncodedPixels", "the truth's column with the runs")
+    label_column: str = setting("", "the truth's column with an object's label, if it has one")
+    label_separator: str = setting(
+        "",
+        "one character: the id cell is image id, this character, label (if there is a label "
+        "column, the submission's id cell only)",
+    )
+    labels: tuple[str, ...] = setting(
+        (), "label k of an object is written labels[k]; (): labels are written as whole numbers"
+    )
+    sample_id_column: str = setting("", "the submission's id column, if not the truth's")
+    sample_runs_column: str = setting("", "the submission's runs column, if not the truth's")
+    row: str = setting(
+        "object", "what one row of a CSV holds", choices=("object", "image", "image and label")
+    )
+    order: str = setting(
+        "down", "runs go down the columns or across the rows", choices=("down", "across", "")
+    )
+    relative: bool = setting(
+        False,
+        "a start counts from the end of the run before, from 0; otherwise it is a pixel's number, "
+        "from 1",
+    )
+    empty: str = setting("", "the runs cell of an image (or image and label) without an object")
+    absent_is_empty: bool = setting(
+        False, "an image without a row in the truth has no object, instead of being unknown"
+    )
+    height: int | None = setting(
+        768,
+        "of every image, px; None: it differs from image to image, or is not known here",
+        low=1,
+        high=2**31 - 1,
+    )
+    width: int | None = setting(768, "as height", low=1, high=2**31 - 1)
+    sample_height: int | None = setting(
+        None, "of the submission's masks, px, if not the image's", low=1, high=2**31 - 1
+    )
+    sample_width: int | None = setting(None, "as sample_height", low=1, high=2**31 - 1)
+    score: str = setting(
+        "object-f2",
+        "the competition's score",
+        choices=("object-f2", "object-jaccard", "dice", ""),
+    )
+    scenes: str = setting(
+        "shared blocks",
+        'how tiles of one scene are recognized: by shared blocks of 256 px; "": not at all',
+        choices=("shared blocks", ""),
+    )
 
-    def __post_init__(self):
-        hints = typing.get_type_hints(Competition)
+    def __post_init__(self) -> None:
+        super().__post_init__()
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            legal = fits(value, hints[field.name]) and value in CHOICES.get(field.name, (value,))
-            if isinstance(value, int) and not isinstance(value, bool):
-                legal &= 0 < value < 2**31
+            value, name = getattr(self, field.name), self._spell(field.name)
             for text in value if isinstance(value, tuple) else (value,):
-                legal &= (
-                    not isinstance(text, str) or text.isprintable()
-                )  # no line ends, no half characters
-            if field.name in ("train_images", "test_images"):
-                legal = legal and (value == "" or _is_inside(value, "{id}"))
-            elif field.name.endswith("_csv"):
-                legal = legal and (value == "" or _is_inside(value, ""))
-            if not legal:
-                raise KitError(f"not the fields of a competition: {field.name} is {value!r}")
+                if isinstance(text, str) and not text.isprintable():
+                    raise KitError(f"{name} {text!r}: must be printable text")
+            if field.name.endswith(("_images", "_csv")) and value and not _is_inside(value):
+                raise KitError(f"{name} {value!r}: must be a path inside the competition folder")
+            if field.name.endswith("_images") and value and "{id}" not in value:
+                raise KitError(f"{name} {value!r}: must contain {{id}}")
         separator = self.label_separator
-        if (
-            len(separator) > 1
-            or not separator.isascii()
-            or len(set(self.labels)) != len(self.labels)
-            or "" in self.labels
-        ):
-            raise KitError(
-                "not the fields of a competition: label_separator is one ASCII character, labels are distinct texts"
-            )
+        if len(separator) > 1 or not separator.isascii():
+            raise KitError(f"{_WRONG}: label_separator {separator!r}: must be one ASCII character")
+        if len(set(self.labels)) != len(self.labels) or "" in self.labels:
+            raise KitError(f"{_WRONG}: labels must be distinct and not empty")
         if separator and any(separator in label for label in self.labels):
+            raise KitError(f"{_WRONG}: a label holds the separator {separator!r}")
+        columns = {self.id_column, self.runs_column, self.label_column}
+        if not self.id_column or not self.runs_column or len(columns) < 3:
             raise KitError(
-                f"not the fields of a competition: a label holds the separator {separator!r}"
-            )
-        if (
-            not self.id_column
-            or not self.runs_column
-            or len({self.id_column, self.runs_column, self.label_column}) < 3
-        ):
-            raise KitError(
-                "not the fields of a competition: id_column, runs_column and label_column are different names"
+                f"{_WRONG}: id_column, runs_column and label_column must be different names"
             )
         if self.empty.isdecimal() or any(mark in self.empty for mark in ' ,"'):
-            raise KitError(
-                f"not the fields of a competition: an empty cell of {self.empty!r} cannot be told from others"
-            )
+            raise KitError(f"{_WRONG}: empty {self.empty!r}: could be mistaken for other cells")
         for height, width in ((self.height, self.width), (self.sample_height, self.sample_width)):
             if (height or 1) * (width or 1) >= 2**31:
-                raise KitError(
-                    f"not the fields of a competition: {height} x {width} px are 2^31 or more"
-                )
+                raise KitError(f"{_WRONG}: {height} x {width} px: must be below 2^31 px")
+
+    @staticmethod
+    def _spell(name: str) -> str:
+        return f"{_WRONG}: {name}"
 
     @property
     def shape(self) -> tuple[int, int]:
-        """(height, width) in px; KitError where it is open."""
+        """(height, width) in px; raises KitError if it is not set."""
         return self.need("height"), self.need("width")
 
-    def with_shape(self, shape: tuple[int, int] | None) -> Competition:
-        """The same conventions for images of another (height, width)."""
+    def with_shape(self, shape: tuple[int, int] | None) -> Self:
+        """The same conventions for images of another (height, width); None: the same images."""
         if shape is None:
             return self
         return dataclasses.replace(
             self, height=shape[0], width=shape[1], sample_height=None, sample_width=None
         )
 
-    def need(self, field: str):
-        """The value of a field; KitError where it is open."""
+    def need(self, field: str) -> Any:
+        """The value of a field; raises KitError if it is not set."""
         value = getattr(self, field)
         if value in ("", None, ()):
-            way = (
-                "give --shape HxW"
-                if field in ("height", "width")
-                else f'give it in a JSON file: {{"{field}": ...}} with --competition'
+            way = f'give it in a JSON file: {{"{field}": ...}} with --competition'
+            if field in ("height", "width"):
+                way = "give --shape HxW"
+            raise KitError(
+                f"competition {self.name}: its {field} is not set, but needed here; {way}"
             )
-            raise KitError(f"competition {self.name}: its {field} is open, and needed here; {way}")
         return value
 
 
-def _is_inside(path: str, must_hold: str) -> bool:
+def _is_inside(path: str) -> bool:
     """Whether a path of a competition's file stays in its folder."""
     pure = PurePosixPath(path)
-    return (
-        must_hold in path
-        and not pure.is_absolute()
-        and ".." not in pure.parts
-        and "\\" not in path
-        and "\0" not in path
-    )
+    return not pure.is_absolute() and ".." not in pure.parts and "\\" not in path
 
 
-def _publish(name: str, **fields) -> Competition:
-    """What is not publicly fixed, or not known here, stays open: "" or None."""
+def _publish(name: str, **fields: Any) -> Competition:
+    """A competition of which only `fields` are public and known here; the rest is not set."""
     files = ("train_images", "test_images", "truth_csv", "sample_csv", "kaggle", "score", "scenes")
-    return Competition(
-        **{"name": name, "height": None, "width": None, **dict.fromkeys(files, ""), **fields}
-    )
+    unset = {"height": None, "width": None, **dict.fromkeys(files, "")}
+    return Competition(**{"name": name, **unset, **fields})
 
 
 AIRBUS = Competition()
@@ -204,24 +211,29 @@ COMPETITIONS = {
 }
 
 
-def to_json(competition: Competition) -> dict:
+def to_json(competition: Competition) -> dict[str, Any]:
     """The fields as a JSON object."""
     return dataclasses.asdict(competition)
 
 
-def from_json(fields: dict) -> Competition:
-    """The reverse of `to_json`; fields left out are Airbus's, unknown or illegal ones raise KitError."""
-    values: dict[str, typing.Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()
-    }
+def from_json(fields: dict[str, Any]) -> Competition:
+    """The reverse of `to_json`; fields left out are Airbus's.
+
+    Raises:
+        KitError: if a field is unknown or has no legal value.
+    """
     try:
-        return Competition(**values)
+        return Competition(**fields)
     except TypeError as error:
-        raise KitError(f"not the fields of a competition: {error}") from None
+        raise KitError(f"{_WRONG}: {error}") from None
 
 
 def find_competition(name: str) -> Competition:
-    """The competition of a name, or the one in a JSON file; KitError where it is neither."""
+    """The competition of a name in COMPETITIONS, or the one in a JSON file.
+
+    Raises:
+        KitError: if `name` is neither.
+    """
     if name in COMPETITIONS:
         return COMPETITIONS[name]
     if not name.endswith(".json"):
@@ -232,7 +244,13 @@ def find_competition(name: str) -> Competition:
 
 
 def image_path(folder: Path, pattern: str, image_id: str) -> Path:
-    """Path of one image by its id, which must be a plain file name (ids come from a CSV: no path may leave the folder)."""
+    """The path of one image.
+
+    Ids come from a CSV, and no path may leave the folder: an id must be a plain file name.
+
+    Raises:
+        KitError: if it is not.
+    """
     if (
         image_id != Path(image_id).name
         or image_id in {"", ".", ".."}

@@ -1,15 +1,13 @@
 """The cells of a CSV (RFC 4180) as byte ranges (tests: competition/test_csv_masks.py)."""
 
-import re
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import KitError
 from ..system.jit import compiled
 
-# What can be wrong with a row; the numbers are `_split`'s problem codes.
+# What can be wrong with a row, by the problem codes of `_split`.
 PROBLEMS = {
     1: "fewer cells than the header",
     2: "more cells than the header",
@@ -19,8 +17,7 @@ PROBLEMS = {
     6: "stray carriage return",
 }
 
-_NAME = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(?=,|\Z)')
-# Unsigned, so that numba does not ask of every index whether it counts from the end: scanning takes half the time.
+# Unsigned, so that numba does not test indexes for negative values: scanning takes half the time.
 _INDEX, _ONE = np.uintp, np.uintp(1)
 _SPECIAL = np.zeros(256, np.bool_)
 _SPECIAL[list(b',\n\r"\0')] = True
@@ -28,12 +25,15 @@ _SPECIAL[list(b',\n\r"\0')] = True
 
 @dataclass(frozen=True, eq=False)
 class Cells:
-    """Rows of a CSV, some of its columns; cell k of row i is data[begin[i, k]:end[i, k]]. The header is row 1 of the file."""
+    """The rows of a CSV in some of its columns; cell k of row i is data[begin[i, k]:end[i, k]].
+
+    Row 0 is the first below the header, which is row 1 of the file.
+    """
 
     data: np.ndarray  # uint8, the whole file, UTF-8
     begin: np.ndarray  # int64 (rows, columns)
     end: np.ndarray  # int64 (rows, columns)
-    doubled: np.ndarray  # bool (rows,): a cell of the row holds a doubled quote
+    doubled: np.ndarray  # bool (rows,): whether a cell of the row holds a doubled quote
     problem: np.ndarray  # int8 (rows,): 0 or a key of PROBLEMS
     key: np.ndarray  # uint64 (rows,): a hash of the first column
 
@@ -43,77 +43,8 @@ class Cells:
         return cell.replace('""', '"') if self.doubled[row] else cell
 
 
-def load_text(source) -> tuple[str, np.ndarray]:
-    """What errors call a source of CSV text (a path, bytes, (name, bytes), or a pandas DataFrame), and its bytes (uint8); KitError where
-    it is no text."""
-    if isinstance(source, tuple):
-        name, data = source[0], np.frombuffer(source[1], np.uint8)
-    elif isinstance(source, bytes | bytearray | memoryview):
-        name, data = "CSV", np.frombuffer(source, np.uint8)
-    elif hasattr(source, "to_csv"):
-        name, data = (
-            "DataFrame",
-            np.frombuffer(source.to_csv(index=False, lineterminator="\n").encode(), np.uint8),
-        )
-    else:
-        path = Path(source)
-        try:  # as an array it lies in huge pages: at 300 MB read in less than half the time
-            name, data = (
-                path.name,
-                np.fromfile(path, np.uint8)
-                if path.is_file()
-                else np.frombuffer(path.read_bytes(), np.uint8),
-            )
-        except FileNotFoundError:
-            raise KitError(f"{path}: no such file") from None
-        except OSError as error:
-            raise KitError(f"{path}: cannot be read: {error.strerror or error}") from None
-    if data.max(initial=0) > 127:
-        try:
-            data.tobytes().decode()
-        except UnicodeDecodeError as error:
-            row = np.count_nonzero(data[: error.start] == 10) + 1
-            raise KitError(
-                f"{name} row {row}: not UTF-8 text; save the file as a CSV in UTF-8"
-            ) from None
-    return name, data
-
-
-_LONGEST = 65536  # bytes of a header
-
-
-def read_header(name: str, data: np.ndarray) -> tuple[list[str], int]:
-    """The column names in the first line, and where the second line begins; KitError where there is none."""
-    head = data[: _LONGEST + 4].tobytes()
-    begin = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    end = begin
-    while True:
-        end = head.find(b"\n", end)
-        end = len(head) if end < 0 else end
-        if end - begin > _LONGEST:
-            raise KitError(f"{name}: its first line is longer than 64 KB; is it a CSV?")
-        if end == len(head) or head.count(b'"', begin, end) % 2 == 0:
-            break
-        end += 1
-    line = head[begin:end].removesuffix(b"\r")
-    if not line:
-        raise KitError(
-            f"{name}: its first line is empty; expected a header with the names of the columns"
-        )
-    if b"\0" in line:
-        raise KitError(f"{name} row 1: holds a NUL byte; the file is damaged or no CSV")
-    text, names, at = line.decode(), list[str](), -1
-    while at < len(text):
-        cell = _NAME.match(text, at + 1)
-        if cell is None:
-            raise KitError(f"{name} row 1: not the header of a CSV: {text[:80]!r}")
-        names.append(cell[2] if cell[1] is None else cell[1].replace('""', '"'))
-        at = cell.end()
-    return names, min(end + 1, len(data))
-
-
 @compiled
-def _hash(data, first, last):
+def _hash(data: np.ndarray, first: int, last: int) -> np.uint64:
     key = np.uint64(14695981039346656037)  # FNV-1a, http://www.isthe.com/chongo/tech/comp/fnv/
     for place in range(_INDEX(first), _INDEX(last)):
         key = (key ^ np.uint64(data[place])) * np.uint64(1099511628211)
@@ -121,7 +52,7 @@ def _hash(data, first, last):
 
 
 @compiled
-def _are_same(data, first, last, other, other_last):
+def _are_same(data: np.ndarray, first: int, last: int, other: int, other_last: int) -> bool:
     if last - first != other_last - other:
         return False
     for place in range(_INDEX(last - first)):
@@ -131,7 +62,19 @@ def _are_same(data, first, last, other, other_last):
 
 
 @compiled
-def _split(data, at, stop, width, picks, special, begin, end, doubled, problem, key):
+def _split(
+    data: np.ndarray,
+    at: Any,
+    stop: Any,
+    width: int,
+    picks: np.ndarray,
+    special: np.ndarray,
+    begin: np.ndarray,
+    end: np.ndarray,
+    doubled: np.ndarray,
+    problem: np.ndarray,
+    key: np.ndarray,
+) -> int:
     row, at, stop = 0, _INDEX(at), _INDEX(stop)
     while at < stop:
         cell, bad = 0, 0
@@ -165,9 +108,8 @@ def _split(data, at, stop, width, picks, special, begin, end, doubled, problem, 
                 while at < stop and not special[data[at]]:
                     at += _ONE
                 last = at
-            while (
-                at < stop and data[at] != 44 and data[at] != 10
-            ):  # to the end of the cell; a return belongs to the line's end
+            # To the end of the cell; a carriage return before a newline belongs to the line's end.
+            while at < stop and data[at] != 44 and data[at] != 10:
                 if data[at] == 13 and data[at + _ONE] == 10:
                     at += _ONE
                     break
@@ -196,45 +138,42 @@ def _split(data, at, stop, width, picks, special, begin, end, doubled, problem, 
 
 
 def split(data: np.ndarray, at: int, width: int, picks: list[int]) -> Cells:
-    """The cells in columns `picks` of the lines from byte `at` on, each of which should have `width` cells.
+    """The cells of the lines from byte `at` on, in the columns `picks`.
 
-    Empty lines at the end are no rows. A cell may be quoted, and is then given without its quotes; in the last of `picks` spaces may follow
-    the closing quote. A row with something wrong keeps what could be read of it and has a problem.
+    A quoted cell is given without its quotes. Empty lines at the end are not rows. A malformed row
+    has a problem and keeps the cells that could be read.
+
+    Args:
+        data: uint8 (bytes,), the whole file.
+        at: the byte where the first line below the header begins.
+        width: the number of cells that a line should have.
+        picks: positions of columns. Spaces may follow the closing quote in the last of them.
     """
     stop = len(data)
     while stop > at and data[stop - 1] in (10, 13):
         stop -= 1
-    rows = np.count_nonzero(data[at:stop] == 10) + 1
+    rows = int(np.count_nonzero(data[at:stop] == 10)) + 1
     begin, end = np.zeros((rows, len(picks)), np.int64), np.zeros((rows, len(picks)), np.int64)
-    doubled, problem, key = (
-        np.zeros(rows, np.bool_),
-        np.zeros(rows, np.int8),
-        np.empty(rows, np.uint64),
-    )
-    rows = _split(
-        data,
-        at,
-        stop,
-        width,
-        np.array(picks, np.int64),
-        _SPECIAL,
-        begin,
-        end,
-        doubled,
-        problem,
-        key,
-    )
+    doubled, problem = np.zeros(rows, np.bool_), np.zeros(rows, np.int8)
+    key, columns = np.empty(rows, np.uint64), np.array(picks, np.int64)
+    rows = _split(data, at, stop, width, columns, _SPECIAL, begin, end, doubled, problem, key)
     return Cells(data, begin[:rows], end[:rows], doubled[:rows], problem[:rows], key[:rows])
 
 
 @compiled
-def _number(data, begin, end, key, slots, codes, firsts):
+def _number(
+    data: np.ndarray,
+    begin: np.ndarray,
+    end: np.ndarray,
+    key: np.ndarray,
+    slots: np.ndarray,
+    codes: np.ndarray,
+    firsts: np.ndarray,
+) -> int:
     distinct, mask = 0, len(slots) - 1
     for row in range(len(begin)):
-        slot, known = (
-            np.int64((key[row] ^ (key[row] >> np.uint64(32))) & np.uint64(mask)),
-            np.int64(0),
-        )
+        slot = np.int64((key[row] ^ (key[row] >> np.uint64(32))) & np.uint64(mask))
+        known = np.int64(0)
         if (
             row > 0
             and key[row] == key[row - 1]
@@ -259,27 +198,30 @@ def _number(data, begin, end, key, slots, codes, firsts):
 
 
 @compiled
-def _hash_all(data, begin, end, key):
+def _hash_all(data: np.ndarray, begin: np.ndarray, end: np.ndarray, key: np.ndarray) -> None:
     for row in range(len(begin)):
         key[row] = _hash(data, begin[row], end[row])
 
 
 def number(cells: Cells, column: int) -> tuple[np.ndarray, np.ndarray]:
-    """Equal cells of a column get equal numbers, from 0 in order of first appearance: (int64 of each row, the first row of each number)."""
+    """Numbers the distinct cells of a column from 0, in order of first appearance.
+
+    Returns:
+        int64 (rows,), the number of each row's cell; int64 (numbers,), the first row of each.
+    """
     begin, end = (np.ascontiguousarray(edge[:, column]) for edge in (cells.begin, cells.end))
     data, key = cells.data, cells.key
     if column > 0:
         key = np.empty(len(begin), np.uint64)
         _hash_all(data, begin, end, key)
     codes, firsts = np.empty(len(begin), np.int64), np.empty(len(begin), np.int64)
-    slots = np.full(
-        1 << max(4, (2 * len(begin)).bit_length()), -1, np.int32 if len(begin) < 2**31 else np.int64
-    )
+    kind = np.int32 if len(begin) < 2**31 else np.int64
+    slots = np.full(1 << max(4, (2 * len(begin)).bit_length()), -1, kind)
     return codes, firsts[: _number(data, begin, end, key, slots, codes, firsts)].copy()
 
 
 @compiled
-def _join(data, begin, end, out):
+def _join(data: np.ndarray, begin: np.ndarray, end: np.ndarray, out: np.ndarray) -> bool:
     at = _INDEX(0)
     for row in range(len(begin)):
         for place in range(_INDEX(begin[row]), _INDEX(end[row])):
@@ -293,7 +235,7 @@ def _join(data, begin, end, out):
 
 
 def list_texts(cells: Cells, rows: np.ndarray, column: int) -> list[str]:
-    """The cells of a column in some rows, as texts."""
+    """The texts of a column in the given rows."""
     begin, end = cells.begin[rows, column], cells.end[rows, column]
     out = np.empty(int((end - begin).sum()) + len(begin), np.uint8)
     if cells.doubled.any() or not _join(cells.data, begin, end, out):

@@ -1,4 +1,4 @@
-"""Where a competition's files come from: a folder, its zip read in place, or Kaggle's mounts."""
+"""Where a competition's files come from: a folder, a zip read in place, or Kaggle's mounts."""
 
 import contextlib
 import glob
@@ -8,7 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -17,40 +17,46 @@ from ..errors import KitError
 from ..system.kaggle import MOUNTS
 from .conventions import Competition, image_path
 
-LARGEST = 2**28  # bytes of one file
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+LARGEST = 2**28  # bytes that one file may have
+# What zipfile raises for a damaged zip.
+BAD_ZIP = (OSError, ValueError, NotImplementedError, EOFError, struct.error, zipfile.BadZipFile)
 
 
 class Unreachable(KitError):
-    """A file that was listed and that the system does not hand out: nothing is known of what it holds."""
+    """A listed file that cannot be read, so its contents are unknown."""
 
 
 class Refused(KitError):
-    """A file that was made to do harm: it stops the work, where a merely damaged one is left out."""
+    """A file made to do harm. It stops the work; a merely damaged file is left out."""
 
 
 class File(NamedTuple):
-    """One file of a source, and how to tell later whether it is still the same."""
+    """One file of a source, with what tells later whether it is still the same."""
 
     name: str  # path inside the source, with /
     size: int  # bytes
     stamp: int  # in a folder the time of its last change, ns; in a zip its CRC-32
-    at: int = -1  # in a zip: where its local header begins
-    packed: int = 0  # in a zip: bytes that it takes there
+    at: int = -1  # in a zip: the byte where its local header begins
+    packed: int = 0  # in a zip: its compressed size, bytes
     deflated: bool = False
 
 
 @dataclass(frozen=True)
 class Source:
-    """A competition's files; `directory` is None for a folder, and holds the files of a zip by name."""
+    """A competition's files; `directory` holds a zip's files by name and is None for a folder."""
 
     path: Path
     directory: dict[str, File] | None = None
 
 
-def find_source(place, competition: Competition, mounts: Path = MOUNTS) -> Source:
-    """A folder, a .zip, or, for the word `kaggle`, the first of Kaggle's mounts that holds the truth CSV; KitError where there is none.
+def find_source(place: Path | str, competition: Competition, mounts: Path = MOUNTS) -> Source:
+    """A folder or a zip; for the word `kaggle` the first of Kaggle's mounts with the truth CSV.
 
-    A zip is refused by the name of an entry that is absolute, leaves the folder, is a link, stands there twice or is encrypted.
+    Raises:
+        KitError: if there is no such source, or a zip cannot be read.
+        Refused: if an entry of a zip has an absolute path, leaves the folder, is a link, appears
+            twice or is encrypted.
     """
     if str(place) == "kaggle":
         return Source(_find_mount(competition, mounts))
@@ -58,7 +64,8 @@ def find_source(place, competition: Competition, mounts: Path = MOUNTS) -> Sourc
     if not path.exists():
         truth = competition.truth_csv or "the truth CSV"
         raise KitError(
-            f"{path}: no such folder or zip; give the folder that holds {truth}, or make one: kit practice {path}"
+            f"{path}: no such folder or zip; "
+            f"give the folder that holds {truth}, or make one: kit practice {path}"
         )
     if path.is_dir():
         return Source(path)
@@ -81,24 +88,18 @@ def _find_mount(competition: Competition, mounts: Path) -> Path:
             return path
     looked = ", ".join(dict.fromkeys(map(str, (*named, *others, mounts / "datasets" / "*" / "*"))))
     raise KitError(
-        f"kaggle: no input holds {truth}; looked in {looked}; attach the competition's data, or give a folder or a zip"
+        f"kaggle: no input holds {truth}; looked in {looked}; "
+        "attach the competition's data, or give a folder or a zip"
     )
 
 
 def _read_directory(path: Path) -> dict[str, File]:
-    """The files of a zip by name; whatever could reach outside, or is there twice, raises Refused."""
+    """The files of a zip by name; raises Refused if an entry leaves the folder or appears twice."""
     found: dict[str, File] = {}
     try:
         with zipfile.ZipFile(path) as archive:
             entries, total = archive.infolist(), path.stat().st_size
-    except (
-        OSError,
-        ValueError,
-        NotImplementedError,
-        EOFError,
-        struct.error,
-        zipfile.BadZipFile,
-    ) as error:
+    except BAD_ZIP as error:
         raise KitError(f"{path}: cannot be read as a zip: {error}") from None
     for entry in entries:
         name = entry.orig_filename
@@ -119,13 +120,10 @@ def _read_directory(path: Path) -> dict[str, File]:
             continue
         name = str(PurePosixPath(name))  # a//b and ./a/b are a/b
         if name in found:
-            raise Refused(f"{where} is there twice; do not use this zip")
-        if entry.flag_bits & 1 or entry.compress_type not in (
-            zipfile.ZIP_STORED,
-            zipfile.ZIP_DEFLATED,
-        ):
+            raise Refused(f"{where} appears twice; do not use this zip")
+        if entry.flag_bits & 1 or entry.compress_type not in METHODS:
             raise Refused(
-                f"{where} is encrypted, or neither stored nor deflated; pack the zip anew"
+                f"{where} is encrypted, or neither stored nor deflated; make the zip again"
             )
         if entry.header_offset < 0 or entry.header_offset + 30 + entry.compress_size > total:
             raise Refused(f"{where} reaches past the end of the zip; do not use this zip")
@@ -137,13 +135,19 @@ def _read_directory(path: Path) -> dict[str, File]:
 
 
 def find_file(source: Source, name: str, what: str) -> File:
-    """The file `name` of a source; KitError naming `what` it is where it is missing."""
+    """The file `name` of a source; `what` says in the error what the file is.
+
+    Raises:
+        KitError: if the file is missing.
+    """
     if source.directory is not None:
         found = source.directory.get(name)
     else:
         found = _describe(source.path / name, name)
     if found is None:
-        raise KitError(f"{source.path}: holds no {name} ({what}); is it the competition's?")
+        raise KitError(
+            f"{source.path}: holds no {name} ({what}); is this the competition's folder or zip?"
+        )
     return found
 
 
@@ -156,7 +160,11 @@ def _describe(path: Path, name: str) -> File | None:
 
 
 def list_images(source: Source, pattern: str) -> dict[str, File]:
-    """The images at `pattern` (a path with {id} in it) by id, sorted by id; hidden files are passed over. KitError where there is none."""
+    """The images at `pattern`, a path with {id} in it, by id and sorted; hidden files are skipped.
+
+    Raises:
+        KitError: if there is no image.
+    """
     parts = [re.escape(part) for part in pattern.split("{id}")]
     one = re.compile(parts[0] + "(?P<id>[^/]+)" + "(?P=id)".join(parts[1:]))
     if source.directory is None:
@@ -169,20 +177,25 @@ def list_images(source: Source, pattern: str) -> dict[str, File]:
         match = one.fullmatch(name)
         file = None
         if match and not name.rpartition("/")[2].startswith("."):
-            file = (
-                source.directory[name]
-                if source.directory is not None
-                else _describe(source.path / name, name)
-            )
+            if source.directory is not None:
+                file = source.directory[name]
+            else:
+                file = _describe(source.path / name, name)
         if match and file:
             found[match["id"]] = file
     if not found:
-        raise KitError(f"{source.path}: holds no image at {pattern}; is it the competition's?")
+        raise KitError(
+            f"{source.path}: holds no image at {pattern}; is this the right competition?"
+        )
     return found
 
 
-def locate_images(source: Source, pattern: str, ids) -> list[File]:
-    """The images of some ids, in their order; KitError where one is missing."""
+def locate_images(source: Source, pattern: str, ids: Iterable[str]) -> list[File]:
+    """The images of the given ids, in their order.
+
+    Raises:
+        KitError: if an image is missing.
+    """
     return [
         find_file(source, image_path(Path(), pattern, name).as_posix(), f"image {name}")
         for name in ids
@@ -190,8 +203,11 @@ def locate_images(source: Source, pattern: str, ids) -> list[File]:
 
 
 @contextlib.contextmanager
-def reading(path: Path):
-    """A function from a File of the source at `path` to its bytes, unchecked but for their number; see `check`."""
+def reading(path: Path) -> Iterator[Callable[[File], bytes]]:
+    """For a `with` block: a function that reads the bytes of a File of the source at `path`.
+
+    It checks only their number; see `check`.
+    """
     if path.is_dir():
         yield lambda file: _read_file(path, file)
         return
@@ -208,7 +224,7 @@ def reading(path: Path):
 def _bound(file: File) -> None:
     if file.size > LARGEST:
         raise KitError(
-            f"{file.name}: has {file.size} bytes, more than any image or CSV of such a competition"
+            f"{file.name}: has {file.size} bytes, more than any image or CSV of a competition"
         )
 
 
@@ -224,27 +240,25 @@ def _read_file(folder: Path, file: File) -> bytes:
 
 
 def _read_entry(descriptor: int, path: Path, file: File) -> bytes:
-    """A zip's entry without zipfile, whose directory of 200,000 entries every worker would have to read (and hold in 150 MB)."""
+    """The bytes of a zip's entry, without zipfile.
+
+    With zipfile every worker would have to read the directory of 200,000 entries and hold it in
+    150 MB.
+    """
     _bound(file)
     try:
         return _unpack(descriptor, path, file)
     except OSError as error:
-        raise Unreachable(
-            f"{path}: entry {file.name!r} cannot be read: {error.strerror or error}"
-        ) from None
+        reason = error.strerror or error
+        raise Unreachable(f"{path}: entry {file.name!r} cannot be read: {reason}") from None
 
 
 def _unpack(descriptor: int, path: Path, file: File) -> bytes:
     header = os.pread(descriptor, 30, file.at)
     if len(header) < 30 or header[:4] != b"PK\3\4":
         raise KitError(f"{file.name}: the zip is damaged there: no entry begins at byte {file.at}")
-    begin = (
-        file.at
-        + 30
-        + int.from_bytes(header[26:28], "little")
-        + int.from_bytes(header[28:30], "little")
-    )
-    data = os.pread(descriptor, file.packed, begin)
+    name, extra = (int.from_bytes(header[k : k + 2], "little") for k in (26, 28))  # their sizes
+    data = os.pread(descriptor, file.packed, file.at + 30 + name + extra)
     rest = 0
     if file.deflated:
         inflater = zlib.decompressobj(-15)
@@ -255,7 +269,8 @@ def _unpack(descriptor: int, path: Path, file: File) -> bytes:
         rest = len(inflater.unconsumed_tail)
     if len(data) > file.size or rest:
         raise Refused(
-            f"{path}: entry {file.name!r} inflates past the {file.size} bytes that its header says; do not use this zip"
+            f"{path}: entry {file.name!r} inflates past the {file.size} bytes that its header "
+            "states; do not use this zip"
         )
     if len(data) < file.size:
         raise KitError(f"{file.name}: the zip is damaged there: {len(data)} of {file.size} bytes")
@@ -263,11 +278,12 @@ def _unpack(descriptor: int, path: Path, file: File) -> bytes:
 
 
 def check(file: File, data: bytes) -> int:
-    """CRC-32 of a file's bytes; KitError where a zip says another."""
+    """CRC-32 of a file's bytes; raises KitError if a zip states another."""
     found = zlib.crc32(data)
     if file.at >= 0 and found != file.stamp:
         raise KitError(
-            f"{file.name}: the zip is damaged there: its CRC-32 is {found:08x}, the zip says {file.stamp:08x}"
+            f"{file.name}: the zip is damaged there: its CRC-32 is {found:08x}, "
+            f"the zip states {file.stamp:08x}"
         )
     return found
 

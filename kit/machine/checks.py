@@ -1,4 +1,4 @@
-"""Is this machine ready: one finding a line, each with a verdict and, where it needs one, a remedy."""
+"""Is this machine ready: one finding per line, each with a verdict and, if needed, a remedy."""
 
 import importlib.metadata
 import importlib.util
@@ -18,158 +18,154 @@ from ..system.kaggle import MOUNTS, WORKING
 from ..system.processes import count_cores
 
 PYTHON = (3, 11), (3, 13)
-# Of each package the oldest version that setup.cfg admits, and the newest that passed the tests.
-CORE = {
-    "numpy": ("2.0", "2.4"),
-    "numba": ("0.60", "0.68"),
-    "pandas": ("2.2", "3.1"),
-    "scipy": ("1.13", "1.17"),
-    "scikit-image": ("0.25", "0.26"),
-    "pillow": ("10", "13"),
-    "tqdm": ("4.66", "4.70"),
-    "matplotlib": ("3.9", "3.11"),
-    "jinja2": ("3.1", "3.1"),
+DISTRIBUTION = "runlength-kit"
+# The newest version of each package that passed the tests; the oldest is what the kit requires.
+NEWEST = {
+    "numpy": "2.4",
+    "numba": "0.68",
+    "pandas": "3.1",
+    "scipy": "1.17",
+    "scikit-image": "0.26",
+    "pillow": "13",
+    "tqdm": "4.70",
+    "matplotlib": "3.11",
+    "jinja2": "3.1",
+    "tensorflow": "2.21",
+    "segmentation-models": "1.0",
+    "tensorflow-datasets": "4.9",
+    "scikit-learn": "1.9",
 }
-TRAIN = {
-    "tensorflow": ("2.20", "2.21"),
-    "segmentation-models": ("1.0.1", "1.0"),
-    "tensorflow-datasets": ("4.9.9", "4.9"),
-    "scikit-learn": ("1.6", "1.9"),
-}
-ROOM, LEAST, MEMORY = (
-    5e9,
-    2e8,
-    4e9,
-)  # bytes: below the first and the last a training may fail, below LEAST nothing can be made
+# Bytes: with less room or memory than this a training may fail; with less than LEAST no file can be
+# made.
+ROOM, LEAST, MEMORY = 5e9, 2e8, 4e9
 
 
 def check_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> Iterator[Finding]:
-    """What a user should know before the first command; GPUs, precision and weights only where TensorFlow is."""
+    """What a user should know before the first command.
+
+    GPUs, precision and weights are looked at only if TensorFlow is installed.
+    """
     yield check_python(sys.version_info[:2])
-    yield from (check_package(name, *span, wanted=WRONG) for name, span in CORE.items())
-    yield from (check_package(name, *span, wanted=NOTE) for name, span in TRAIN.items())
-    if all(
-        importlib.util.find_spec(name)
-        for name in ("tensorflow", "segmentation_models", "tensorflow_datasets")
-    ):
+    yield from check_packages()
+    needed = ("tensorflow", "segmentation_models", "tensorflow_datasets")
+    if all(importlib.util.find_spec(name) for name in needed):
         try:
             from ..tf.devices import check_devices
 
             yield from check_devices(mounts)
-        except Exception as error:  # of packages that do not go together, of any kind
+        except Exception as error:  # packages that do not go together raise errors of any kind
             reason = str(error).partition("\n")[0]
-            yield Finding(
-                WRONG,
-                f"what trains cannot be loaded: {reason}",
-                "install what is missing; on Kaggle attach all of make wheels",
-            )
-    for folder in dict.fromkeys(
-        (WORKING if WORKING.is_dir() else Path.cwd(), Path(tempfile.gettempdir()))
-    ):
+            remedy = "install what is missing; on Kaggle attach all of make wheels"
+            yield Finding(WRONG, f"what trains cannot be loaded: {reason}", remedy)
+    working = WORKING if WORKING.is_dir() else Path.cwd()
+    for folder in dict.fromkeys((working, Path(tempfile.gettempdir()))):
         yield check_disk(folder)
-    yield from (
-        check_memory(),
-        Finding(FINE, f"cores: {count_cores()}"),
-        check_data(mounts, competition),
-        check_cache(),
-    )
+    yield check_memory()
+    yield Finding(FINE, f"cores: {count_cores()}")
+    yield check_data(mounts, competition)
+    yield check_cache()
 
 
 def check_python(version: tuple[int, ...]) -> Finding:
-    words = ".".join(map(str, version))
+    """Whether the kit runs on a version of Python, (major, minor)."""
+    words = f"Python {'.'.join(map(str, version))}"
     if version < PYTHON[0]:
-        return Finding(WRONG, f"Python {words}", "the kit needs 3.11 or newer")
-    return (
-        Finding(FINE, f"Python {words}")
-        if version <= PYTHON[1]
-        else Finding(NOTE, f"Python {words}", "tested are 3.11 to 3.13")
-    )
+        return Finding(WRONG, words, "the kit needs 3.11 or newer")
+    if version > PYTHON[1]:
+        return Finding(NOTE, words, "tested are 3.11 to 3.13")
+    return Finding(FINE, words)
 
 
-def check_package(name: str, oldest: str, newest: str, wanted: str) -> Finding:
-    """wanted: the verdict where it is missing."""
+def check_packages() -> Iterator[Finding]:
+    """The packages that the installed kit requires; those of training alone may be missing."""
+    try:
+        required = importlib.metadata.requires(DISTRIBUTION) or []
+    except importlib.metadata.PackageNotFoundError:
+        remedy = "pip install . in the kit's folder"
+        yield Finding(NOTE, f"{DISTRIBUTION} is not installed: versions are not checked", remedy)
+        return
+    for text in required:
+        found = re.match(r"([\w.-]+)>=([\d.]+)", text)
+        _, _, extra = text.partition("extra == ")
+        if found and extra[1:-1] in ("", "train"):
+            yield check_package(found[1], found[2], WRONG if not extra else NOTE)
+
+
+def check_package(name: str, oldest: str, wanted: str) -> Finding:
+    """The version of one package.
+
+    Args:
+        name: of the package.
+        oldest: the oldest version that the kit admits.
+        wanted: the verdict if the package is missing.
+    """
+    newest = NEWEST.get(name, "")
     try:
         version = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        remedy = (
-            "in the kit's folder: pip install '.[train]'"
-            if wanted == NOTE
-            else f"pip install '{name}>={oldest}'"
-        )
-        return Finding(
-            wanted,
-            f"{name} is missing" + (", without which nothing is trained" if wanted == NOTE else ""),
-            remedy,
-        )
-    if _number(version) < _number(oldest):
-        return Finding(
-            WRONG,
-            f"{name} {version}",
-            f"the kit needs {oldest} or newer: pip install '{name}>={oldest}'",
-        )
-    if _number(version)[: len(_number(newest))] > _number(newest):
-        return Finding(
-            NOTE, f"{name} {version}", f"newer than {newest}, with which the kit was tested last"
-        )
-    return Finding(FINE, f"{name} {version}")
+        if wanted == WRONG:
+            return Finding(wanted, f"{name} is missing", f"pip install '{name}>={oldest}'")
+        remedy = "in the kit's folder: pip install '.[train]'"
+        return Finding(wanted, f"{name} is missing, without which nothing is trained", remedy)
+    words = f"{name} {version}"
+    if _read_number(version) < _read_number(oldest):
+        remedy = f"the kit needs {oldest} or newer: pip install '{name}>={oldest}'"
+        return Finding(WRONG, words, remedy)
+    if _read_number(version)[: len(_read_number(newest))] > _read_number(newest):
+        return Finding(NOTE, words, f"newer than {newest}, with which the kit was tested last")
+    return Finding(FINE, words)
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("+")[0])[:3])
+def _read_number(version: str) -> tuple[int, ...]:
+    return tuple(int(digits) for digits in re.findall(r"\d+", version.split("+")[0])[:3])
 
 
 def check_disk(folder: Path) -> Finding:
+    """Whether a folder can be written and its disk has room."""
     try:
         free = shutil.disk_usage(folder).free
     except OSError as error:
         return Finding(WRONG, f"{folder}: {error.strerror}", "choose another folder to work in")
     if not os.access(folder, os.W_OK):
         return Finding(WRONG, f"{folder} cannot be written", "choose another folder to work in")
-    verdict = FINE if free >= ROOM else NOTE if free >= LEAST else WRONG
-    remedy = (
-        ""
-        if verdict == FINE
-        else "make room; kit pack --fit leaves out what does not fit, kit train --keep 0 saves less"
-    )
-    return Finding(verdict, f"disk: {free / 1e9:.1f} GB free in {folder}", remedy)
+    words = f"disk: {free / 1e9:.1f} GB free in {folder}"
+    if free >= ROOM:
+        return Finding(FINE, words)
+    remedy = "make room; kit pack --fit leaves out what does not fit, kit train --keep 0 saves less"
+    return Finding(NOTE if free >= LEAST else WRONG, words, remedy)
 
 
 def check_memory() -> Finding:
+    """Whether a training has enough memory, within the limit of a container if there is one."""
     try:
-        free = (
-            int(re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text()).group(1))
-            * 1024
-        )  # type: ignore[union-attr]
-    except (OSError, AttributeError):
-        return Finding(NOTE, "memory: this system does not say how much is free")
+        known = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    except OSError:
+        known = None
+    if known is None:
+        return Finding(NOTE, "memory: this system does not tell how much is free")
+    free = int(known[1]) * 1024
     for names in (
         ("memory.max", "memory.current", "memory.stat"),
         ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat"),
     ):
         try:
             limit, used, kinds = ((Path("/sys/fs/cgroup") / name).read_text() for name in names)
-            cached = int(
-                dict(line.split() for line in kinds.splitlines())["inactive_file"]
-            )  # given back as soon as it is needed
+            lines = dict(line.split() for line in kinds.splitlines())
+            cached = int(lines["inactive_file"])  # given back as soon as it is needed
             free = min(free, int(limit) - int(used) + cached)
         except (OSError, ValueError, KeyError):
             continue
-    text = f"memory: {free / 1e9:.1f} GB free"
-    return (
-        Finding(FINE, text)
-        if free >= MEMORY
-        else Finding(NOTE, text, "close other programs, or train with a smaller --batch")
-    )
+    words = f"memory: {free / 1e9:.1f} GB free"
+    if free >= MEMORY:
+        return Finding(FINE, words)
+    return Finding(NOTE, words, "close other programs, or train with a smaller --batch")
 
 
 def check_data(mounts: Path, competition: Competition) -> Finding:
     """Whether the competition's data is attached."""
     if not mounts.is_dir():
-        return Finding(
-            FINE,
-            f"data: not on Kaggle ({mounts} is missing)",
-            "give the competition's folder or zip, or make one: kit practice",
-        )
+        remedy = "give the competition's folder or zip, or make one: kit practice"
+        return Finding(FINE, f"data: not on Kaggle ({mounts} is missing)", remedy)
     try:
         return Finding(FINE, f"data: {find_source('kaggle', competition, mounts).path}")
     except KitError as error:
@@ -181,21 +177,15 @@ def check_cache() -> Finding:
     try:
         import numba
 
-        numba.njit(cache=True)(_nothing)
+        numba.njit(cache=True)(_do_nothing)
     except ImportError as error:
-        return Finding(
-            WRONG,
-            f"numba cannot be loaded: {error}",
-            "install the version that goes with this numpy",
-        )
+        remedy = "install the version that goes with this numpy"
+        return Finding(WRONG, f"numba cannot be loaded: {error}", remedy)
     except RuntimeError:
-        return Finding(
-            NOTE,
-            "numba's cache cannot be written: seconds at every start",
-            "set NUMBA_CACHE_DIR to a folder that can be",
-        )
+        words = "numba's cache cannot be written: seconds at every start"
+        return Finding(NOTE, words, "set NUMBA_CACHE_DIR to a folder that can be written")
     return Finding(FINE, "numba's cache can be written")
 
 
-def _nothing():
+def _do_nothing() -> int:
     return 0

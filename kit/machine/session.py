@@ -1,4 +1,4 @@
-"""Where a notebook works: the data that it finds or makes, a place for records, and one whose files are kept."""
+"""The folders of a notebook: its data, a place for records, and one for what is kept."""
 
 import dataclasses
 import os
@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..competition.conventions import AIRBUS, Competition
 from ..competition.sources import find_source
@@ -19,19 +20,20 @@ from ..system.kaggle import MOUNTS, WORKING, list_inputs
 
 @dataclass(frozen=True)
 class Session:
-    """Folders of a notebook."""
+    """The folders of a notebook."""
 
     competition: Path  # the attached data, or a practice competition
-    practice: bool  # it is one
-    scratch: Path  # for records: roomy, gone with the session
-    working: Path  # for models and submissions: kept
+    practice: bool  # whether it is a practice competition
+    scratch: Path  # for records: has much space, is lost when the session ends
+    working: Path  # for models and submissions: is kept
     mounts: Path  # where inputs are attached
 
     def bring(self, name: str) -> Path:
         """The folder of the model `name` in `working`.
 
-        Where there is none yet, the one of the attached earlier outputs that is trained furthest is copied there, without its maps, and
-        that is said.
+        If it is missing, the model of that name is copied there from the attached outputs of
+        earlier sessions, without its maps; of several, the one with the most steps. This prints one
+        line.
         """
         out = self.working / name
         found = (
@@ -44,7 +46,7 @@ class Session:
             with replacing_folder(out) as temporary:
                 _copy(found[-1], temporary)
             others = f"; {len(found) - 1} others are trained less" if len(found) > 1 else ""
-            print(f"kit: goes on with {found[-1]}, an output of an earlier session{others}")
+            print(f"kit: continues with {found[-1]}, an output of an earlier session{others}")
         return out
 
 
@@ -56,12 +58,15 @@ def _is_model(folder: Path) -> bool:
 
 
 def _count_steps(folder: Path) -> str:
-    """By which the states of models stand in the order of their steps."""
+    """The name of the latest state; such names sort by the number of steps."""
     return max((path.name for path in list_states(folder / "state")), default="")
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Files and folders, which can then be written; inputs cannot. No maps, which are many and made again, and nothing behind a link."""
+    """Copies files and folders so that they can be written, which inputs cannot.
+
+    It leaves out links, and the maps, which are many and can be computed again.
+    """
     for folder, folders, names in os.walk(source):
         there = target / Path(folder).relative_to(source)
         there.mkdir(exist_ok=True)
@@ -72,13 +77,29 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def open_session(
-    mounts=MOUNTS, working=None, scratch=None, *, competition: Competition = AIRBUS, **practice
+    mounts: Path | str = MOUNTS,
+    working: Path | str | None = None,
+    scratch: Path | str | None = None,
+    *,
+    competition: Competition = AIRBUS,
+    **practice: Any,
 ) -> Session:
-    """The folders to work in; where no inputs are mounted, a practice competition is made in scratch, which is said.
+    """Finds or makes the folders of a notebook, and prints which they are.
 
-    working: None: Kaggle's, or the present folder; scratch: None: on Kaggle the temporary folder, else `scratch` in working. Other keyword
-    arguments are fields of PracticeSettings, which change the easy one of the demo. KitError where there are inputs, but none holds the
-    competition's data, and where another practice competition was made in scratch.
+    Args:
+        mounts: where Kaggle attaches inputs; if it is missing, a practice competition is made in
+            `scratch`.
+        working: for models and submissions; None: Kaggle's, or the current folder.
+        scratch: for records; None: on Kaggle the temporary folder, else `scratch` in `working`.
+        competition: the conventions that tell its data among the inputs.
+        **practice: fields of PracticeSettings, which change the demo's easy competition.
+
+    Returns:
+        The folders; `scratch` and `working` exist.
+
+    Raises:
+        KitError: if no input holds the competition's data, or `scratch` holds another practice
+            competition.
     """
     mounts = Path(mounts)
     working = Path(working) if working is not None else WORKING if WORKING.is_dir() else Path.cwd()
@@ -94,10 +115,12 @@ def open_session(
     else:
         found = _make_practice(scratch / "practice", PracticeSettings(**{**EASY, **practice}))
         print(
-            f"kit: this is not Kaggle ({mounts} is missing), so this works on a practice competition of synthetic scenes"
+            f"kit: this is not Kaggle ({mounts} is missing), "
+            "so this works on a practice competition of synthetic scenes"
         )
     print(
-        f"kit: the competition's data are at {found}; records go to {scratch}, models and submissions to {working}"
+        f"kit: the competition's data are at {found}; "
+        f"records go to {scratch}, models and submissions to {working}"
     )
     for folder in (scratch, working):
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,6 +133,7 @@ def _make_practice(folder: Path, chosen: PracticeSettings) -> Path:
         return write_practice(folder, **dataclasses.asdict(chosen))
     if read_json(folder / "practice.json", "by kit practice") != dataclasses.asdict(chosen):
         raise KitError(
-            f"{folder}: is another practice competition; remove {folder.parent}, or choose another scratch folder"
+            f"{folder}: is another practice competition; "
+            f"remove {folder.parent}, or choose another scratch folder"
         )
     return folder

@@ -1,1 +1,1 @@
-"""Masks as runs: the table of many images' objects, kernels on runs, their text, dense pixels."""
+"""Masks as runs: the table of images and objects, kernels on runs, their text, dense pixels."""

@@ -9,52 +9,48 @@ from .table import Masks
 
 
 def from_labels(ids: Sequence[str], labels: Iterable[np.ndarray]) -> Masks:
-    """One image an id; labels: integer images (height, width), 0 is background, every other value an object.
+    """The objects of label images as `Masks`, in the order of their first pixel, column by column.
 
-    Objects come in the order of their first pixel, column by column.
+    Args:
+        ids: one id per image.
+        labels: one integer image (height, width) per id: 0 is background, each other value is one
+            object.
+
+    >>> masks = from_labels(["a.jpg"], [np.array([[0, 2], [7, 2]])])
+    >>> masks.start.tolist(), masks.length.tolist()
+    ([1, 2], [1, 2])
     """
     parts = []
     for name, image in zip(ids, labels, strict=True):
         flat = np.asarray(image).T.ravel()
-        edges = (
-            np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]])
-            if flat.size
-            else np.zeros(1, np.int64)
-        )
+        edges = np.zeros(1, np.int64)
+        if flat.size:
+            edges = np.concatenate([[0], np.flatnonzero(flat[1:] != flat[:-1]) + 1, [flat.size]])
         start, length = edges[:-1], np.diff(edges)
         value = flat[start]
         start, length, value = start[value != 0], length[value != 0], value[value != 0]
         _, first, inverse = np.unique(value, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int64)
-        rank[np.argsort(first)] = np.arange(
-            len(first)
-        )  # objects by first pixel, not by label value
+        rank[np.argsort(first)] = np.arange(len(first))  # by first pixel, not by label value
         owner = rank[inverse] if len(first) else inverse
         order = np.argsort(owner, kind="stable")
-        runs = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(first)))]).astype(
-            np.int64
-        )
-        empty = table.blank([name], np.shape(image))
-        parts.append(
-            Masks(
-                empty.ids,
-                empty.shapes,
-                np.array([0, len(first)]),
-                np.zeros(len(first), np.int32),
-                runs,
-                start[order].astype(np.int32),
-                length[order].astype(np.int32),
-            )
-        )
+        runs = np.concatenate([[0], np.cumsum(np.bincount(owner, minlength=len(first)))])
+        tags = np.zeros(len(first), np.int32)
+        parts.append(_make_part(name, np.shape(image), tags, runs, start[order], length[order]))
     return table.concatenate(parts)
 
 
 def from_masks(
     ids: Sequence[str], stacks: Iterable[np.ndarray], labels: Iterable[Sequence[int]] | None = None
 ) -> Masks:
-    """One image an id; stacks: boolean masks (objects, height, width) of each image, in the order of the objects.
+    """The objects of boolean masks as `Masks`, in the order of the masks.
 
-    labels: the class of each mask of each image; none: 0. A mask without a pixel is no object.
+    A mask without a pixel is not an object.
+
+    Args:
+        ids: one id per image.
+        stacks: one boolean array (objects, height, width) per image.
+        labels: for each image, the label of each of its masks; None: all 0.
     """
     parts = []
     stacks = list(stacks)
@@ -73,28 +69,39 @@ def from_masks(
         owner, start = np.nonzero(edges > 0)
         stop = np.nonzero(edges < 0)[1]
         runs = np.searchsorted(owner, np.arange(len(held) + 1))
-        tags = (
-            np.zeros(len(held), np.int32)
-            if classes is None
-            else np.asarray(classes, np.int32)[held]
-        )
-        empty = table.blank([name], stack.shape[1:])
-        spans = start.astype(np.int32), (stop - start).astype(np.int32)
-        parts.append(
-            Masks(
-                empty.ids,
-                empty.shapes,
-                np.array([0, len(held)]),
-                tags,
-                runs.astype(np.int64),
-                *spans,
-            )
-        )
+        tags = np.zeros(len(held), np.int32)
+        if classes is not None:
+            tags = np.asarray(classes, np.int32)[held]
+        parts.append(_make_part(name, stack.shape[1:], tags, runs, start, stop - start))
     return table.concatenate(parts)
 
 
+def _make_part(
+    name: str,
+    shape: tuple[int, ...],
+    labels: np.ndarray,
+    runs: np.ndarray,
+    start: np.ndarray,
+    length: np.ndarray,
+) -> Masks:
+    """The `Masks` of one image."""
+    empty = table.blank([name], shape)
+    return Masks(
+        empty.ids,
+        empty.shapes,
+        np.array([0, len(labels)]),
+        labels,
+        runs.astype(np.int64),
+        start.astype(np.int32),
+        length.astype(np.int32),
+    )
+
+
 def to_labels(masks: Masks, image: int) -> np.ndarray:
-    """Label image (height, width) int32 of the image at position `image`: 0 background, k its k-th object from 1."""
+    """Label image (height, width) int32 of the image at position `image`.
+
+    0 is background; k is the image's k-th object, counted from 1.
+    """
     height, width = masks.shapes[image]
     first, last = masks.objects[image], masks.objects[image + 1]
     runs = slice(masks.runs[first], masks.runs[last])
@@ -109,7 +116,10 @@ def to_labels(masks: Masks, image: int) -> np.ndarray:
 
 
 def to_masks(masks: Masks, image: int) -> np.ndarray:
-    """Boolean masks (objects, height, width) of the image at position `image`; objects that overlap keep all their pixels."""
+    """Boolean masks (objects, height, width) of the image at position `image`.
+
+    Objects that overlap keep all their pixels.
+    """
     height, width = (int(side) for side in masks.shapes[image])
     flat = np.zeros((masks.objects[image + 1] - masks.objects[image], height * width), bool)
     for place, item in enumerate(range(masks.objects[image], masks.objects[image + 1])):

@@ -1,17 +1,37 @@
-"""Sets of pixels as ascending runs: what two objects share, hits between two tables, turning columns into rows. No pixel is ever drawn."""
+"""What objects share: overlaps within a table and hits between two, from runs alone.
+
+No pixel is ever drawn.
+"""
+
+from typing import Any
 
 import numpy as np
 
 from ..system.jit import compiled, inlined
 
+# One side of a comparison: runs, start and length as in `Masks`; area and hits int64 (objects,).
+Side = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+
 
 @compiled
-def _shared(start_a, length_a, a, stop_a, start_b, length_b, b, stop_b):
-    """Pixels that the runs a..stop_a and b..stop_b share: one merge, as both ascend without overlap."""
+def _shared(
+    start_a: np.ndarray,
+    length_a: np.ndarray,
+    a: int,
+    stop_a: int,
+    start_b: np.ndarray,
+    length_b: np.ndarray,
+    b: int,
+    stop_b: int,
+) -> Any:
+    """Pixels that the runs a:stop_a and b:stop_b share.
+
+    One merge is enough, as both ascend without overlap.
+    """
     total = np.int64(0)
     if a == stop_a or b == stop_b:
         return total
-    if stop_a - a > 64:  # a large object beside a small one: not from its first run on
+    if stop_a - a > 64:  # a large object and a small one: skip the runs before the small one
         a += max(np.searchsorted(start_a[a:stop_a], start_b[b], side="right") - 1, 0)
     if stop_b - b > 64:
         b += max(np.searchsorted(start_b[b:stop_b], start_a[a], side="right") - 1, 0)
@@ -36,13 +56,18 @@ def _shared(start_a, length_a, a, stop_a, start_b, length_b, b, stop_b):
 
 
 @compiled
-def _first_pixel(item, runs, start):
+def _first_pixel(item: int, runs: np.ndarray, start: np.ndarray) -> Any:
     return np.int64(start[runs[item]]) if runs[item] < runs[item + 1] else np.int64(-1)
 
 
 @compiled
-def _by_first_pixel(first, last, runs, start, order):
-    """Positions of the objects first..last, by their first pixel, into `order`; those without a run come first."""
+def _by_first_pixel(
+    first: int, last: int, runs: np.ndarray, start: np.ndarray, order: np.ndarray
+) -> None:
+    """Writes the positions of the objects first:last to `order`, sorted by their first pixel.
+
+    Objects without a run come first.
+    """
     count, ascending, before = last - first, True, np.int64(-1)
     for item in range(first, last):
         order[item - first] = item
@@ -71,8 +96,15 @@ def _by_first_pixel(first, last, runs, start, order):
 
 
 @inlined
-def _drop_passed(active, size, pixel, runs, start, length):
-    """Keeps those of the first `size` objects in `active` that end after `pixel`; returns how many."""
+def _drop_passed(
+    active: np.ndarray,
+    size: int,
+    pixel: Any,
+    runs: np.ndarray,
+    start: np.ndarray,
+    length: np.ndarray,
+) -> int:
+    """Keeps objects that end after `pixel`, of the first `size` in `active`; returns how many."""
     kept = 0
     for place in range(size):
         item = active[place]
@@ -84,8 +116,20 @@ def _drop_passed(active, size, pixel, runs, start, length):
 
 
 @compiled
-def find_overlaps(objects, runs, start, length):
-    """For each object an earlier one (by first pixel) of its image that shares a pixel with it, or -1; int64 (objects,)."""
+def find_overlaps(
+    objects: np.ndarray, runs: np.ndarray, start: np.ndarray, length: np.ndarray
+) -> np.ndarray:
+    """For each object an earlier one of its image that shares a pixel with it, or -1.
+
+    Args:
+        objects: int64 (images + 1,), as in `Masks`.
+        runs: int64 (objects + 1,), as in `Masks`.
+        start: int32 (runs,), as in `Masks`.
+        length: int32 (runs,), as in `Masks`.
+
+    Returns:
+        int64 (objects,), positions of objects. Earlier is by first pixel.
+    """
     other = np.full(len(runs) - 1, -1, np.int64)
     most = 0
     for image in range(len(objects) - 1):
@@ -99,25 +143,15 @@ def find_overlaps(objects, runs, start, length):
         size = 0
         for place in range(count):
             item = order[place]
-            if runs[item] == runs[item + 1]:
+            first, last = runs[item], runs[item + 1]
+            if first == last:
                 continue
-            size = _drop_passed(active, size, np.int64(start[runs[item]]), runs, start, length)
-            for near in range(size):
-                near_by = active[near]
-                if (
-                    _shared(
-                        start,
-                        length,
-                        runs[near_by],
-                        runs[near_by + 1],
-                        start,
-                        length,
-                        runs[item],
-                        runs[item + 1],
-                    )
-                    > 0
-                ):
-                    other[item] = near_by
+            size = _drop_passed(active, size, np.int64(start[first]), runs, start, length)
+            for spot in range(size):
+                near = active[spot]
+                begin, end = runs[near], runs[near + 1]
+                if _shared(start, length, begin, end, start, length, first, last) > 0:
+                    other[item] = near
                     break
             active[size] = item
             size += 1
@@ -125,14 +159,17 @@ def find_overlaps(objects, runs, start, length):
 
 
 @compiled
-def count_levels(shared, union):
-    """At how many of the thresholds 10/20, 11/20 ... 19/20 shared / union is strictly greater, in integers: 20 shared > k union."""
+def count_levels(shared: Any, union: Any) -> Any:
+    """How many of the thresholds 10/20, 11/20 ... 19/20 are strictly below shared / union.
+
+    The comparison is in integers: 20 shared > k union, k = 10 ... 19.
+    """
     return max(min((20 * shared - 1) // union, 19) - 9, 0) if shared > 0 else 0
 
 
 @compiled
-def _measure(first, last, side):
-    """Fills the areas of the objects first..last; returns their sum."""
+def _measure(first: int, last: int, side: Side) -> np.int64:
+    """Fills in the areas of the objects first:last and returns their sum."""
     runs, _, length, area, _ = side
     total = np.int64(0)
     for item in range(first, last):
@@ -145,8 +182,23 @@ def _measure(first, last, side):
 
 
 @inlined
-def _meet(item, mine, active, size, theirs, others, number, image, tp, pixels):
-    """Compares an object with those of both sides that end after its first pixel; True where it overlaps one of its own side."""
+def _meet(
+    item: int,
+    mine: Side,
+    active: np.ndarray,
+    size: int,
+    theirs: Side,
+    others: np.ndarray,
+    number: int,
+    image: int,
+    tp: np.ndarray,
+    pixels: np.ndarray,
+) -> bool:
+    """Compares an object with those of both sides that end after its first pixel.
+
+    These are the first `size` objects in `active` (its own side) and the first `number` in
+    `others`. Returns whether it overlaps one of its own side.
+    """
     runs, start, length, area, hits = mine
     other_runs, other_start, other_length, other_area, other_hits = theirs
     first, last = runs[item], runs[item + 1]
@@ -176,11 +228,29 @@ def _meet(item, mine, active, size, theirs, others, number, image, tp, pixels):
 
 
 @compiled
-def count_hits(objects_a, a, objects_b, b, tp, pixels):
-    """Fills tp (images, 10), pixels (images, 3: in both, in a, in b), and in a and b the areas and hits of every object.
+def count_hits(
+    objects_a: np.ndarray,
+    a: Side,
+    objects_b: np.ndarray,
+    b: Side,
+    tp: np.ndarray,
+    pixels: np.ndarray,
+) -> tuple[int, int]:
+    """Fills in the hits between the objects of two sides and every object's area and hits.
 
-    a, b: (runs, start, length, area, hits) of the two sides. In each image one sweep over the objects of both by first pixel; only
-    objects whose ranges meet are merged. Returns (image, side) of the first two objects of one side that overlap, or (-1, -1).
+    Each image takes one sweep over the objects of both sides by first pixel. Only objects whose
+    ranges meet are compared run by run.
+
+    Args:
+        objects_a: int64 (images + 1,), as in `Masks`.
+        a: one side; its area and hits are filled in.
+        objects_b: int64 (images + 1,), as in `Masks`.
+        b: the other side; its area and hits are filled in.
+        tp: int32 (images, 10), filled with the hits at each threshold.
+        pixels: int64 (images, 3), filled with the pixels in both sides, in a and in b.
+
+    Returns:
+        (image, side) of the first two objects of one side that overlap, or (-1, -1).
     """
     most_a, most_b = 0, 0
     for image in range(len(objects_a) - 1):
@@ -191,10 +261,8 @@ def count_hits(objects_a, a, objects_b, b, tp, pixels):
     runs_a, start_a, length_a, _, _ = a
     runs_b, start_b, length_b, _, _ = b
     for image in range(len(objects_a) - 1):
-        count_a, count_b = (
-            objects_a[image + 1] - objects_a[image],
-            objects_b[image + 1] - objects_b[image],
-        )
+        count_a = objects_a[image + 1] - objects_a[image]
+        count_b = objects_b[image + 1] - objects_b[image]
         if count_a > 0:
             pixels[image, 1] = _measure(objects_a[image], objects_a[image + 1], a)
             _by_first_pixel(objects_a[image], objects_a[image + 1], runs_a, start_a, order_a)
@@ -228,38 +296,3 @@ def count_hits(objects_a, a, objects_b, b, tp, pixels):
                 active_b[size_b] = item_b
                 size_b += 1
     return -1, -1
-
-
-@compiled
-def transpose(start, length, runs, inner, outer):
-    """The same pixels counted along the other axis: (start, length, runs) with runs merged.
-
-    inner, outer: int64 (objects,), the two sides of each object's image; pixels are numbered along `inner` on entry, along `outer` after.
-    """
-    room, largest = 0, 0
-    for item in range(len(runs) - 1):
-        area = 0
-        for run in range(runs[item], runs[item + 1]):
-            area += length[run]
-        room, largest = room + area, max(largest, area)
-    begin, size, offsets = (
-        np.empty(room, np.int32),
-        np.empty(room, np.int32),
-        np.zeros(len(runs), np.int64),
-    )
-    pixels, found = np.empty(largest, np.int64), 0
-    for item in range(len(runs) - 1):
-        area = 0
-        for run in range(runs[item], runs[item + 1]):
-            for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
-                pixels[area] = pixel % inner[item] * outer[item] + pixel // inner[item]
-                area += 1
-        ordered = np.sort(pixels[:area])
-        for place in range(area):
-            if place > 0 and ordered[place] == ordered[place - 1] + 1:
-                size[found - 1] += 1
-            else:
-                begin[found], size[found] = ordered[place], 1
-                found += 1
-        offsets[item + 1] = found
-    return begin[:found].copy(), size[:found].copy(), offsets

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import KitError
 from .runs import find_overlaps
@@ -11,18 +12,17 @@ from .runs import find_overlaps
 
 @dataclass(frozen=True, eq=False)
 class Masks:
-    """Images with their objects, objects with their runs; all arrays flat, with offsets.
+    """Images with their objects, objects with their runs, all in flat arrays with offsets.
 
-    The objects of image i are objects[i]:objects[i + 1], the runs of object j are runs[j]:runs[j + 1]. Runs go down the columns
-    (pixel = column * height + row) from 0, ascend within an object and do not overlap within an image.
+    Image i has the objects objects[i]:objects[i + 1], object j the runs runs[j]:runs[j + 1]. Runs
+    go down the columns from pixel 0 (pixel = column * height + row). They ascend within an object
+    and do not overlap within an image.
     """
 
     ids: np.ndarray  # str objects (images,), in order of first appearance
     shapes: np.ndarray  # int32 (images, 2): height, width in px
     objects: np.ndarray  # int64 (images + 1,)
-    labels: (
-        np.ndarray
-    )  # int32 (objects,): class of each object, 0 where a competition has one class
+    labels: np.ndarray  # int32 (objects,): label of each object; 0 if there is just one class
     runs: np.ndarray  # int64 (objects + 1,)
     start: np.ndarray  # int32 (runs,): first pixel, 0-based
     length: np.ndarray  # int32 (runs,): px
@@ -30,7 +30,7 @@ class Masks:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def __eq__(self, other) -> bool:
+    def __eq__(self, other: object) -> bool:
         fields = ("ids", "shapes", "objects", "labels", "runs", "start", "length")
         return isinstance(other, Masks) and all(
             np.array_equal(getattr(self, name), getattr(other, name)) for name in fields
@@ -45,23 +45,35 @@ def count_objects(masks: Masks) -> np.ndarray:
 def areas(masks: Masks) -> np.ndarray:
     """Pixels of each object, int64 (objects,)."""
     total = np.concatenate([[0], np.cumsum(masks.length, dtype=np.int64)])
-    return total[masks.runs[1:]] - total[masks.runs[:-1]]
+    return np.diff(total[masks.runs])
 
 
 def owners(masks: Masks) -> np.ndarray:
-    """The image (its index) that each object belongs to, int64 (objects,)."""
+    """The position of each object's image, int64 (objects,)."""
     return np.repeat(np.arange(len(masks)), count_objects(masks))
 
 
 def _gather(offsets: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions of the slices `index` of a ragged array, one after the other, and the offsets of the result."""
+    """Positions of the slices `index` of a ragged array, joined, and the offsets of the result."""
     counts = offsets[index + 1] - offsets[index]
     ends = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     return np.arange(ends[-1]) + np.repeat(offsets[index] - ends[:-1], counts), ends
 
 
-def gather_runs(start, length, offsets, index) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(start, length, offsets) of the objects at positions `index`, in that order; the arrays themselves where no run moves."""
+def gather_runs(
+    start: np.ndarray, length: np.ndarray, offsets: np.ndarray, index: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The runs of the objects at positions `index`, in that order.
+
+    Args:
+        start: int32 (runs,), as in `Masks`.
+        length: int32 (runs,), as in `Masks`.
+        offsets: int64 (objects + 1,), where each object's runs begin and end.
+        index: int64, positions of objects.
+
+    Returns:
+        (start, length, offsets) of these objects; start and length are not copied if no run moves.
+    """
     if (offsets[index + 1] - offsets[index]).sum() == len(start) and (np.diff(index) > 0).all():
         return start, length, np.append(offsets[index], len(start))
     positions, ends = _gather(offsets, index)
@@ -69,7 +81,7 @@ def gather_runs(start, length, offsets, index) -> tuple[np.ndarray, np.ndarray, 
 
 
 def select(masks: Masks, index: Sequence[int] | np.ndarray) -> Masks:
-    """The images at positions `index`, in that order, or those where a boolean `index` (images,) is true."""
+    """The images at positions `index`, in that order; a boolean `index` keeps where it is true."""
     index = np.asarray(index)
     index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
     objects, object_offsets = _gather(masks.objects, index)
@@ -86,7 +98,11 @@ def select(masks: Masks, index: Sequence[int] | np.ndarray) -> Masks:
 
 
 def select_ids(masks: Masks, ids: Iterable[str]) -> Masks:
-    """The images named by `ids`, in that order; KitError for an id that the table lacks."""
+    """The images named by `ids`, in that order.
+
+    Raises:
+        KitError: if the table lacks an id.
+    """
     position = {name: place for place, name in enumerate(masks.ids)}
     try:
         return select(masks, [position[name] for name in ids])
@@ -95,7 +111,7 @@ def select_ids(masks: Masks, ids: Iterable[str]) -> Masks:
 
 
 def select_objects(masks: Masks, keep: np.ndarray) -> Masks:
-    """All images, of their objects only those where the boolean array `keep` (objects,) is true."""
+    """All images, with only those objects for which the boolean `keep` (objects,) is true."""
     kept = np.flatnonzero(keep)
     start, length, runs = gather_runs(masks.start, masks.length, masks.runs, kept)
     objects = np.concatenate([[0], np.cumsum(keep)]).astype(np.int64)[masks.objects]
@@ -105,11 +121,10 @@ def select_objects(masks: Masks, keep: np.ndarray) -> Masks:
 def concatenate(parts: Sequence[Masks]) -> Masks:
     """The images of all `parts`, one after the other."""
 
-    def join(offsets):
+    def join(offsets: list[np.ndarray]) -> np.ndarray:
         ends = np.concatenate([[0], np.cumsum([item[-1] for item in offsets])])
-        return np.concatenate([[0], *(item[1:] + end for item, end in zip(offsets, ends))]).astype(
-            np.int64
-        )
+        joined = np.concatenate([[0], *(item[1:] + end for item, end in zip(offsets, ends))])
+        return joined.astype(np.int64)
 
     if not parts:
         return blank([], [])
@@ -124,8 +139,8 @@ def concatenate(parts: Sequence[Masks]) -> Masks:
     )
 
 
-def blank(ids: Sequence[str], shapes) -> Masks:
-    """The images `ids` without any object; shapes: one (height, width) for all, or one an image."""
+def blank(ids: Sequence[str], shapes: ArrayLike) -> Masks:
+    """The images `ids` without objects; shapes: one (height, width) for all, or one per image."""
     table = np.array(np.broadcast_to(np.asarray(shapes, np.int32).reshape(-1, 2), (len(ids), 2)))
     none = np.zeros(0, np.int32)
     return Masks(
@@ -140,12 +155,11 @@ def blank(ids: Sequence[str], shapes) -> Masks:
 
 
 def boxes(masks: Masks) -> np.ndarray:
-    """Bounding boxes, int32 (objects, 4): top, left, bottom, right, the last two exclusive."""
+    """Bounding boxes, int32 (objects, 4): top, left, bottom, right; the last two are exclusive."""
     height = np.repeat(masks.shapes[owners(masks), 0], np.diff(masks.runs)).astype(np.int64)
     first, last = masks.start.astype(np.int64), masks.start.astype(np.int64) + masks.length - 1
-    crosses = (
-        first // height != last // height
-    )  # a run over a column's end covers a whole height between its two columns
+    # A run that goes on in the next column touches both the bottom and the top.
+    crosses = first // height != last // height
     top, bottom = np.where(crosses, 0, first % height), np.where(crosses, height, last % height + 1)
     found = np.zeros((len(masks.labels), 4), np.int32)
     if len(first):
@@ -161,16 +175,16 @@ def boxes(masks: Masks) -> np.ndarray:
 
 
 def overlaps(masks: Masks) -> list[tuple[int, int]]:
-    """Pairs of objects (their positions) of one image that share a pixel: each object that meets an earlier one, with one such.
+    """Pairs of positions of objects of one image that share a pixel; [] if no objects overlap.
 
-    Earlier is by first pixel. Empty where no object of `masks` overlaps another.
+    Each object that overlaps an earlier one (by first pixel) is listed with one such object.
     """
     other = find_overlaps(masks.objects, masks.runs, masks.start, masks.length)
     return [(int(other[place]), place) for place in np.flatnonzero(other >= 0).tolist()]
 
 
 def join(masks: Masks) -> Masks:
-    """The objects of one image and label made one, with the pixels of all of them; by label within an image."""
+    """All objects of one image and label joined to one; an image's objects are sorted by label."""
     labels = int(masks.labels.max(initial=0)) + 1
     key = owners(masks) * labels + masks.labels
     groups, group = np.unique(key, return_inverse=True)
@@ -189,10 +203,8 @@ def join(masks: Masks) -> Masks:
     last = np.append(first[1:], len(order)) - 1 if len(order) else first
     runs = np.searchsorted(owner[order][first], np.arange(len(groups) + 1))
     objects = np.searchsorted(groups // labels, np.arange(len(masks) + 1))
-    start, length = (
-        (begin[first] - base[first]).astype(np.int32),
-        (end[last] - begin[first]).astype(np.int32),
-    )
+    start = (begin[first] - base[first]).astype(np.int32)
+    length = (end[last] - begin[first]).astype(np.int32)
     return Masks(
         masks.ids,
         masks.shapes,
@@ -205,14 +217,16 @@ def join(masks: Masks) -> Masks:
 
 
 def split_labels(masks: Masks, labels: int) -> Masks:
-    """One image for each image and label 0..labels-1: image k becomes images k * labels to (k + 1) * labels - 1, their ids `id_label`.
+    """One image for each image and label 0 to labels - 1, for scores that look at one class alone.
 
-    For scores that look at each class alone. Raises KitError for a label beyond these.
+    Image k becomes the images k * labels to (k + 1) * labels - 1, with the ids `id_label`.
+
+    Raises:
+        KitError: if `masks` has another label.
     """
     if len(masks.labels) and not (masks.labels.min() >= 0 and masks.labels.max() < labels):
-        raise KitError(
-            f"labels go from {masks.labels.min()} to {masks.labels.max()}, expected 0 to {labels - 1}"
-        )
+        least, most = masks.labels.min(), masks.labels.max()
+        raise KitError(f"labels go from {least} to {most}, expected 0 to {labels - 1}")
     key = owners(masks) * labels + masks.labels
     order = np.argsort(key, kind="stable")
     start, length, runs = gather_runs(masks.start, masks.length, masks.runs, order)

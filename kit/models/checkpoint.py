@@ -1,7 +1,11 @@
-"""The state of a training on the disk: arrays and a few words about them, whole or not at all, and the one before kept."""
+"""The state of a training on disk: arrays and JSON, written whole or not at all.
+
+The state before the last one is kept too.
+"""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +15,19 @@ from ..system.npz import UNREADABLE, read_arrays, write_arrays
 STATE_NAME = re.compile(r"step-(\d{9})-(\d{5})\.npz")
 
 
-def save_state(folder: Path, arrays: list[np.ndarray], words: dict) -> Path:
-    """Saves arrays, by position, and JSON; words holds `step` and `history`, by which states follow one another. The two last are kept.
+def save_state(folder: Path, arrays: list[np.ndarray], words: dict[str, Any]) -> Path:
+    """Saves a state and keeps the last two.
 
-    Raises KitError on a full disk; what was saved before is left as it was.
+    Args:
+        folder: made if it is missing.
+        arrays: kept by position.
+        words: JSON. Its `step` and `history` order the states.
+
+    Returns:
+        The path of the new state.
+
+    Raises:
+        KitError: if the disk is full. Earlier states stay as they are.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"step-{words['step']:09d}-{len(words['history']):05d}.npz"
@@ -29,10 +42,13 @@ def list_states(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*.npz") if STATE_NAME.fullmatch(path.name))
 
 
-def load_state(folder: Path) -> tuple[list[np.ndarray], dict] | None:
-    """The newest whole state, None where none was ever saved; a damaged one is passed over, and that is said.
+def load_state(folder: Path) -> tuple[list[np.ndarray], dict[str, Any]] | None:
+    """Loads the newest whole state; None if none was ever saved.
 
-    Raises KitError where all are damaged.
+    For each damaged state that it skips it prints one line.
+
+    Raises:
+        KitError: if all are damaged.
     """
     states = list_states(folder)
     for place, path in enumerate(reversed(states)):
@@ -40,26 +56,22 @@ def load_state(folder: Path) -> tuple[list[np.ndarray], dict] | None:
             found = _read(path)
         except UNREADABLE as error:
             reason = " ".join(str(error).split())[:100] or type(error).__name__
-            print(
-                f"{path}: is damaged ({reason}); "
-                + (
-                    "going on from the state before it"
-                    if place + 1 < len(states)
-                    else "none is left"
-                )
-            )
+            older = place + 1 < len(states)
+            way = "resuming from the state before it" if older else "no other state is left"
+            print(f"{path}: is damaged ({reason}); {way}")
             continue
         for later in states[len(states) - place :]:
-            later.unlink()  # else it would stand in the way of a state of the same step
+            later.unlink()  # else it would be in the way of a new state of the same step
         return found
     if states:
         raise KitError(
-            f"{folder}: every state is damaged; train into another folder, --start-from {folder.parent} keeps its best weights"
+            f"{folder}: every state is damaged; "
+            f"train into another folder, --start-from {folder.parent} keeps its best weights"
         )
     return None
 
 
-def _read(path: Path) -> tuple[list[np.ndarray], dict]:
+def _read(path: Path) -> tuple[list[np.ndarray], dict[str, Any]]:
     arrays, words = read_arrays(path)
     if type(words.get("step")) is not int or not isinstance(words.get("history"), list):
         raise ValueError("no step or no history")

@@ -12,8 +12,12 @@ from ..system.seals import digest_file
 from .history import read_history
 
 
-def read_config(folder: Path) -> dict:
-    """config.json of a model folder; KitError where it is missing or is not what a training writes."""
+def read_config(folder: Path) -> dict[str, Any]:
+    """Reads config.json of a model folder.
+
+    Raises:
+        KitError: if it is missing or not what a training writes.
+    """
     if not folder.is_dir():
         raise KitError(f"{folder}: no such model folder; make it: kit train RECORDS {folder}")
     path = folder / "config.json"
@@ -23,7 +27,7 @@ def read_config(folder: Path) -> dict:
     }
     try:
         settings = {field.name: values[field.name] for field in dataclasses.fields(TrainSettings)}
-        # A preset is only where values came from: this version may not know it.
+        # The preset only says where values came from, and this version may not know it.
         chosen = dataclasses.asdict(TrainSettings(**{**settings, "preset": None}))
         conventions.from_json(config["competition"])
         known = {"competition": config["competition"], "own": dict(config["own"])}
@@ -37,15 +41,23 @@ def read_config(folder: Path) -> dict:
 
 
 def find_best_weights(folder: Path) -> Path:
-    """The best weights in a model folder; KitError where they are missing."""
+    """Finds the best weights in a model folder.
+
+    Raises:
+        KitError: if they are missing.
+    """
     weights = folder / "best.weights.h5"
     if not weights.is_file():
         raise KitError(f"{weights}: missing; train again")
     return weights
 
 
-def identify_model(folder: Path) -> dict:
-    """What tells a model from others, as JSON: name, SHA-256 of the best weights, fold held out, encoder, scale, crop and steps trained."""
+def identify_model(folder: Path) -> dict[str, Any]:
+    """What tells a model from others, as JSON.
+
+    That is its name, the SHA-256 of its best weights, the fold held out, encoder, scale, crop and
+    the number of steps trained.
+    """
     config = read_config(folder)
     return {
         "name": folder.resolve().name,
@@ -58,7 +70,7 @@ def identify_model(folder: Path) -> dict:
 
 
 def _count_steps(history: Path) -> int | None:
-    """Steps up to the last epoch in history.csv; None in the first epoch, and if a kill has torn its last line."""
+    """Steps up to the last epoch in history.csv; None before its first row or if a kill tore it."""
     try:
         rows = read_history(history)
     except KitError:

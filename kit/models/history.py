@@ -1,12 +1,16 @@
-"""The history of a training: a row an epoch, which epochs are the best, and what their weights are called."""
+"""The history of a training: one row per epoch.
+
+It tells which epochs are the best, and what their weights are called.
+"""
 
 import csv
 import io
 from pathlib import Path
+from typing import Any
 
 from ..system.csv_rows import read_rows
 
-# What the holdout's score adds to a row.
+# The columns that the holdout's score fills.
 HOLDOUT_COLUMNS = (
     "val_loss",
     "val_pixel_iou",
@@ -19,7 +23,7 @@ HOLDOUT_COLUMNS = (
 COLUMNS = ("epoch", "step", "seconds", "learning_rate", "loss", *HOLDOUT_COLUMNS)
 
 
-def tabulate(history: list[dict]) -> str:
+def tabulate(history: list[dict[str, Any]]) -> str:
     """The text of history.csv."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -30,8 +34,8 @@ def tabulate(history: list[dict]) -> str:
     return text.getvalue()
 
 
-def describe_epoch(row: dict, epochs: int) -> str:
-    """One line on an epoch."""
+def describe_epoch(row: dict[str, Any], epochs: int) -> str:
+    """One line about an epoch; the row is as in history.csv, `epochs` is how many there will be."""
     line = f"epoch {row['epoch']}/{epochs}  {row['seconds']:.0f} s  loss {row['loss']:.3f}"
     if row["val_object_f2"] is None:
         return line
@@ -43,11 +47,17 @@ def describe_epoch(row: dict, epochs: int) -> str:
     ):
         line += f"  {word} {'-' if row[name] is None else format(row[name], '.3f')}"
     ships = row["val_object_f2_ships"]
-    return f"{line} (blank {row['val_object_f2_blank']:.3f}, ship images {'-' if ships is None else format(ships, '.3f')})"
+    return (
+        f"{line} (blank {row['val_object_f2_blank']:.3f}, "
+        f"ship images {'-' if ships is None else format(ships, '.3f')})"
+    )
 
 
-def rank_epochs(history: list[dict], column: str) -> list[int]:
-    """Epochs, best first, by a column; without such a figure a later epoch is the better one."""
+def rank_epochs(history: list[dict[str, Any]], column: str) -> list[int]:
+    """Ranks epochs by a column, best first.
+
+    Without a figure in that column, a later epoch is the better one.
+    """
     sign = 1 if column.endswith("loss") else -1
     return [
         row["epoch"]
@@ -61,13 +71,14 @@ def rank_epochs(history: list[dict], column: str) -> list[int]:
     ]
 
 
-def name_weights(row: dict) -> str:
-    """File name of an epoch's weights, with its loss: the holdout's, or the training's where there is none."""
-    return f"epoch-{row['epoch']:04d}-loss-{row['loss'] if row['val_loss'] is None else row['val_loss']:.4f}.weights.h5"
+def name_weights(row: dict[str, Any]) -> str:
+    """File name of an epoch's weights, with the holdout's loss or, without one, the training's."""
+    loss = row["loss"] if row["val_loss"] is None else row["val_loss"]
+    return f"epoch-{row['epoch']:04d}-loss-{loss:.4f}.weights.h5"
 
 
 def read_history(path: Path) -> list[dict[str, float | None]]:
-    """The rows of a history.csv, by COLUMNS, an empty cell as None; [] if there is none yet.
+    """Reads the rows of a history.csv, by COLUMNS, an empty cell as None; [] without a file.
 
     Raises:
         KitError: if it is not the history of a training.

@@ -1,17 +1,22 @@
-"""A probability map's connected components, by union-find over runs: no label image."""
+"""Connected components of a probability map, by union-find over runs and without a label image."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..errors import KitError
 from ..masks.table import Masks, areas
 from ..system.jit import compiled
 
+Runs = tuple[np.ndarray, np.ndarray, np.ndarray]  # start, length and runs of `Masks`
+Shape = Sequence[int] | np.ndarray  # height and width, px
 
-def to_uint8(probabilities) -> np.ndarray:
-    """round(255 p) of probabilities in 0..1."""
+
+def to_uint8(probabilities: ArrayLike) -> np.ndarray:
+    """round(255 p) for probabilities p; values outside 0..1 are clipped."""
     return np.rint(np.clip(np.asarray(probabilities, np.float32), 0, 1) * 255).astype(np.uint8)
 
 
@@ -22,34 +27,61 @@ def find_components(
     *,
     connectivity: int = 4,
 ) -> Masks:
-    """Components of probability maps (height, width), one an id: uint8, or floats in 0..1, which count as their `to_uint8`.
+    """Connected components of probability maps, ordered by first pixel, column by column.
 
-    Pixels whose value is `threshold` or more, 4- or 8-connected, in the order of their first pixel, column by column. A NaN is
-    background.
+    A pixel belongs to a component if its value is `threshold` or more. NaN is background.
+
+    Args:
+        ids: one id per map.
+        maps: arrays (height, width), uint8 or float in 0..1; floats count as their `to_uint8`.
+        threshold: a uint8 value, 1 to 255.
+        connectivity: 4 or 8.
+
+    Returns:
+        One table, with one object per component.
+
+    Raises:
+        KitError: if `threshold` or `connectivity` is out of range, a map has another type or
+            shape, or the numbers of ids and maps differ.
+
+    Example:
+        >>> found = find_components(["a"], [np.array([[0.9, 0.1], [0.1, 0.9]])])
+        >>> found.start.tolist(), found.length.tolist()
+        ([0, 3], [1, 1])
     """
     _check(connectivity, threshold)
-    parts = []
+    found = []
     for image in maps:
         pixels, _ = as_map(image)
         lowest = np.uint8(threshold) if pixels.dtype == np.uint8 else _smallest(threshold)
-        parts.append((pixels.shape, _find(pixels, lowest, connectivity)))
-    return _collect(ids, parts)
+        found.append((pixels.shape, _find(pixels, lowest, connectivity)))
+    return _collect(ids, found)
 
 
 def split_mask(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks:
-    """The connected components of one boolean mask (height, width), as the objects of the image `name`."""
+    """Connected components of one boolean mask (height, width), as the objects of image `name`.
+
+    Raises:
+        KitError: if `connectivity` is neither 4 nor 8.
+    """
     pixels = np.ascontiguousarray(mask, np.uint8)
     _check(connectivity)
     return _collect([name], [(pixels.shape, _find(pixels, np.uint8(1), connectivity))])
 
 
 def average_values(masks: Masks, image: np.ndarray) -> np.ndarray:
-    """The mean, float64 (objects,), over each object of the one image of `masks`, of its map (height, width) as uint8."""
+    """Mean uint8 value of the map (height, width) over each object, float64 (objects,).
+
+    `masks` holds one image.
+
+    Raises:
+        KitError: if `image` is not a map of that image's shape.
+    """
     pixels, scale = as_map(image, masks.shapes[0])
     return _average(pixels, scale, masks.runs, masks.start, masks.length)
 
 
-# What cuts may ask of the objects of one image: functions of its masks and its map, to arrays (objects,).
+# What cuts measure, from the masks and the map of one image: arrays (objects,).
 COLUMNS: dict[str, Callable[[Masks, np.ndarray], np.ndarray]] = {
     "area": lambda masks, image: areas(masks),  # px
     "mean": average_values,  # 0 to 255
@@ -63,14 +95,19 @@ def _check(connectivity: int, threshold: int = 1) -> None:
         raise KitError(f"threshold {threshold}: choose a whole number from 1 to 255")
 
 
-def as_map(image: np.ndarray, shape=None) -> tuple[np.ndarray, np.float32]:
-    """The map in an order and type that the kernels take, and what makes its values 0..255; KitError where it is no map of `shape`."""
+def as_map(image: np.ndarray, shape: Shape | None = None) -> tuple[np.ndarray, np.float32]:
+    """The map as the kernels take it (C order, uint8 or float32), and the factor to 0..255.
+
+    Raises:
+        KitError: if it is not a 2-D array of uint8 or float, or has another shape than `shape`.
+    """
     image = np.asarray(image)
     if shape is not None and image.shape != tuple(shape):
         raise KitError(f"the map has shape {image.shape}, its image {tuple(map(int, shape))}")
     if image.ndim != 2 or image.dtype not in (np.uint8, np.float16, np.float32, np.float64):
         raise KitError(
-            f"a map is uint8 or float of shape (height, width), got {image.dtype} of shape {image.shape}"
+            "a map is uint8 or float of shape (height, width), "
+            f"got {image.dtype} of shape {image.shape}"
         )
     if image.dtype == np.uint8:
         return np.ascontiguousarray(image), np.float32(1)
@@ -79,7 +116,10 @@ def as_map(image: np.ndarray, shape=None) -> tuple[np.ndarray, np.float32]:
 
 @functools.lru_cache(maxsize=256)
 def _smallest(threshold: int) -> np.float32:
-    """The smallest float32 whose `to_uint8` reaches the threshold: comparing with it spares converting the map."""
+    """The smallest float32 whose `to_uint8` reaches the threshold.
+
+    Comparing the map with it avoids converting the map.
+    """
     value = np.float32((threshold - 0.5) / 255)
     while to_uint8(value) >= threshold:
         value = np.nextafter(value, np.float32(0))
@@ -88,43 +128,30 @@ def _smallest(threshold: int) -> np.float32:
     return value
 
 
-def _collect(ids: Iterable[str], parts: list) -> Masks:
-    """One table from (shape, (start, length, runs)) of each image."""
-    names = np.array([*ids, None], object)[
-        :-1
-    ]  # None keeps NumPy from taking texts of one length for something else
-    if len(names) != len(parts):
-        raise KitError(f"{len(names)} ids for {len(parts)} maps")
-    shapes = np.array([shape for shape, _ in parts], np.int32).reshape(-1, 2)
-    found = [spans for _, spans in parts]
-    if len(found) == 1:
-        (start, length, runs), objects = found[0], np.array([0, len(found[0][2]) - 1])
+def _collect(ids: Iterable[str], found: list[tuple[tuple[int, ...], Runs]]) -> Masks:
+    """One table from the shape and the runs of each image."""
+    # None keeps NumPy from taking texts of one length for something else
+    names = np.array([*ids, None], object)[:-1]
+    if len(names) != len(found):
+        raise KitError(f"{len(names)} ids for {len(found)} maps")
+    shapes = np.array([shape for shape, _ in found], np.int32).reshape(-1, 2)
+    spans = [runs for _, runs in found]
+    if len(spans) == 1:
+        (start, length, runs), objects = spans[0], np.array([0, len(spans[0][2]) - 1])
     else:
         start, length = (
-            np.concatenate([np.zeros(0, np.int32), *(spans[k] for spans in found)]) for k in (0, 1)
+            np.concatenate([np.zeros(0, np.int32), *(one[k] for one in spans)]) for k in (0, 1)
         )
-        runs = np.concatenate(
-            [
-                [0],
-                np.cumsum(
-                    np.concatenate([np.zeros(0, np.int64), *(np.diff(spans[2]) for spans in found)])
-                ),
-            ]
+        runs = np.cumsum(
+            np.concatenate([np.zeros(1, np.int64), *(np.diff(one[2]) for one in spans)])
         )
-        objects = np.cumsum([0, *(len(spans[2]) - 1 for spans in found)])
-    return Masks(
-        names,
-        shapes,
-        objects,
-        np.zeros(len(runs) - 1, np.int32),
-        runs.astype(np.int64),
-        start,
-        length,
-    )
+        objects = np.cumsum([0, *(len(one[2]) - 1 for one in spans)])
+    labels = np.zeros(len(runs) - 1, np.int32)
+    return Masks(names, shapes, objects, labels, runs.astype(np.int64), start, length)
 
 
 @compiled
-def _level(value, scale):
+def _level(value: Any, scale: np.float32) -> np.int64:
     """A map's value as uint8 would hold it; scale is 1 for uint8 and 255 for floats."""
     value = np.float32(value)
     if scale == 1:
@@ -133,7 +160,10 @@ def _level(value, scale):
 
 
 @compiled
-def _average(image, scale, runs, start, length):
+def _average(
+    image: np.ndarray, scale: np.float32, runs: np.ndarray, start: np.ndarray, length: np.ndarray
+) -> np.ndarray:
+    """See `average_values`."""
     height = image.shape[0]
     means = np.zeros(len(runs) - 1)
     for item in range(len(runs) - 1):
@@ -142,17 +172,26 @@ def _average(image, scale, runs, start, length):
             for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
                 total += _level(image[pixel % height, pixel // height], scale)
             area += length[run]
-        means[item] = total / max(area, 1)
+        means[item] = total / max(area, 1)  # type: ignore[operator]
     return means
 
 
 @compiled
-def _find_spans(image, threshold, column, top, bottom):
-    """Vertical spans of pixels that reach the threshold: column, first row, row after the last; in order of the last."""
+def _find_spans(
+    image: np.ndarray,
+    threshold: np.uint8 | np.float32,
+    column: np.ndarray,
+    top: np.ndarray,
+    bottom: np.ndarray,
+) -> int:
+    """Writes the vertical spans of pixels that reach the threshold; returns their number.
+
+    Spans are ordered by `bottom`, which is the row after the last one.
+    """
     height, width = image.shape
     opened, found = np.empty(width, np.int32), 0
-    above = np.zeros((2, (width + 7) // 8 * 8), np.bool_)  # this row and the one before, in turn
-    words = above.view(np.uint64)  # eight pixels at once: almost all are as in the row before
+    above = np.zeros((2, (width + 7) // 8 * 8), np.bool_)  # this row and the last, in turn
+    words = above.view(np.uint64)  # eight pixels at once: almost all equal those of the last row
     for row in range(height + 1):
         now, before = above[row % 2], above[1 - row % 2]
         if row < height:
@@ -178,7 +217,7 @@ def _find_spans(image, threshold, column, top, bottom):
 
 
 @compiled
-def _root(parent, item):
+def _root(parent: np.ndarray, item: int) -> int:
     while parent[item] != item:
         parent[item] = parent[parent[item]]
         item = parent[item]
@@ -186,8 +225,13 @@ def _root(parent, item):
 
 
 @compiled
-def _connect(begin, top, bottom, connectivity, parent):
-    """Union-find over spans sorted by column and row; the smallest member is the root. begin: the first span of every column."""
+def _connect(
+    begin: np.ndarray, top: np.ndarray, bottom: np.ndarray, connectivity: int, parent: np.ndarray
+) -> None:
+    """Union-find over spans sorted by column and row; the smallest member is the root.
+
+    begin: the first span of each column.
+    """
     reach = 1 if connectivity == 8 else 0
     for column in range(1, len(begin) - 1):
         a, b = begin[column - 1], begin[column]
@@ -203,27 +247,20 @@ def _connect(begin, top, bottom, connectivity, parent):
 
 
 @compiled
-def _find(image, threshold, connectivity):
+def _find(image: np.ndarray, threshold: np.uint8 | np.float32, connectivity: int) -> Runs:
     """Components of a map, as (start, length, runs) of `Masks`."""
     height, width = image.shape
     room = (height + 1) // 2 * width
-    columns, tops, bottoms = (
-        np.empty(room, np.int32),
-        np.empty(room, np.int32),
-        np.empty(room, np.int32),
-    )
+    columns, tops = np.empty(room, np.int32), np.empty(room, np.int32)
+    bottoms = np.empty(room, np.int32)
     found = _find_spans(image, threshold, columns, tops, bottoms)
 
-    begin = np.zeros(width + 1, np.int64)  # sorts by column; within one they ascend already
+    begin = np.zeros(width + 1, np.int64)  # sorts by column; within one, spans ascend already
     for span in range(found):
         begin[columns[span] + 1] += 1
     begin = np.cumsum(begin)
-    place, column, top, bottom = (
-        begin.copy(),
-        np.empty(found, np.int32),
-        np.empty(found, np.int32),
-        np.empty(found, np.int32),
-    )
+    place, column = begin.copy(), np.empty(found, np.int32)
+    top, bottom = np.empty(found, np.int32), np.empty(found, np.int32)
     for span in range(found):
         to = place[columns[span]]
         place[columns[span]] += 1
@@ -241,16 +278,14 @@ def _find(image, threshold, connectivity):
             owner[span] = owner[root]
 
     runs, after = np.zeros(number + 1, np.int64), np.full(number, -1, np.int64)
-    for span in range(found):  # a span that goes on at the top of the next column is the same run
+    # A span that ends at the bottom and one that starts at the top of the next column are one run.
+    for span in range(found):
         item, first = owner[span], np.int64(column[span]) * height + top[span]
         runs[item + 1] += first != after[item]
         after[item] = first + bottom[span] - top[span]
     runs = np.cumsum(runs)
-    start, length, place = (
-        np.empty(runs[number], np.int32),
-        np.empty(runs[number], np.int32),
-        runs[:-1].copy(),
-    )
+    start, length = np.empty(runs[number], np.int32), np.empty(runs[number], np.int32)
+    place = runs[:-1].copy()
     after[:] = -1
     for span in range(found):
         item, first = owner[span], np.int64(column[span]) * height + top[span]

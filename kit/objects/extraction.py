@@ -1,4 +1,4 @@
-"""A probability map's objects: what makes a pixel an object pixel, a component an object, and an image empty."""
+"""From probability maps to objects, by the cuts."""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,22 +20,42 @@ def find_objects(
     presence: Sequence[float] | np.ndarray | None = None,
     connectivity: int = 4,
 ) -> Masks:
-    """Objects of probability maps (height, width), one an id: uint8, or floats in 0..1, which count as their `to_uint8`.
+    """Objects of probability maps, ordered by first pixel, column by column.
 
-    First come 4- or 8-connected components, in the order of their first pixel, column by column; then the cuts; then rectangles, clipped
-    to the image and to pixels of no other object. presence: for each image the probability that it holds any object, for the gate.
+    The cuts first drop components. What is left may then become rectangles, clipped to the image
+    and to pixels of no other object.
+
+    Args:
+        ids: one id per map.
+        maps: arrays (height, width), uint8 or float in 0..1; floats count as their `to_uint8`.
+        cuts: thresholds and cuts; the default is threshold 128 and no cut.
+        presence: per image the probability that it holds an object, for the gate.
+        connectivity: 4 or 8.
+
+    Returns:
+        One table of all images.
+
+    Raises:
+        KitError: if the cuts have a gate and `presence` is None, if the numbers of ids, maps and
+            presences differ, or if a map has another type or shape.
+
+    Example:
+        >>> found = find_objects(["a"], [np.array([[0.9, 0.2, 0.6]])], Cuts(threshold=200))
+        >>> found.start.tolist(), found.length.tolist()
+        ([0], [1])
     """
     names, found = list(ids), []
     given = [None] * len(names) if presence is None else list(presence)
     if cuts.min_presence and presence is None:
         raise KitError(
-            "these cuts hold a gate (min_presence), and nothing says how likely an image holds an object; tune without it"
+            "the cuts have a gate (min_presence), but it is not known how likely each image "
+            "holds an object; tune without the gate"
         )
     images = list(maps)
     if not len(images) == len(names) == len(given):
         raise KitError(f"{len(names)} ids for {len(images)} maps")
     for name, image, likely in zip(names, images, given):
-        # float(): NumPy would round the cut to a float32's own kind
+        # float(): against a float32, NumPy would round the cut to float32
         if cuts.blank or (likely is not None and float(likely) < cuts.min_presence):
             found.append(table.blank([name], np.shape(image)))
         else:
@@ -57,19 +77,21 @@ def _find(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
 
 
 def _find_by_size(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
-    """Components of small_threshold that are small, and those of `threshold` in the others; in order of their first pixel."""
+    """Small components at small_threshold, and the components at `threshold` inside the others.
+
+    They are in the order of their first pixel.
+    """
     pixels, _ = as_map(image)
     wide = find_components([name], [pixels], cuts.small_threshold, connectivity=connectivity)
     narrow = find_components([name], [pixels], cuts.threshold, connectivity=connectivity)
     small = table.areas(wide) < cuts.small_area
-    parts = [
+    pair = [
         table.select_objects(wide, small),
         table.select_objects(narrow, ~small[find_parents(narrow, wide)]),
     ]
-    order = np.argsort(
-        np.concatenate([part.start[part.runs[:-1]] for part in parts]), kind="stable"
-    )
-    both = table.concatenate(parts)  # two images of one name, made one
+    first = np.concatenate([masks.start[masks.runs[:-1]] for masks in pair])
+    order = np.argsort(first, kind="stable")
+    both = table.concatenate(pair)  # two images of one name, merged below
     start, length, runs = table.gather_runs(both.start, both.length, both.runs, order)
     return Masks(
         wide.ids, wide.shapes, np.array([0, len(order)]), both.labels[order], runs, start, length
@@ -77,11 +99,11 @@ def _find_by_size(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -
 
 
 def find_parents(narrow: Masks, wide: Masks) -> np.ndarray:
-    """For each component of a higher threshold the one of a lower threshold (its position) that holds it; both of one image.
+    """Positions in `wide` of the components that hold those of `narrow`, int64 (components,).
 
-    int64 (components of `narrow`,). Both tables are components of one map by the same connectivity.
+    Both tables are components of one map by the same connectivity; `wide` has the lower threshold.
     """
     order = np.argsort(wide.start)
     owner = np.repeat(np.arange(len(wide.labels)), np.diff(wide.runs))[order]
     first = narrow.start[narrow.runs[:-1]]
-    return owner[np.searchsorted(wide.start[order], first, side="right") - 1]
+    return np.asarray(owner[np.searchsorted(wide.start[order], first, side="right") - 1])

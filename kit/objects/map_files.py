@@ -1,4 +1,4 @@
-"""Probability maps on the disk: one PNG or .npy an image, named by its id, and what the network says of each image in presence.csv."""
+"""Probability maps on disk: one PNG or .npy per image, named by its id, and presence.csv."""
 
 import io
 import os
@@ -12,40 +12,48 @@ from ..competition.conventions import image_path
 from ..errors import KitError
 from ..system.csv_rows import read_rows
 from ..system.npz import UNREADABLE
-from .components import to_uint8
+from .components import Shape, to_uint8
 
 PRESENCE_CSV = "presence.csv"  # ImageId,presence: the probability that the image holds any object
 HEADER = "ImageId,presence"
+UNREADABLE_PNG: tuple[type[Exception], ...] = (
+    *UNREADABLE,
+    IndexError,
+    struct.error,
+    Image.DecompressionBombError,
+)
 
 
 def write_map(folder: Path, name: str, image: np.ndarray) -> None:
-    """A uint8 map (height, width) as FOLDER/{ImageId}.png, whole or not at all."""
+    """Writes a uint8 map (height, width) as FOLDER/{ImageId}.png, whole or not at all."""
     path = image_path(folder, "{id}.png", name)
     temporary = path.with_name(f".{path.name}.tmp")
     data = io.BytesIO()
-    Image.fromarray(image).save(
-        data, "PNG", compress_level=1
-    )  # 6, the default, takes five times as long for 10% less
+    # level 6, the default, takes five times as long and saves 10%
+    Image.fromarray(image).save(data, "PNG", compress_level=1)
     temporary.write_bytes(data.getvalue())
     os.replace(temporary, path)
 
 
 def find_map_file(folder: Path, name: str) -> Path | None:
-    """The file of an image's map, None where there is none; KitError where there are two."""
-    found = [
-        path
-        for path in (image_path(folder, "{id}" + ending, name) for ending in (".png", ".npy"))
-        if path.is_file()
-    ]
+    """The file of an image's map, or None.
+
+    Raises:
+        KitError: if there are two files.
+    """
+    paths = [image_path(folder, "{id}" + ending, name) for ending in (".png", ".npy")]
+    found = [path for path in paths if path.is_file()]
     if len(found) > 1:
-        raise KitError(f"{found[0]}: beside it lies {found[1].name}; remove one of the two maps")
+        raise KitError(f"{found[0]}: {found[1].name} is there as well; remove one of the two maps")
     return found[0] if found else None
 
 
-def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
-    """The uint8 map (height, width) of an image, from a PNG or an .npy of uint8 or of floats in 0..1.
+def read_map(folder: Path, name: str, shape: Shape | None = None) -> np.ndarray:
+    """The uint8 map (height, width) of an image, from a PNG or a .npy of uint8 or floats in 0..1.
 
-    KitError where it is missing, damaged, of another size than `shape`, or holds a float that is no probability.
+    Raises:
+        KitError: if the file is missing or damaged, its shape is not `shape`, or a float is not in
+            0..1.
     """
     path = find_map_file(folder, name)
     if path is None:
@@ -59,27 +67,27 @@ def read_map(folder: Path, name: str, shape=None) -> np.ndarray:
     if found.dtype not in (np.float16, np.float32, np.float64):
         raise KitError(f"{path}: the map is {found.dtype}, expected uint8, or float in 0..1")
     low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 0.0)
-    if not (low >= 0 and high <= 1):  # also where one is NaN
+    if not (low >= 0 and high <= 1):  # also true of NaN
         raise KitError(
-            f"{path}: the map's values go from {low:g} to {high:g}, expected probabilities in 0..1 (logits? apply the sigmoid)"
+            f"{path}: the map's values go from {low:g} to {high:g}, "
+            "expected probabilities in 0..1 (logits? apply the sigmoid)"
         )
     return to_uint8(found)
 
 
-def _read_png(path: Path, shape) -> np.ndarray:
+def _read_png(path: Path, shape: Shape | None) -> np.ndarray:
     try:
         data = path.read_bytes()
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
-            image.verify()  # the checksums of all parts
+            image.verify()  # the checksums of all chunks
         with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if shape is not None and image.size != (shape[1], shape[0]):  # before it costs memory
-                raise KitError(
-                    f"{path}: the map has shape {image.size[::-1]}, expected {tuple(map(int, shape))}"
-                )
+                size, expected = image.size[::-1], tuple(map(int, shape))
+                raise KitError(f"{path}: the map has shape {size}, expected {expected}")
             if image.mode not in ("L", "1"):
                 raise KitError(f"{path}: the PNG's mode is {image.mode}, expected 8-bit gray")
             return np.array(image.convert("L"))
-    except (*UNREADABLE, IndexError, struct.error, Image.DecompressionBombError) as error:
+    except UNREADABLE_PNG as error:
         raise KitError(f"{path}: cannot be read as a PNG, is it whole? {error}") from None
 
 
@@ -96,10 +104,10 @@ def _read_array(path: Path) -> np.ndarray:
 
 
 def read_presence(folder: Path) -> dict[str, float]:
-    """What presence.csv of a folder of maps says of its images; {} if there is none.
+    """Presence by image id from a folder's presence.csv; {} if there is no such file.
 
     Raises:
-        KitError: if a row has no probability, or an image is there twice.
+        KitError: if a row holds no probability, or an image has two rows.
     """
     path = folder / PRESENCE_CSV
     if not path.is_file():
@@ -116,7 +124,13 @@ def _read_probability(cell: str) -> float:
 
 
 def average(maps: list[np.ndarray]) -> np.ndarray:
-    """The mean of uint8 maps of one image by several networks, rounded (a half upwards), uint8: in integers, so the same everywhere."""
+    """Mean of one image's uint8 maps by several networks, rounded half up, uint8.
+
+    It is computed in integers, so it is the same on every machine.
+
+    >>> average([np.array([[100]], np.uint8), np.array([[101]], np.uint8)]).tolist()
+    [[101]]
+    """
     if len(maps) == 1:
         return maps[0]
     total = np.asarray(np.sum(maps, axis=0, dtype=np.uint32))

@@ -1,6 +1,7 @@
-"""A mask's best rotated rectangle: the one with the largest soft IoU against the probability map, climbed to from the second moments.
+"""The rotated rectangle with the best soft IoU against the probability map, by hill climbing.
 
-Airbus's truth masks are rotated rectangles drawn as pixels, so a predicted outline that is one fits better.
+The climb starts at the rectangle with the object's second moments. Airbus's truth masks are rotated
+rectangles drawn as pixels, so a rectangle fits them better than a free outline.
 """
 
 from collections.abc import Iterable
@@ -9,15 +10,18 @@ import numpy as np
 
 from ..masks.table import Masks
 from ..system.jit import compiled
-from .components import as_map, to_uint8
+from .components import Runs, as_map, to_uint8
 
-# Step of the climb: the edges move by STEPS * 2^-k px and the angle by what moves a corner as far, until a step is below FINEST px.
+# px. A step of the climb moves an edge by COARSEST * 2^-k px, or turns the box so that a corner
+# moves as far. The climb ends when the step is below FINEST px.
 COARSEST, FINEST = 1.0, 0.06
 
 
 @compiled
-def _clip(pole, step, low, high, first, last):
-    """The part of first..last in which low <= pole + step * t <= high."""
+def _clip(
+    pole: float, step: float, low: float, high: float, first: float, last: float
+) -> tuple[float, float]:
+    """The range of t within first..last in which low <= pole + step * t <= high."""
     if abs(step) < 1e-9:
         return (first, last) if low <= pole <= high else (1.0, 0.0)
     one, other = (low - pole) / step, (high - pole) / step
@@ -25,12 +29,18 @@ def _clip(pole, step, low, high, first, last):
 
 
 @compiled
-def _measure(box, sums, total, hard):
-    """Soft IoU of a rectangle with a window; sums: running sums of its columns (columns, rows + 1), total: its sum.
+def _measure(box: np.ndarray, sums: np.ndarray, total: float, hard: bool) -> float:
+    """Soft IoU of a rectangle R with a window of the map p: sum min(p, R) / sum max(p, R).
 
-    box: edges u0, u1, v0, v1 along and across the angle, the angle, the origin's row and column. For R of 0 and 1 the sum of min(p, R) is
-    the sum of p inside, that of max(p, R) is area + total - inside. hard: R is 1 at pixels whose center lies in it; otherwise it is
-    the share of two lines a column that lies in it, which changes smoothly.
+    With R in {0, 1}, sum min(p, R) is the sum of p inside R, and sum max(p, R) is
+    area + total - inside.
+
+    Args:
+        box: edges u0, u1 along and v0, v1 across the angle, the angle, the origin's row and column.
+        sums: running sums of the window's columns, (columns, rows + 1).
+        total: the window's sum.
+        hard: if true, R is 1 at pixels whose center it holds. Otherwise R is the share of two
+            lines per column that lies inside, which changes smoothly.
     """
     u0, u1, v0, v1, angle, row, column = box
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -68,8 +78,10 @@ def _measure(box, sums, total, hard):
 
 
 @compiled
-def _climb(box, sums, total, coarsest, finest):
-    """Improves a box in place, soft first and then as it is drawn; returns its soft IoU as drawn."""
+def _climb(
+    box: np.ndarray, sums: np.ndarray, total: float, coarsest: float, finest: float
+) -> float:
+    """Improves a box in place, first smoothly, then as drawn; returns its soft IoU as drawn."""
     best = 0.0
     for phase in range(2):
         hard = phase == 1
@@ -98,8 +110,18 @@ def _climb(box, sums, total, coarsest, finest):
 
 
 @compiled
-def _start(runs_first, runs_last, start, length, height, box):
-    """The rectangle with the moments of an object: a side of length L has variance (L^2 - 1) / 12 over pixel centers."""
+def _start(
+    runs_first: int,
+    runs_last: int,
+    start: np.ndarray,
+    length: np.ndarray,
+    height: int,
+    box: np.ndarray,
+) -> None:
+    """Sets the box to the rectangle with the moments of an object.
+
+    Over pixel centers, a side of length L has variance (L^2 - 1) / 12.
+    """
     count, row, column = 0, 0.0, 0.0
     for run in range(runs_first, runs_last):
         for pixel in range(np.int64(start[run]), np.int64(start[run]) + length[run]):
@@ -112,29 +134,31 @@ def _start(runs_first, runs_last, start, length, height, box):
             xx, yy, xy = xx + x * x, yy + y * y, xy + x * y
     angle = 0.5 * np.arctan2(2 * xy, xx - yy)
     middle, spread = (xx + yy) / 2 / count, np.sqrt(((xx - yy) / 2) ** 2 + xy**2) / count
-    long, short = (
-        np.sqrt(12 * (middle + spread) + 1) / 2,
-        np.sqrt(max(12 * (middle - spread), 0) + 1) / 2,
-    )
-    box[0], box[1], box[2], box[3], box[4], box[5], box[6] = (
-        -long,
-        long,
-        -short,
-        short,
-        angle,
-        row,
-        column,
-    )
+    long = np.sqrt(12 * (middle + spread) + 1) / 2
+    short = np.sqrt(max(12 * (middle - spread), 0) + 1) / 2
+    box[0], box[1], box[2], box[3] = -long, long, -short, short
+    box[4], box[5], box[6] = angle, row, column
 
 
 @compiled
-def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
-    """Fills found (objects, 6) and returns (start, length, runs) of the objects, rectangles where the fit reaches min_fit."""
+def _fit(
+    image: np.ndarray,
+    runs: np.ndarray,
+    start: np.ndarray,
+    length: np.ndarray,
+    min_fit: float,
+    coarsest: float,
+    finest: float,
+    found: np.ndarray,
+) -> Runs:
+    """Fills found (objects, 6); returns start, length and runs of the objects.
+
+    An object becomes its rectangle if the fit reaches min_fit.
+    """
     height, width = image.shape
     number = len(runs) - 1
-    owner = np.zeros(
-        height * width, np.int32
-    )  # which object has a pixel, from 1; column by column as the runs
+    # per pixel its object's number from 1, or 0; column by column, as in runs
+    owner = np.zeros(height * width, np.int32)
     for item in range(number):
         for run in range(runs[item], runs[item + 1]):
             owner[start[run] : start[run] + length[run]] = item + 1
@@ -145,17 +169,11 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
             first, last = np.int64(start[run]), np.int64(start[run]) + length[run] - 1
             left, right = min(left, first // height), max(right, last // height + 1)
             one_column = first // height == last // height
-            top, bottom = (
-                min(top, first % height if one_column else 0),
-                max(bottom, last % height + 1 if one_column else height),
-            )
+            top = min(top, first % height if one_column else 0)
+            bottom = max(bottom, last % height + 1 if one_column else height)
         margin = 3 + max(bottom - top, right - left) // 8
-        top, left, bottom, right = (
-            max(top - margin, 0),
-            max(left - margin, 0),
-            min(bottom + margin, height),
-            min(right + margin, width),
-        )
+        top, left = max(top - margin, 0), max(left - margin, 0)
+        bottom, right = min(bottom + margin, height), min(right + margin, width)
         windows[item] = top, left, bottom, right
         if right <= left or bottom <= top:
             continue
@@ -173,12 +191,8 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
         along, across = (box[0] + box[1]) / 2, (box[2] + box[3]) / 2
         found[item, 0] = box[5] + top + along * sine + across * cosine
         found[item, 1] = box[6] + left + along * cosine - across * sine
-        found[item, 2], found[item, 3], found[item, 4], found[item, 5] = (
-            box[1] - box[0],
-            box[3] - box[2],
-            box[4],
-            fit,
-        )
+        found[item, 2], found[item, 3] = box[1] - box[0], box[3] - box[2]
+        found[item, 4], found[item, 5] = box[4], fit
         if fit < min_fit:
             continue
         for run in range(runs[item], runs[item + 1]):
@@ -205,15 +219,15 @@ def _fit(image, runs, start, length, min_fit, coarsest, finest, found):
 
 
 @compiled
-def _read(owner, windows, height):
-    """(start, length, runs) of the numbers in `owner`, each looked for in its window."""
+def _read(owner: np.ndarray, windows: np.ndarray, height: int) -> Runs:
+    """Start, length and runs of each object in `owner`, searched for within its window."""
     runs = np.zeros(len(windows) + 1, np.int64)
     start, length = np.empty(0, np.int32), np.empty(0, np.int32)
-    for phase in range(2):  # counts, then fills
+    for phase in range(2):  # first counts, then fills
         place = 0
         for item in range(len(windows)):
             top, left, bottom, right = windows[item]
-            after = np.int64(-1)
+            after: np.int64 | int = np.int64(-1)
             for column in range(left, right):
                 for row in range(top, bottom):
                     pixel = column * height + row
@@ -235,14 +249,25 @@ def _read(owner, windows, height):
 def fit_rectangles(
     masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.6
 ) -> tuple[Masks, np.ndarray]:
-    """Objects as rotated rectangles where these fit, and the rectangles.
+    """Replaces objects by their best rotated rectangles if these fit.
 
-    maps: the probability map (height, width) of each image, uint8 or float in 0..1. Returns the masks, in which an object whose rectangle
-    reaches the soft IoU `min_fit` (sum min(p, R) / sum max(p, R) over the object's surroundings, pixels of other objects left out) is that
-    rectangle, clipped to the image and without pixels of other objects; and float64 (objects, 6): row and column of the center, length and
-    width in px, angle in radians from the columns' axis (a length along angle 0 lies in a row), soft IoU.
+    The fit is the soft IoU sum min(p, R) / sum max(p, R) of the map p with the rectangle R, over
+    the object's surroundings and without pixels of other objects.
+
+    Args:
+        masks: the objects.
+        maps: each image's probability map (height, width), uint8 or float in 0..1.
+        min_fit: the fit from which an object becomes its rectangle.
+
+    Returns:
+        The masks; rectangles are clipped to the image and leave out pixels of other objects.
+        The rectangles, float64 (objects, 6): row and column of the center, length and width in px,
+        angle in radians (at angle 0 the length lies along a row), fit.
+
+    Raises:
+        KitError: if a map has another type, or another shape than its image.
     """
-    parts, found = [], np.zeros((len(masks.labels), 6))
+    drawn, found = [], np.zeros((len(masks.labels), 6))
     for image, values in zip(range(len(masks)), maps, strict=True):
         first, last = masks.objects[image], masks.objects[image + 1]
         pixels, scale = as_map(values, masks.shapes[image])
@@ -250,22 +275,11 @@ def fit_rectangles(
         begin = masks.runs[first]
         runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
         if first < last:
-            parts.append(
-                _fit(
-                    pixels,
-                    runs,
-                    masks.start[spans],
-                    masks.length[spans],
-                    min_fit,
-                    COARSEST,
-                    FINEST,
-                    found[first:last],
-                )
-            )
+            pairs = masks.start[spans], masks.length[spans]
+            drawn.append(_fit(pixels, runs, *pairs, min_fit, COARSEST, FINEST, found[first:last]))
     start, length = (
-        np.concatenate([np.zeros(0, np.int32), *(part[k] for part in parts)]) for k in (0, 1)
+        np.concatenate([np.zeros(0, np.int32), *(one[k] for one in drawn)]) for k in (0, 1)
     )
-    sizes = np.concatenate([np.zeros(1, np.int64), *(np.diff(part[2]) for part in parts)])
-    return Masks(
-        masks.ids, masks.shapes, masks.objects, masks.labels, np.cumsum(sizes), start, length
-    ), found
+    runs = np.cumsum(np.concatenate([np.zeros(1, np.int64), *(np.diff(one[2]) for one in drawn)]))
+    fitted = Masks(masks.ids, masks.shapes, masks.objects, masks.labels, runs, start, length)
+    return fitted, found

@@ -1,1 +1,1 @@
-"""The format of records, made: inspection, scenes, selection, plan, shards."""
+"""Making records: inspection, scenes, selection, planning, shards."""

@@ -1,4 +1,7 @@
-"""The inspection pass: every image is read and decoded once, at 1/8 scale; what is found is kept, so that a kill costs seconds."""
+"""The inspection: every image is read once and decoded at 1/8 scale.
+
+The findings are kept on disk, so that a kill costs seconds only.
+"""
 
 import json
 import os
@@ -15,40 +18,43 @@ from ..competition.sources import File, Refused, Source
 from ..errors import KitError
 from ..system import processes, progress
 
-CHUNK = 128  # images a task
+CHUNK = 128  # images per task
 
 
 class Inspected(NamedTuple):
-    """What is known of one image file; place: of its thumbnail in the cache, -1 where there is none; seal: CRC-32 of that thumbnail."""
+    """What is known of one image file."""
 
-    reason: str | None  # why it cannot be used
-    height: int = 0
-    width: int = 0
-    bytes: int = 0
-    crc: int = 0
-    place: int = -1
-    seal: int = 0
+    reason: str | None  # why the image cannot be used; None: it can
+    height: int = 0  # px
+    width: int = 0  # px
+    bytes: int = 0  # size of the file
+    crc: int = 0  # CRC-32 of the file
+    place: int = -1  # position of the thumbnail in the cache; -1: there is none
+    seal: int = 0  # CRC-32 of the thumbnail
 
 
 @dataclass(frozen=True)
 class Thumbnails:
-    """uint8 (n, *shape) in a file, read as they are asked for: memory does not grow with their number."""
+    """Thumbnails in a file, uint8 (n, *shape).
+
+    They are read from the file on demand, so memory does not grow with their number.
+    """
 
     path: Path
-    places: np.ndarray
-    shape: tuple[int, int]
+    places: np.ndarray  # int64 (n,), positions in the file
+    shape: tuple[int, int]  # height, width of one thumbnail, px
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def __getitem__(self, index) -> np.ndarray:
+    def __getitem__(self, index: slice | np.ndarray) -> np.ndarray:
         places = self.places[index]
         found = np.empty((len(places), *self.shape), np.uint8)
         size = self.shape[0] * self.shape[1]
         with open(self.path, "rb", buffering=0) as file:
             for row, place in zip(found, places):
                 if os.preadv(file.fileno(), [row.data], int(place) * size) != size:
-                    raise KitError(f"{self.path}: was cut; run the same command again")
+                    raise KitError(f"{self.path}: was cut short; run the same command again")
         return found
 
 
@@ -59,10 +65,21 @@ def inspect_images(
     shape: tuple[int, int] | None,
     workers: int | None = None,
 ) -> tuple[dict[str, Inspected], Thumbnails]:
-    """What was found of each wanted image (by id, in their order), and thumbnails of those that are whole and of `shape` (height, width).
+    """Inspects the wanted images; a second call reads only files that are new, changed or bad.
 
-    folder: where what is found is kept; a second call inspects only files that are new there, or have changed. shape: the size for which
-    thumbnails are made, None for none. KitError: a full disk, an entry of a zip that was made to do harm.
+    Args:
+        source: where the images are.
+        wanted: the images' files by id.
+        folder: where the findings are kept; it is made if it is missing.
+        shape: height and width in px of the images that get a thumbnail; None: no thumbnails.
+        workers: worker processes; None: one per core.
+
+    Returns:
+        What was found, by id in the order of `wanted`; and the thumbnails of the whole images of
+        the given shape, in the same order.
+
+    Raises:
+        KitError: if the disk is full, or a zip entry was made to do harm.
     """
     folder.mkdir(parents=True, exist_ok=True)
     known = _read_findings(folder, shape, wanted)
@@ -71,7 +88,8 @@ def inspect_images(
     needed, free = len(rest) * _count_pixels(shape), shutil.disk_usage(folder).free
     if needed > free:
         raise KitError(
-            f"{folder}: the thumbnails of {len(rest)} images need {needed / 1e6:.1f} MB, {free / 1e6:.1f} MB are free"
+            f"{folder}: the thumbnails of {len(rest)} images need {needed / 1e6:.1f} MB, but only "
+            f"{free / 1e6:.1f} MB are free; free some space or choose another folder"
         )
     tasks = [(source.path, [wanted[name] for name in part], shape) for part in parts]
     place = 1 + max((finding.place for finding in known.values()), default=-1)
@@ -80,14 +98,14 @@ def inspect_images(
         open(folder / "findings.jsonl", "a", encoding="utf-8") as lines,
         progress.bar(len(wanted), "inspect") as bar,
     ):
-        lines.write("\n")  # a line that a kill cut ends here
+        lines.write("\n")  # ends a line that a kill cut short
         bar.update(len(known))
         size = _count_pixels(shape)
         thumbnails.truncate(place * size)
         with processes.run_tasks(inspect_files, tasks, workers) as results:
             for number, (findings, pixels) in results:
                 thumbnails.write(pixels)
-                thumbnails.flush()  # before the lines that speak of them
+                thumbnails.flush()  # before the lines that refer to them
                 for name, finding in zip(parts[number], findings):
                     if finding.place >= 0:
                         finding = finding._replace(place=place)
@@ -115,7 +133,11 @@ def _count_pixels(shape: tuple[int, int] | None) -> int:
 def inspect_files(
     task: tuple[Path, list[File], tuple[int, int] | None],
 ) -> tuple[list[Inspected], bytes]:
-    """Findings of some files, place 0 where there is a thumbnail, and the thumbnails' bytes one after the other."""
+    """Inspects the files of one task: source, files, shape (see `inspect_images`).
+
+    Returns the findings, with place 0 if there is a thumbnail, and the thumbnails' joined bytes.
+    Raises KitError if a zip entry was made to do harm.
+    """
     root, files, shape = task
     findings, pixels = [], []
     with sources.reading(root) as read:
@@ -140,7 +162,10 @@ def inspect_files(
 def _read_findings(
     folder: Path, shape: tuple[int, int] | None, wanted: dict[str, File]
 ) -> dict[str, Inspected]:
-    """What an earlier run found of files that are still the same; lines and thumbnails that did not reach the disk whole do not count."""
+    """What an earlier run found of the files that have not changed since.
+
+    Lines and thumbnails that did not reach the disk whole are ignored.
+    """
     found: dict[str, Inspected] = {}
     size = _count_pixels(shape)
     try:
@@ -156,7 +181,7 @@ def _read_findings(
                         or reason is not None
                         or len(numbers) != 6
                     ):
-                        continue  # a bad image is looked at again: it may have been mended
+                        continue  # a bad image is inspected again: it may have been repaired
                     finding = Inspected(None, *map(int, numbers))
                     if finding.place >= 0:
                         thumbnails.seek(finding.place * size)

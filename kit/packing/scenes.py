@@ -1,7 +1,8 @@
-"""Tiles cut from one larger scene, found from their pixels: two tiles that share a block of 256 x 256 px are of one scene.
+"""Scenes, found from pixels: tiles that share a block of 256 x 256 px were cut from one scene.
 
-Tiles of 768 px were cut with a stride of 256 px, so each holds nine blocks, and a shared block lies at whole blocks in both. JPEG noise
-differs between copies, so bytes do not tell; at 1/8 scale a shared block differs by about one gray level.
+Tiles of 768 px were cut with a stride of 256 px. So each tile holds nine blocks, and overlapping
+tiles share whole blocks. JPEG noise differs between the copies of a block, so their bytes do not
+match; at 1/8 scale the copies differ by about one gray level.
 """
 
 from dataclasses import dataclass
@@ -11,47 +12,54 @@ import numpy as np
 from ..errors import KitError
 from ..fields import Settings, setting
 from ..system.jit import compiled
+from .inspection import Thumbnails
 
 THUMBNAIL, BLOCK, SIDE = 96, 32, 3  # px of a tile and of a block at 1/8 scale, blocks along a tile
-HASHES, BITS, NEIGHBORS = (
-    8,
-    18,
-    8,
-)  # hashes of a block, bits of a key, entries after a block's own that are looked at
-CHUNK = 512  # tiles, or pairs of them, at a time, for flat memory
+# Hashes of a block, bits of a key, and how many entries after a block's own are compared with it.
+HASHES, BITS, NEIGHBORS = 8, 18, 8
+CHUNK = 512  # tiles, or pairs of tiles, at a time, so that memory stays flat
 
 
 @dataclass(frozen=True)
 class SceneSettings(Settings):
-    """What is evidence that two tiles share ground."""
+    """What counts as evidence that two tiles show the same ground."""
 
     min_std: float = setting(
         6.0,
-        "standard deviation of a block's gray values at 1/8 scale below which it is faint (flat sea)",
+        "standard deviation of a block's gray values at 1/8 scale, below which it is faint "
+        "(flat sea)",
     )
-    min_correlation: float = setting(0.98, "correlation over all blocks that two tiles would share")
-    faint_std: float = setting(2.0, "standard deviation below which a block is no evidence at all")
-    faint_correlation: float = setting(
-        0.999, "correlation that is wanted where a faint block is the evidence"
+    min_correlation: float = setting(
+        0.98, "least correlation over all blocks that two tiles would share"
     )
+    faint_std: float = setting(2.0, "standard deviation below which a block is no evidence")
+    faint_correlation: float = setting(0.999, "least correlation if a faint block is the evidence")
     max_difference: float = setting(
-        2.5, "largest difference of the mean gray values of two blocks that may be one"
+        2.5, "largest difference of the mean gray values of two copies of a block"
     )
 
 
-def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.ndarray:
-    """Scene of each tile, int64 (tiles,), numbered from 0 in order of first appearance; a tile without a neighbor is one of its own.
+def find_scenes(
+    thumbnails: np.ndarray | Thumbnails, settings: SceneSettings = SceneSettings()
+) -> np.ndarray:
+    """Scene of each tile, int64 (tiles,), numbered from 0 in order of first appearance.
 
-    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale; an array, or whatever has its shape and gives arrays for slices and indices. Each
-    structured block gets a few hash keys from the signs of its low frequencies; blocks with a common key and a like mean are candidates; a
-    candidate pair of tiles is joined where all the ground that they would share agrees. Raises KitError for another shape.
+    A tile that overlaps no other is a scene of its own. Each block with structure gets a few hash
+    keys from the signs of its low frequencies. Blocks with a common key and a similar mean make two
+    tiles candidates, which are joined if all the ground that they would share agrees.
+
+    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale.
+
+    Raises:
+        KitError: if the thumbnails have another shape or type.
     """
     if len(thumbnails) == 0:
         return np.zeros(0, np.int64)
     first = thumbnails[:1]
     if first.shape[1:] != (THUMBNAIL, THUMBNAIL) or first.dtype != np.uint8:
         raise KitError(
-            f"thumbnails are uint8 of shape (tiles, {THUMBNAIL}, {THUMBNAIL}), got {first.dtype} of shape (tiles, *{first.shape[1:]})"
+            f"thumbnails are uint8 of shape (tiles, {THUMBNAIL}, {THUMBNAIL}), "
+            f"got {first.dtype} of shape (tiles, *{first.shape[1:]})"
         )
     block, mean, std, keys = _describe(thumbnails, settings.faint_std)
     wanted = np.where(std < settings.min_std, settings.faint_correlation, settings.min_correlation)
@@ -68,7 +76,7 @@ def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.nda
         )
         for start in range(0, len(pairs), CHUNK):
             part = pairs[start : start + CHUNK]
-            apart = _apart(part, parent)  # what is joined by now needs no second look
+            apart = _apart(part, parent)  # pairs that are joined by now need no second look
             part = part[apart]
             _join(
                 part,
@@ -83,9 +91,12 @@ def find_scenes(thumbnails, settings: SceneSettings = SceneSettings()) -> np.nda
 def find_offset(
     one: np.ndarray, other: np.ndarray, settings: SceneSettings = SceneSettings()
 ) -> tuple[int, int] | None:
-    """By how many blocks of 256 px the tile `other` lies below and to the right of `one`, by the ground that they share; None: none.
+    """By how many blocks of 256 px the tile `other` lies below and to the right of `one`.
 
-    one, other: uint8 (96, 96), gray at 1/8 scale. Ground flatter than faint_std is no evidence; of several places the one with most.
+    The answer comes from the ground that both show; None if they share none. Ground flatter than
+    `faint_std` is no evidence. If several offsets are possible, the one with most ground wins.
+
+    one, other: uint8 (96, 96), gray at 1/8 scale.
     """
     places = [(down, right) for down in range(1 - SIDE, SIDE) for right in range(1 - SIDE, SIDE)]
     for down, right in sorted(places, key=lambda place: abs(place[0]) + abs(place[1])):
@@ -99,14 +110,18 @@ def find_offset(
     return None
 
 
-def _describe(thumbnails, min_std: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """The structured blocks: number (tile * 9 + place), mean and standard deviation of the gray values, and a key for each hash, uint32
-    (blocks, HASHES)."""
+def _describe(
+    thumbnails: np.ndarray | Thumbnails, min_std: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The blocks with structure.
+
+    Returns number (tile * 9 + place), mean and standard deviation of the gray values of each, and
+    one key for each hash, uint32 (blocks, HASHES).
+    """
     place = np.arange(BLOCK)
-    cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(
-        np.float32
-    )  # the lowest frequencies of the DCT
-    rng = np.random.default_rng(0)  # which signs make a key: any fixed choice will do
+    # The lowest frequencies of the DCT.
+    cosines = np.cos(np.pi * (place + 0.5) * np.arange(8)[:, None] / BLOCK).astype(np.float32)
+    rng = np.random.default_rng(0)  # chooses the signs that make a key; any fixed choice will do
     choice = np.array([rng.permutation(np.arange(1, 36))[:BITS] for _ in range(HASHES)])
     low = np.argsort([u * u + v * v for u in range(8) for v in range(8)], kind="stable")
     blocks, means, stds, keys = [], [], [], []
@@ -130,7 +145,7 @@ def _describe(thumbnails, min_std: float) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 @compiled
-def _root(parent, tile):
+def _root(parent: np.ndarray, tile: int) -> int:
     while parent[tile] != tile:
         parent[tile] = parent[parent[tile]]
         tile = parent[tile]
@@ -138,7 +153,7 @@ def _root(parent, tile):
 
 
 @compiled
-def _roots(parent):
+def _roots(parent: np.ndarray) -> np.ndarray:
     found = np.empty(len(parent), np.int64)
     for tile in range(len(parent)):
         found[tile] = _root(parent, tile)
@@ -146,8 +161,13 @@ def _roots(parent):
 
 
 @compiled
-def _agree(one, other, down, right, min_correlation):
-    """Whether two tiles show the same ground where they would overlap, `other` lying some blocks below and to the right of `one`."""
+def _agree(
+    one: np.ndarray, other: np.ndarray, down: int, right: int, min_correlation: float
+) -> bool:
+    """Whether two tiles show the same ground where they would overlap.
+
+    `other` would lie `down` blocks below and `right` blocks to the right of `one`.
+    """
     height, width = THUMBNAIL - abs(down) * BLOCK, THUMBNAIL - abs(right) * BLOCK
     row_a, row_b, column_a, column_b = (
         max(down, 0) * BLOCK,
@@ -162,16 +182,26 @@ def _agree(one, other, down, right, min_correlation):
                 np.int64(one[row_a + row, column_a + column]),
                 np.int64(other[row_b + row, column_b + column]),
             )
-            a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y
+            a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y  # type: ignore[assignment]
     count = height * width
     common, spread = count * ab - a * b, float(count * aa - a * a) * float(count * bb - b * b)
     return common > 0 and float(common) ** 2 >= min_correlation**2 * spread and spread > 0
 
 
 @compiled
-def _pair(block, key, mean, wanted, parent, max_difference):
-    """Candidates, int32 (pairs, 4): two tiles, and by how many blocks the second lies below and to the right of the first; and the
-    correlation wanted of each. Blocks are sorted by key and mean, so a copy stands among the next few."""
+def _pair(
+    block: np.ndarray,
+    key: np.ndarray,
+    mean: np.ndarray,
+    wanted: np.ndarray,
+    parent: np.ndarray,
+    max_difference: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Candidates, int32 (pairs, 4), and the least correlation of each.
+
+    A candidate is two tiles, and by how many blocks the second lies below and to the right of the
+    first. Blocks are sorted by key and mean, so copies of a block are near each other.
+    """
     found, least, size = np.empty((1024, 4), np.int32), np.empty(1024), 0
     for place in range(len(block)):
         for near in range(place + 1, min(place + 1 + NEIGHBORS, len(block))):
@@ -194,8 +224,8 @@ def _pair(block, key, mean, wanted, parent, max_difference):
 
 
 @compiled
-def _apart(pairs, parent):
-    """Which pairs are not yet of one scene."""
+def _apart(pairs: np.ndarray, parent: np.ndarray) -> np.ndarray:
+    """Which pairs are not in one scene yet, bool (pairs,)."""
     found = np.empty(len(pairs), np.bool_)
     for place in range(len(pairs)):
         found[place] = _root(parent, pairs[place, 0]) != _root(parent, pairs[place, 1])
@@ -203,7 +233,9 @@ def _apart(pairs, parent):
 
 
 @compiled
-def _join(pairs, least, ones, others, parent):
+def _join(
+    pairs: np.ndarray, least: np.ndarray, ones: np.ndarray, others: np.ndarray, parent: np.ndarray
+) -> None:
     """Joins in `parent` the pairs whose common ground agrees."""
     for place in range(len(pairs)):
         a, b = _root(parent, pairs[place, 0]), _root(parent, pairs[place, 1])
@@ -214,9 +246,11 @@ def _join(pairs, least, ones, others, parent):
 
 
 def lay(thumbnails: np.ndarray) -> np.ndarray:
-    """Place of each tile in blocks of 256 px below and to the right of the topmost and leftmost one, int64 (tiles, 2).
+    """Row and column of each tile, int64 (tiles, 2), in blocks of 256 px from the top left corner.
 
-    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale. Groups of tiles that share no ground stand one below the other.
+    Groups of tiles that share no ground are placed one below the other.
+
+    thumbnails: uint8 (tiles, 96, 96), gray at 1/8 scale.
     """
     number = len(thumbnails)
     known, places, below = np.zeros(number, bool), np.zeros((number, 2), np.int64), 0

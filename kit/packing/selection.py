@@ -1,4 +1,4 @@
-"""Which images are packed: all, or some that are drawn from the whole list."""
+"""The selection of images to pack: all, or some that are drawn at random."""
 
 import numpy as np
 
@@ -6,10 +6,15 @@ from ..settings import PackSettings
 
 
 def choose_images(objects: np.ndarray, settings: PackSettings) -> np.ndarray:
-    """Positions, ascending, of the images that --per-count, --empty-share and --limit leave, in this order; drawn at random.
+    """Ascending positions of the images that --per-count, --empty-share and --limit leave.
 
-    objects: int (images,), objects of each. An empty share that is out of reach by leaving out empty images is reached by leaving out
-    images with objects.
+    These settings apply in this order, and what they leave is drawn at random. To reach the empty
+    share, either empty images are left out or images with objects.
+
+    objects: int (images,), number of objects of each image.
+
+    >>> choose_images(np.array([0, 0, 2, 0, 1]), PackSettings(empty_share=0.0)).tolist()
+    [2, 4]
     """
     rng = np.random.default_rng((settings.seed, 1))
     kept = np.arange(len(objects))
@@ -37,20 +42,29 @@ def _draw(rng: np.random.Generator, places: np.ndarray, count: int) -> np.ndarra
 def fit(
     objects: np.ndarray, scenes: np.ndarray, sizes: np.ndarray, room: int, seed: int
 ) -> np.ndarray:
-    """Positions, ascending, of all images with an object and as many empty ones as `room` bytes hold beside them.
+    """Ascending positions of all images with objects, and of as many empty ones as fit beside them.
 
-    scenes: int64 (images,); sizes: bytes of each. The empty ones are drawn over scenes: one of every scene in random order, then a second
-    of every scene, and so on. Where the images with objects alone need more than there is room for, all of these are given all the same.
+    Empty images are drawn evenly from the scenes: first one from every scene, in random order, then
+    a second from every scene, and so on.
+
+    Args:
+        objects: int (images,), number of objects of each image.
+        scenes: int64 (images,), -1 if unknown.
+        sizes: int64 (images,), bytes of each image.
+        room: bytes that the images may take.
+        seed: seed of the draw.
+
+    Returns:
+        int64 (chosen,). All images with objects are chosen even if they alone exceed `room`.
     """
     rng = np.random.default_rng((seed, 2))
     empty = rng.permutation(np.flatnonzero(objects == 0))
     order = np.argsort(scenes[empty], kind="stable")
-    turn = np.empty(
-        len(empty), np.int64
-    )  # which of its scene's empty images this is; the order stays random within a turn
+    # Rank of each empty image in its scene; images of one rank stay in random order.
+    turn = np.empty(len(empty), np.int64)
     same = scenes[empty[order]]
     turn[order] = np.arange(len(order)) - np.searchsorted(same, same)
-    turn[scenes[empty] < 0] = 0  # nothing is known of their scenes
+    turn[scenes[empty] < 0] = 0  # their scenes are unknown
     empty = empty[np.argsort(turn, kind="stable")]
     full = np.flatnonzero(objects > 0)
     held = np.cumsum(sizes[empty]) <= room - sizes[full].sum()

@@ -1,4 +1,7 @@
-"""A shard: a pure function from its plan to a finished, checksummed file, so that it may be run by any process, here or elsewhere."""
+"""A shard: a pure function from its plan to a finished, checksummed file.
+
+So any process can run it, here or on another machine.
+"""
 
 import contextlib
 import hashlib
@@ -6,6 +9,7 @@ import os
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,15 +32,19 @@ class Shard:
     crc: np.ndarray  # CRC-32 of each image when it was inspected, uint32 (images,)
     masks: Masks  # of the same images
     scenes: np.ndarray  # int64 (images,)
-    sha256: str | None  # that it had before it was lost or damaged
+    sha256: str | None  # what the file had before it was lost or damaged; None: not known
 
 
-def write_shard(shard: Shard) -> dict:
-    """Writes a shard: to its temporary name, flushed to the disk, read back and compared, renamed; returns file, count, bytes and sha256.
+def write_shard(shard: Shard) -> dict[str, Any]:
+    """Writes a shard and returns its file, count, bytes and sha256.
 
-    What is read back comes from memory as a rule (to force the disk cost a sixth of the rate): `kit check` reads the disk later.
-    KitError where an image is not the one that was inspected, or the disk gives back other bytes than it got. An error leaves neither
-    the temporary file nor a changed shard.
+    The file is written to its temporary name, flushed to the disk, read back, compared and renamed.
+    What is read back usually comes from memory (forcing the disk cost a sixth of the rate);
+    `kit check` reads the disk later.
+
+    Raises:
+        KitError: if an image has changed since it was inspected, or the disk gives back other
+            bytes than it got. The temporary file is gone then, and an older shard unchanged.
     """
     digest = hashlib.sha256()
     try:
@@ -45,25 +53,26 @@ def write_shard(shard: Shard) -> dict:
                 data = read(file)
                 if zlib.crc32(data) != shard.crc[place]:
                     raise KitError(
-                        f"{file.name}: has changed since it was inspected; remove the records and pack again"
+                        f"{file.name}: has changed since it was inspected; "
+                        "remove the records and pack again"
                     )
                 record = memoryview(encode(shard.masks, place, data, int(shard.scenes[place])))
                 digest.update(record)
-                while record:  # a full disk may take a part
+                while record:  # a disk that is nearly full may take only some of the bytes
                     record = record[out.write(record) :]
             os.fsync(out.fileno())
         with open(shard.temporary, "rb", buffering=0) as back:
-            size, found = (
-                os.fstat(back.fileno()).st_size,
-                hashlib.file_digest(back, "sha256").hexdigest(),
-            )  # type: ignore[arg-type]
+            size = os.fstat(back.fileno()).st_size
+            found = hashlib.file_digest(back, "sha256").hexdigest()
         if found != digest.hexdigest():
             raise KitError(
-                f"{shard.path}: the disk gives back other bytes than were written; do not trust this disk"
+                f"{shard.path}: the disk gives back other bytes than were written; "
+                "do not trust this disk"
             )
         if shard.sha256 not in (None, found):
             raise KitError(
-                f"{shard.path}: cannot be made again, its masks or the kit have changed; remove the records and pack again"
+                f"{shard.path}: cannot be made again because its masks or the kit have changed; "
+                "remove the records and pack again"
             )
         os.replace(shard.temporary, shard.path)
     finally:

@@ -1,4 +1,4 @@
-"""The page on the data: what is in the records, scene by scene and count by count."""
+"""The page on the data: folds, objects and scenes of the records, with examples."""
 
 from dataclasses import dataclass
 
@@ -14,15 +14,15 @@ from ..records.manifest import Records
 from . import gallery, html
 from .html import Page
 
-SCENES, TILES = 12, 24  # the largest scenes, and of each so many tiles, are shown
-EXAMPLES = 12  # images of each object count
-PICTURES, SCENE_PICTURES = 8_000_000, 5_000_000  # characters
-BLOCK = 256  # px
+SCENES, TILES = 12, 24  # the largest scenes that are shown, and the tiles of each
+EXAMPLES = 12  # images per object count
+PICTURES, SCENE_PICTURES = 8_000_000, 5_000_000  # characters of the examples and of the scenes
+BLOCK = 256  # distance of neighboring tiles, px
 
 
 @dataclass(frozen=True)
 class Tile:
-    """A tile of a scene at its place, px."""
+    """A tile at its place in a scene, px."""
 
     name: str
     data: str
@@ -34,7 +34,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class SceneTiles:
-    """The tiles of one scene, laid side by side."""
+    """The tiles of one scene, as they lie on the ground."""
 
     number: int
     fold: int
@@ -45,13 +45,16 @@ class SceneTiles:
 
 
 def make_data_page(records: Records, seed: int = 0) -> Page:
-    """The page on a folder of records; seed: of the examples that are drawn."""
+    """The page on a folder of records; seed: of the choice of examples."""
     index = open_index(records)
     objects, areas = table.count_objects(index.truth), table.areas(index.truth)
     skipped = records.manifest["skipped"]
     scenes = lay_scenes(index)
     _, counts = count_scenes(index)
     searched = bool(len(counts))
+    shared = ("-", "scenes were not searched: folds may leak")
+    if searched:
+        shared = (f"{counts[counts > 1].sum():,}", "a random split would leak through these")
     edges = np.geomspace(max(1, areas.min(initial=1)), max(2, areas.max(initial=2)) + 1, 30)
     examples = draw_examples(objects, seed)
     return html.render(
@@ -60,15 +63,9 @@ def make_data_page(records: Records, seed: int = 0) -> Page:
         subtitle=f"{records.competition.name}, {len(index):,} images in {len(records.folds)} folds",
         tiles=[
             ("images", f"{len(index):,}", f"{int((objects == 0).sum()):,} without an object"),
-            ("objects", f"{objects.sum():,}", f"at most {objects.max(initial=0)} on an image"),
+            ("objects", f"{objects.sum():,}", f"at most {objects.max(initial=0)} per image"),
             ("median area", f"{np.median(areas):,.0f} px" if len(areas) else "-", "of an object"),
-            (
-                "images that share ground",
-                f"{counts[counts > 1].sum():,}",
-                "with another: a random split would leak by these",
-            )
-            if searched
-            else ("images that share ground", "-", "scenes were not searched: folds may leak"),
+            ("images that share ground", *shared),
             ("left out", f"{len(skipped):,}", "images that could not be used"),
         ],
         folds=[_describe_fold(index, fold, searched) for fold in records.folds],
@@ -94,18 +91,15 @@ def make_data_page(records: Records, seed: int = 0) -> Page:
         scene_note=_note_scenes(index, scenes),
         skipped=skipped[:500],
         skipped_note=f"{len(skipped):,} images" + (", the first 500" if len(skipped) > 500 else ""),
-        cards=[
-            card
-            for (card,) in gallery.fill(
-                index, examples, PICTURES, lambda place: [gallery.make_card(index, place)]
-            )
-        ],
+        cards=gallery.fill_one(
+            index, examples, PICTURES, lambda place: gallery.make_card(index, place)
+        ),
         total=len(index),
     )
 
 
 def count_scenes(index: Index) -> tuple[np.ndarray, np.ndarray]:
-    """The scenes that are known and how many images each has, int64 (scenes,); none where they were not searched."""
+    """The known scenes and their numbers of images, int64 (scenes,); empty if not searched."""
     return np.unique(index.scenes[index.scenes >= 0], return_counts=True)
 
 
@@ -124,14 +118,14 @@ def _describe_fold(index: Index, fold: int, searched: bool) -> dict[str, int]:
 
 
 def draw_examples(objects: np.ndarray, seed: int) -> np.ndarray:
-    """Places of EXAMPLES images of each object count, drawn; int64."""
+    """Places of EXAMPLES random images per object count, int64."""
     rng = np.random.default_rng(seed)
     found = [np.flatnonzero(objects == count) for count in np.unique(objects)]
     return np.concatenate([np.sort(rng.permutation(places)[:EXAMPLES]) for places in found])
 
 
 def lay_scenes(index: Index) -> list[SceneTiles]:
-    """The largest scenes with their tiles at their places; those of one tile are left out."""
+    """The largest scenes with their tiles at their places; scenes of one tile are left out."""
     numbers, counts = count_scenes(index)
     order = np.argsort(-counts, kind="stable")[:SCENES]
     budget, found = SCENE_PICTURES, list[SceneTiles]()
@@ -154,10 +148,8 @@ def lay_scenes(index: Index) -> list[SceneTiles]:
             tiles.append(Tile(str(index.truth.ids[place]), text, x, y, width, height))
         if budget < 0:
             break
-        right, bottom = (
-            max(tile.x + tile.width for tile in tiles),
-            max(tile.y + tile.height for tile in tiles),
-        )
+        right = max(tile.x + tile.width for tile in tiles)
+        bottom = max(tile.y + tile.height for tile in tiles)
         found.append(SceneTiles(number, int(index.folds[places[0]]), count, right, bottom, tiles))
     return found
 
@@ -170,4 +162,5 @@ def _note_scenes(index: Index, scenes: list[SceneTiles]) -> str:
     if not several:
         return "No two images share ground."
     single = len(numbers) - several
-    return f"{several:,} scenes have several tiles, {single:,} a single one. The {len(scenes)} largest, as their ground lies:"
+    found = f"{several:,} scenes have several tiles, {single:,} have one."
+    return f"{found} The {len(scenes)} largest, with tiles as they lie on the ground:"

@@ -18,8 +18,10 @@ from ..records.index import Index
 from ..scoring.groups import COUNTS, group_counts
 from ..system.progress import bar
 
-TEXT = 14  # numbers are a card's height by so many tall
-DRAWN = 100  # predicted objects of an image whose outlines are drawn, the largest: an untrained network finds thousands
+TEXT = 14  # a card is so many times as high as its numbers
+# Only the largest predicted objects of an image are outlined: an untrained network finds thousands.
+DRAWN = 100
+PICTURES = 14_000_000  # characters of a page's pictures and outlines; keeps the page below 15 MB
 WORDS = {"alarm": "false alarm", "missed": "missed", "merged": "merged", "split": "split"}
 
 
@@ -28,10 +30,10 @@ class Object:
     """A true object of a card."""
 
     path: str
-    iou: float | None  # the best with a predicted one; None: unknown
-    x: float  # where the IoU stands, px
+    iou: float | None  # the best with a predicted object; None: unknown
+    x: float  # of the IoU's text, px
     y: float
-    below: bool  # the object, where there is no room above
+    below: bool  # whether the text is below the object, since there is no room above
 
 
 @dataclass(frozen=True)
@@ -43,45 +45,42 @@ class Card:
     height: int
     frame: tuple[int, int, int, int]  # left, top, width, height in px: around the objects
     truth: list[Object]
-    predicted: list[str]  # paths, of the largest ones
-    found: int  # predicted objects
+    predicted: list[str]  # paths of the largest predicted objects
+    found: int  # number of predicted objects
     f2: float | None
     area: int  # px of all true objects
-    group: str  # of COUNTS
-    kinds: list[str]
+    group: str  # one of COUNTS
+    kinds: list[str]  # of mistakes
     picture: Picture | None = None
 
     @property
     def words(self) -> str:
-        """What went wrong."""
+        """The kinds of mistakes, in words."""
         return ", ".join(WORDS[kind] for kind in self.kinds)
 
     @property
     def alt(self) -> str:
-        """The picture in words."""
+        """The picture in words, for screen readers."""
         text = f"Image {self.name}: {len(self.truth)} in the truth, {self.found} predicted"
-        return (
-            text
-            + (f", F2 {self.f2:.2f}" if self.f2 is not None else "")
-            + (f", {self.words}" if self.kinds else "")
-        )
+        if self.f2 is not None:
+            text += f", F2 {self.f2:.2f}"
+        return f"{text}, {self.words}" if self.kinds else text
 
     @property
     def text(self) -> float:
-        """Height of its numbers, px of the image."""
+        """Height of the numbers, px of the image."""
         return round(self.frame[2] / TEXT, 1)
 
     @property
     def size(self) -> int:
-        """Characters that it takes beside its picture, about."""
-        paths = sum(len(path) + 40 for path in self.predicted) + sum(
-            len(item.path) + 100 for item in self.truth
-        )
+        """Characters that the card takes in addition to its picture, roughly."""
+        paths = sum(len(path) + 40 for path in self.predicted)
+        paths += sum(len(item.path) + 100 for item in self.truth)
         return 550 + 4 * len(self.name) + paths
 
 
 def rank_images(evaluation: Evaluation) -> np.ndarray:
-    """Places of the images, the worst first: by F2, of equal ones those with more objects lost or invented."""
+    """Places of the images, the worst first: by F2, then by the number of mistakes."""
     mistakes = evaluation.mistakes
     number = mistakes.alarms + mistakes.missed + mistakes.merged + mistakes.split
     return np.lexsort((-number, evaluation.f2))
@@ -90,9 +89,19 @@ def rank_images(evaluation: Evaluation) -> np.ndarray:
 def fill(
     index: Index, places: Iterable[int], budget: int, make: Callable[[int], list[Card]]
 ) -> list[list[Card]]:
-    """Cards with their pictures of the images at `places`, the most important first, as many as fit into `budget` characters.
+    """Cards with pictures, of as many images as the budget allows; see `kit.plots.webp.embed`.
 
-    make: the cards of the image at a place, which share its picture; see kit.plots.webp.embed.
+    Args:
+        index: of the images.
+        places: of the images, the most important first.
+        budget: characters that all cards together may take.
+        make: returns the cards of the image at a place; they share its picture.
+
+    Returns:
+        The cards of each image.
+
+    Raises:
+        KitError: if an image is damaged.
     """
     places = [int(place) for place in places]
     made: dict[int, list[Card]] = {}
@@ -113,8 +122,25 @@ def fill(
     ]
 
 
+def fill_one(
+    index: Index, places: Iterable[int], budget: int, make: Callable[[int], Card]
+) -> list[Card]:
+    """As `fill`, with one card per image.
+
+    Args:
+        index: of the images.
+        places: of the images, the most important first.
+        budget: characters that all cards together may take.
+        make: returns the card of the image at a place.
+    """
+    return [card for (card,) in fill(index, places, budget, lambda place: [make(place)])]
+
+
 def make_card(index: Index, place: int, evaluation: Evaluation | None = None) -> Card:
-    """The card of the image at a place of the index; evaluation: of a model that held it out, none: the truth alone."""
+    """The card of the image at a place of the index.
+
+    evaluation: of a model that held the image out; None: the card shows the truth alone.
+    """
     truth = table.select(index.truth, [place])
     boxes, first = table.boxes(truth), index.truth.objects[place]
     height, width = (int(side) for side in truth.shapes[0])
@@ -151,7 +177,7 @@ def make_card(index: Index, place: int, evaluation: Evaluation | None = None) ->
 
 
 def frame_alike(cards: Sequence[Card]) -> list[Card]:
-    """Cards of one image by several models, all framed as the first of them that has anything to frame."""
+    """Cards of one image by several models, with the frame of the first card that has objects."""
     whole = (0, 0, min(cards[0].width, cards[0].height))
     frame = next((card.frame for card in cards if card.frame[:3] != whole), cards[0].frame)
     return [dataclasses.replace(card, frame=frame) for card in cards]

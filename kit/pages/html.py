@@ -1,4 +1,4 @@
-"""A page: one HTML file that holds all it shows, from templates that escape whatever they are given."""
+"""A page: one self-contained HTML file, from templates that escape all values."""
 
 import functools
 import html
@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import jinja2
 from markupsafe import Markup
@@ -17,18 +18,23 @@ from ..system.files import write_text
 
 @dataclass(frozen=True)
 class Page:
-    """One self-contained HTML page; in a notebook it shows itself."""
+    """One self-contained HTML page, which a notebook displays."""
 
     text: str = field(repr=False)
 
-    def save(self, path) -> Path:
-        """Writes the page as the file `path`, whole or not at all; KitError on a full disk."""
+    def save(self, path: Path | str) -> Path:
+        """Writes the page as the file `path`, whole or not at all.
+
+        Raises:
+            KitError: if the file cannot be written.
+        """
         write_text(path, self.text)
         return Path(path)
 
     def _repr_html_(self) -> str:
         style = "width: 100%; height: 85vh; border: 1px solid gray"
-        return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{html.escape(self.text)}"></iframe>'
+        text = html.escape(self.text)
+        return f'<iframe sandbox="allow-scripts" style="{style}" srcdoc="{text}"></iframe>'
 
 
 @functools.cache
@@ -41,7 +47,6 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["figure"] = show
     made.globals.update(
         groups=COUNTS,
         version=__version__,
@@ -50,35 +55,37 @@ def _environment() -> jinja2.Environment:
     return made
 
 
-def render(template: str, **values) -> Page:
-    """The page that a template of kit/pages/templates makes of some values."""
+def render(template: str, **values: Any) -> Page:
+    """The page made from a template of kit/pages/templates and its values."""
     return Page(_environment().get_template(template).render(**values))
 
 
 def show(value: float | None, interval: Sequence[float] | None = None, sign: str = "") -> str:
-    """A figure as precise as its interval, three decimals at most; - for none.
+    """A figure as precise as its interval, with three decimals at most; - if there is none.
 
-    It has as many as show one digit of the half width, or two where that begins with less than 3.55 (the rule of the Particle Data Group).
-    sign: + for a difference's.
+    The decimals show one digit of the interval's half width, or two digits if it begins with less
+    than 3.55 (the rule of the Particle Data Group).
+
+    sign: "+" for a difference.
 
     >>> show(0.79481, (0.75, 0.84)), show(0.79481), show(None)
     ('0.79', '0.795', '-')
     """
-    return (
-        "-"
-        if value is None or not math.isfinite(value)
-        else f"{value:{sign}.{_count_digits(interval)}f}"
-    )
+    if value is None or not math.isfinite(value):
+        return "-"
+    return f"{value:{sign}.{_count_digits(interval)}f}"
 
 
 def span(interval: Sequence[float] | None, sign: str = "") -> str:
-    """An interval in words, with the decimals of `show`; None: all images are of one scene. sign: + for a difference's.
+    """An interval in words, with the decimals of `show`; None: all images are of one scene.
+
+    sign: "+" for a difference.
 
     >>> span((0.7512, 0.8431)), span((-0.0021, 0.0112), "+")
     ('0.75 to 0.84', '-0.002 to +0.011')
     """
     if interval is None:
-        return "one scene, which says nothing of others"
+        return "no interval: all images are of one scene"
     return " to ".join(f"{value:{sign}.{_count_digits(interval)}f}" for value in interval)
 
 

@@ -1,1 +1,1 @@
-"""What is drawn: charts, contact sheets, outlines, small pictures."""
+"""Drawings: charts, contact sheets, outlines, small pictures."""

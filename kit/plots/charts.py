@@ -1,8 +1,9 @@
-"""The plots of a page as SVG, whose text and axes take the page's color, light or dark."""
+"""The plots of a page as SVG; text and axes take the page's color, light or dark."""
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -13,9 +14,9 @@ from matplotlib.ticker import MaxNLocator
 from ..scoring.counts import IOU_TWENTIETHS
 
 INK = "#010203"  # becomes the page's own color
-# Okabe and Ito's colors, told apart with any color vision, on white and on black.
+# Okabe and Ito's colors: distinct with any color vision, on white and on black.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
-STYLE: dict = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kit",
     "font.family": "sans-serif",
@@ -31,8 +32,17 @@ STYLE: dict = {
 }
 
 
-def draw(make, *arguments, title: str, size: tuple[float, float]) -> Markup:
-    """The figure that `make(figure, *arguments)` draws, as an <svg> element; title: what it shows, for who cannot see it; size: inches."""
+def draw(
+    make: Callable[..., None], *arguments: Any, title: str, size: tuple[float, float]
+) -> Markup:
+    """The figure that `make(figure, *arguments)` draws, as an <svg> element.
+
+    Args:
+        make: a function that draws on a matplotlib figure.
+        *arguments: its further arguments.
+        title: what the figure shows, for screen readers.
+        size: width and height in inches.
+    """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
         make(figure, *arguments)
@@ -45,15 +55,10 @@ def draw(make, *arguments, title: str, size: tuple[float, float]) -> Markup:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :].replace(INK, "currentColor")
     svg = re.sub(r"font-family: [^;\"]*", "font-family: system-ui, sans-serif", svg)
-    head = f'<svg role="img" aria-label="{escape(title)}" style="width: 100%; max-width: {size[0]:g}in; height: auto"'
-    return Markup(
-        re.sub(
-            r'^<svg([^>]*?) width="[^"]*"',
-            rf"{head}\1",
-            re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1),
-            count=1,
-        )
-    )
+    svg = re.sub(r'(<svg[^>]*?) height="[^"]*"', r"\1", svg, count=1)
+    style = f"width: 100%; max-width: {size[0]:g}in; height: auto"
+    head = f'<svg role="img" aria-label="{escape(title)}" style="{style}"'
+    return Markup(re.sub(r'^<svg([^>]*?) width="[^"]*"', rf"{head}\1", svg, count=1))
 
 
 def bars(
@@ -62,11 +67,17 @@ def bars(
     values: Sequence[float | None],
     label: str,
     baseline: float | None = None,
-    side="",
+    side: str = "",
 ) -> None:
-    """Horizontal bars, the first on top, each with its value; None: there is none.
+    """Draws horizontal bars with their values, the first on top.
 
-    label, side: of the axes; baseline: the blank submission's value.
+    Args:
+        figure: to draw on.
+        names: of the bars.
+        values: of the bars; None is written as "none".
+        label: of the horizontal axis.
+        baseline: the blank submission's value, drawn as a line; None: no line.
+        side: label of the vertical axis.
     """
     axes = figure.subplots()
     places = np.arange(len(names))[::-1]
@@ -88,7 +99,7 @@ def bars(
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.15 + 0.2 / len(names)))
 
 
-def _baseline(draw_line, value: float | None) -> None:
+def _baseline(draw_line: Callable[..., Any], value: float | None) -> None:
     if value is not None:
         draw_line(
             value,
@@ -100,12 +111,15 @@ def _baseline(draw_line, value: float | None) -> None:
 
 
 def _escape(name: str) -> str:
-    """A name as matplotlib shows it: no mathematics between dollars, and no line left out of the legend for its underscore."""
+    """A name that matplotlib shows as it is.
+
+    Dollars would start a formula, and a leading underscore would hide the name from the legend.
+    """
     return "\N{ZERO WIDTH SPACE}" * name.startswith("_") + name.replace("$", r"\$")
 
 
 def thresholds(figure: Figure, curves: dict[str, np.ndarray], baseline: float | None) -> None:
-    """F2 at each IoU threshold, one line a name; values float (10,)."""
+    """Draws F2 by IoU threshold, one line per name; values are float (10,)."""
     axes = figure.subplots()
     for (name, values), color in zip(curves.items(), COLORS):
         axes.plot(IOU_TWENTIETHS / 20, values, "o-", color=color, label=name, markersize=4)
@@ -118,7 +132,7 @@ def thresholds(figure: Figure, curves: dict[str, np.ndarray], baseline: float | 
     axes.legend(fontsize=9)
 
 
-# Of each panel of the learning curves: its axis, its columns of history.csv and their names.
+# The panels of the learning curves: label of the axis, columns of history.csv and their names.
 PANELS = (
     ("loss", (("loss", "training"), ("val_loss", "holdout"))),
     ("on pixels of the holdout", (("val_pixel_f2", "F2"), ("val_pixel_iou", "IoU"))),
@@ -134,8 +148,15 @@ PANELS = (
 )
 
 
-def curves(figure: Figure, panel: tuple, histories: dict[str, list[dict]]) -> None:
-    """Learning curves of one of PANELS; histories: rows of history.csv by model. Colors tell columns or, of several, models."""
+def curves(
+    figure: Figure,
+    panel: tuple[str, tuple[tuple[str, str], ...]],
+    histories: dict[str, list[dict[str, Any]]],
+) -> None:
+    """Draws the learning curves of one of PANELS; histories: rows of history.csv by model.
+
+    The colors tell columns apart, or models if there are several.
+    """
     axes, (label, columns) = figure.subplots(), panel
     several, marks = len(histories) > 1, ("-", "--", ":")
     for number, (model, rows) in enumerate(histories.items()):
@@ -170,6 +191,14 @@ def curves(figure: Figure, panel: tuple, histories: dict[str, list[dict]]) -> No
         axes.legend(fontsize=8)
 
 
+def draw_curves(histories: dict[str, list[dict[str, Any]]]) -> list[Markup]:
+    """The learning curves as <svg> elements, one per panel; histories: as for `curves`."""
+    return [
+        draw(curves, panel, histories, title=f"Learning curves: {panel[0]}", size=(6, 3.4))
+        for panel in PANELS
+    ]
+
+
 def histogram(
     figure: Figure,
     values: np.ndarray,
@@ -177,7 +206,15 @@ def histogram(
     labels: tuple[str, str],
     logarithmic: bool = False,
 ) -> None:
-    """How often values fall between edges; labels: of the axes."""
+    """Draws how many values fall between the edges.
+
+    Args:
+        figure: to draw on.
+        values: the values.
+        edges: of the bins, ascending.
+        labels: of the horizontal and the vertical axis.
+        logarithmic: whether the horizontal axis is.
+    """
     axes = figure.subplots()
     axes.hist(values, edges.tolist(), color=COLORS[0], rwidth=0.9)
     axes.set_xlabel(labels[0])

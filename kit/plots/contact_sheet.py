@@ -1,25 +1,31 @@
-"""Pictures: tiles with the outlines of truth and prediction."""
+"""Contact sheets: tiles with the outlines of truth and prediction."""
 
 import textwrap
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..competition import csv_masks
+from ..competition import csv_text
 from ..masks import dense, table
 from ..masks.table import Masks
 from ..scoring.mistakes import rate_pairs, share_pixels
 from ..system.files import replacing
 from .style import PREDICTION, TRUTH
 
+Window = tuple[int, int, int]  # top, left and side of a square, px
+
 
 def best_ious(truth: Masks, prediction: Masks, image: int) -> np.ndarray:
-    """For each truth object of the image at position `image` (in both tables) its best IoU with a predicted one, float64 (objects,)."""
-    return rate_pairs(share_pixels(truth, prediction, image)).max(1, initial=0)
+    """Best IoU of each true object with a predicted one, float64 (objects,).
+
+    image: position of the image in both tables.
+    """
+    return np.asarray(rate_pairs(share_pixels(truth, prediction, image)).max(1, initial=0))
 
 
-def _draw(axes, image: np.ndarray, window) -> None:
+def _draw(axes: Axes, image: np.ndarray, window: Window) -> None:
     top, left, size = window
     axes.imshow(image, interpolation="lanczos")
     axes.set_xlim(left - 0.5, left + size - 0.5)
@@ -30,10 +36,8 @@ def _draw(axes, image: np.ndarray, window) -> None:
         spine.set_visible(False)
 
 
-def _outline(axes, masks: Masks, image: int, color: str, style: str = "-") -> None:
-    labels = np.pad(
-        dense.to_labels(masks, image), 1
-    )  # the border closes outlines at the tile's edge
+def _outline(axes: Axes, masks: Masks, image: int, color: str, style: str = "-") -> None:
+    labels = np.pad(dense.to_labels(masks, image), 1)  # closes outlines at the tile's edge
     for value in range(1, labels.max(initial=0) + 1):
         axes.contour(
             np.arange(-1, labels.shape[1] - 1),
@@ -46,13 +50,12 @@ def _outline(axes, masks: Masks, image: int, color: str, style: str = "-") -> No
         )
 
 
-def _write_ious(axes, truth: Masks, prediction: Masks, image: int, window) -> None:
-    """The IoU above each object, or below it where there is no room or another number stands."""
+def _write_ious(axes: Axes, truth: Masks, prediction: Masks, image: int, window: Window) -> None:
+    """Writes the IoU above each object, or below it if the place above is taken or outside."""
     top, left, size = window
     first, taken = truth.objects[image], list[tuple[float, float]]()
-    for box, iou in zip(
-        table.boxes(truth)[first : truth.objects[image + 1]], best_ious(truth, prediction, image)
-    ):
+    boxes = table.boxes(truth)[first : truth.objects[image + 1]]
+    for box, iou in zip(boxes, best_ious(truth, prediction, image)):
         x = np.clip((box[1] + box[3]) / 2, left + size * 0.05, left + size * 0.95)
         above, below = box[0] - size * 0.035, box[2] + size * 0.035
         places = [y for y in (above, below) if top + size * 0.02 < y < top + size * 0.98] or [
@@ -75,18 +78,16 @@ def _write_ious(axes, truth: Masks, prediction: Masks, image: int, window) -> No
         )
 
 
-def frame_objects(masks: Masks, image: int, smallest: int = 192) -> tuple[int, int, int]:
-    """A square window (top, left, side in px) around the objects of one image, with room around; the whole image where there are none."""
+def frame_objects(masks: Masks, image: int, smallest: int = 192) -> Window:
+    """A square around the objects of one image, with a margin; the whole image if it has none.
+
+    smallest: the least side, px.
+    """
     height, width = (int(side) for side in masks.shapes[image])
     boxes = table.boxes(masks)[masks.objects[image] : masks.objects[image + 1]]
     if not len(boxes):
         return 0, 0, min(height, width)
-    top, left, bottom, right = (
-        boxes[:, 0].min(),
-        boxes[:, 1].min(),
-        boxes[:, 2].max(),
-        boxes[:, 3].max(),
-    )
+    (top, left), (bottom, right) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
     size = int(min(height, width, max(smallest, 1.5 * max(bottom - top, right - left))))
     corner = np.clip(
         [(top + bottom - size) // 2, (left + right - size) // 2], 0, [height - size, width - size]
@@ -95,11 +96,25 @@ def frame_objects(masks: Masks, image: int, smallest: int = 192) -> tuple[int, i
 
 
 def draw_contact_sheet(
-    images: list[np.ndarray], truth: Masks, prediction: Masks, notes: list[str], path
+    images: list[np.ndarray],
+    truth: Masks,
+    prediction: Masks,
+    notes: list[str],
+    path: Path | str,
 ) -> None:
-    """PNG of tiles, three in a row, framed around their objects: outlines of truth and prediction, the IoU at each truth object.
+    """Writes a PNG of tiles with the outlines of truth and prediction and the IoU of true objects.
 
-    images: uint8 (height, width, 3), one an image of `truth` and `prediction`; notes: a line to stand above each.
+    There are three tiles per row, each framed around its objects.
+
+    Args:
+        images: uint8 (height, width, 3) of each image.
+        truth: true objects of the same images.
+        prediction: predicted objects of the same images.
+        notes: a line to write above each image.
+        path: of the PNG.
+
+    Raises:
+        KitError: if the file cannot be written.
     """
     lines = -(-len(images) // 3)
     figure = Figure(figsize=(12, 4.25 * lines + 0.4), dpi=120, layout="constrained")
@@ -114,14 +129,25 @@ def draw_contact_sheet(
         _write_ious(axes, truth, prediction, place, window)
         axes.set_title(f"{truth.ids[place]}   {note}", fontsize=9, parse_math=False)
     figure.suptitle(
-        "truth: blue line    prediction: amber dashes    number: IoU of the ship with its best prediction",
+        "truth: blue line    prediction: amber dashes    "
+        "number: IoU of the ship with its best prediction",
         fontsize=10,
     )
     _save(figure, path)
 
 
-def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path) -> None:
-    """Wide PNG of one image: the tile, its truth, the prediction with the IoU at each object, and the CSV rows that it became."""
+def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path: Path | str) -> None:
+    """Writes a wide PNG of one image: tile, truth, prediction with IoUs, and rows of the CSV.
+
+    Args:
+        image: uint8 (height, width, 3).
+        truth: its true objects.
+        prediction: its predicted objects.
+        path: of the PNG.
+
+    Raises:
+        KitError: if the file cannot be written.
+    """
     figure = Figure(figsize=(15, 4.4), dpi=100, layout="constrained")
     panels = figure.subplots(1, 4)
     whole, window = (0, 0, min(image.shape[:2])), frame_objects(truth, 0)
@@ -143,7 +169,7 @@ def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path) -> None:
     panels[3].axis("off")
     panels[3].set_box_aspect(1)
     panels[3].set_title("rows of the submission", fontsize=11)
-    header, *lines = csv_masks.format_csv(prediction).decode().splitlines()
+    header, *lines = csv_text.format_csv(prediction).decode().splitlines()
     cells = [
         "\n".join(textwrap.wrap(line, 40)[:3]) + ("…" if len(line) > 115 else "")
         for line in lines[:5]
@@ -162,6 +188,6 @@ def draw_road(image: np.ndarray, truth: Masks, prediction: Masks, path) -> None:
     _save(figure, path)
 
 
-def _save(figure: Figure, path) -> None:
+def _save(figure: Figure, path: Path | str) -> None:
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})

@@ -1,4 +1,4 @@
-"""Pictures inside of a page: images of a competition made small enough that a page of many stays easy to mail."""
+"""Pictures inside a page: images of a competition, made so small that the page is easy to mail."""
 
 import base64
 import io
@@ -7,15 +7,15 @@ from typing import NamedTuple
 
 from PIL import Image
 
-LONGEST = 16_383  # px of a WebP's side
-FULL, SMALL = 60, 45  # WebP quality of pictures at full and at half size
+LONGEST = 16_383  # the longest side of a WebP, px
+FULL, SMALL = 60, 45  # WebP quality at full and at half size
 
 
 class Picture(NamedTuple):
-    """One image as an address that holds the picture itself."""
+    """One image as a data URL."""
 
     data: str  # data:image/webp;base64,...
-    shrunk: bool  # it has half the image's size
+    shrunk: bool  # whether it has half the image's size
 
 
 def embed(
@@ -24,10 +24,16 @@ def embed(
     budget: int,
     beside: Callable[[int], int] = lambda _: 0,
 ) -> dict[int, Picture]:
-    """Pictures of the images at `places`, the most important first, that together take at most `budget` characters.
+    """Pictures of as many images as the budget allows, by place.
 
-    read: an image; beside: characters that an image takes beside its picture. As many as fit at half size are taken; what
-    is then left shows the first ones at full size.
+    First, as many images as fit are taken at half size. What is left of the budget then goes to
+    full size, image by image.
+
+    Args:
+        read: returns the image at a place.
+        places: of the images, the most important first.
+        budget: characters that all pictures together may take.
+        beside: characters that the image at a place takes in addition to its picture.
     """
     found: dict[int, Picture] = {}
     for place in places:
@@ -52,13 +58,14 @@ def _encode(image: Image.Image, factor: int) -> Picture:
 
 
 def shrink(image: Image.Image, factor: int, quality: int = SMALL) -> str:
-    """An RGB image, shrunk by a factor (by more where WebP takes no side so long), as the address of a WebP."""
+    """An RGB image, shrunk by a factor, as the data URL of a WebP.
+
+    The factor is larger if a side would be too long for WebP.
+    """
     factor = max(factor, -(-max(image.size) // LONGEST))
-    pixels = image
     if factor > 1:
-        pixels = image.resize(
-            (max(1, image.width // factor), max(1, image.height // factor)), Image.Resampling.BOX
-        )
+        size = max(1, image.width // factor), max(1, image.height // factor)
+        image = image.resize(size, Image.Resampling.BOX)
     target = io.BytesIO()
-    pixels.save(target, "WEBP", quality=quality)
+    image.save(target, "WEBP", quality=quality)
     return "data:image/webp;base64," + base64.b64encode(target.getvalue()).decode()

@@ -1,1 +1,1 @@
-"""The format of records, read: manifest, TFRecords, index, folds."""
+"""Reading records: manifest, TFRecords, index, folds."""

@@ -1,9 +1,10 @@
-"""Where the bytes of every image lie, beside its runs: all that is needed to read any image at once, in any order."""
+"""An index of images: the runs of each, and where its bytes are, so that any can be read."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,28 +22,29 @@ from .manifest import UNFIT, Records, fold_of, is_records, open_records
 
 @dataclass(frozen=True)
 class Index:
-    """Images with their runs, scenes and folds, and the place of each: a file of its own, or a record in a shard."""
+    """Images with their runs, scenes and folds, and where the bytes of each are.
+
+    An image is a file of its own, or a record in a shard.
+    """
 
     name: str  # of the source, for messages
     truth: Masks
     scenes: np.ndarray  # int64 (images,), -1 unknown
     folds: np.ndarray  # int64 (images,), -1 unknown
-    paths: np.ndarray  # str objects (images,): the file
-    offsets: (
-        np.ndarray
-    )  # int64 (images,): byte at which the record begins, -1 where the file is the image
+    paths: np.ndarray  # str objects (images,), the file
+    offsets: np.ndarray  # int64 (images,), byte at which the record begins; -1: a file
 
     def __len__(self) -> int:
         return len(self.truth)
 
     @property
     def size(self) -> tuple[int, int] | None:
-        """Height and width that all images share, px; None where they differ."""
+        """Height and width of all images, px; None if they differ."""
         sizes = np.unique(self.truth.shapes, axis=0)
         return tuple(sizes[0].tolist()) if len(sizes) == 1 else None
 
     def read_bytes(self, place: int) -> bytes:
-        """The file of the image at a position; KitError where it cannot be read."""
+        """The original bytes of the image at a position. Raises KitError if they cannot be read."""
         path, at = self.paths[place], int(self.offsets[place])
         try:
             if at < 0:
@@ -54,13 +56,27 @@ class Index:
 
 
 def open_index(
-    source, folds: Iterable[int] | None = None, *, folds_csv=None, competition: Competition = AIRBUS
+    source: Index | Records | Path | str,
+    folds: Iterable[int] | None = None,
+    *,
+    folds_csv: Path | str | None = None,
+    competition: Competition = AIRBUS,
 ) -> Index:
-    """The index of some folds, all by default, of records or of a competition folder.
+    """The index of records or of a competition folder.
 
-    source: an Index, Records, the path of records or of a competition folder, or `kaggle`. folds_csv: for a competition folder the path of
-    a folds.csv (`ImageId,scene,fold`, as kit pack writes it); images that it lacks are left out. So is, and that is said, an image of a
-    folder whose header and end show that it is not whole. Raises KitError where no image is left, and for a damaged source.
+    Args:
+        source: an index, records, the path of records or of a competition folder, or `kaggle`.
+        folds: the folds to keep; None: all.
+        folds_csv: for a competition folder, a CSV with columns `ImageId,scene,fold` as kit pack
+            writes it; images that are not in it are left out.
+        competition: the conventions of a competition folder.
+
+    Returns:
+        The index. Images of a folder that are missing, truncated or of another size are left out,
+        which prints one line.
+
+    Raises:
+        KitError: if no image is left, or the source is damaged.
     """
     folds = None if folds is None else list(folds)
     if isinstance(source, Index):
@@ -88,18 +104,25 @@ def select(index: Index, places: np.ndarray) -> Index:
 
 
 def index_records(records: Records, folds: Iterable[int] | None = None) -> Index:
-    """The index of records, in the order of the shards: every record is read but for its image (85 us each)."""
+    """The index of some folds of records, all by default, in the order of the shards.
+
+    It reads every record except for its image (85 us each).
+
+    Raises:
+        KitError: if the folds hold no image, or a shard is damaged.
+    """
     wanted = set(records.folds if folds is None else folds) & set(records.folds)
     if not wanted:
         raise KitError(
-            f"{records.folder}: folds {list(folds or [])} hold no image; it has folds {records.folds}"
+            f"{records.folder}: folds {list(folds or [])} hold no image; "
+            f"it has folds {records.folds}"
         )
     shards = [shard for shard in records.manifest["shards"] if fold_of(shard) in wanted]
     parts: list[Masks] = []
     scenes: list[int] = []
-    paths: list[str] = []
     offsets: list[int] = []
-    with progress.bar(sum(shard["count"] for shard in shards), "index", leave=False) as bar:
+    counts = [shard["count"] for shard in shards]
+    with progress.bar(sum(counts), "index", leave=False) as bar:
         for shard in shards:
             path = records.folder / shard["file"]
             try:
@@ -108,22 +131,23 @@ def index_records(records: Records, folds: Iterable[int] | None = None) -> Index
                 scenes += [int(fields["scene"][0]) for fields in found]
             except (OSError, *UNFIT) as error:
                 raise KitError(
-                    f"{path}: is damaged ({error}); kit check {records.folder} --repair makes it again"
+                    f"{path}: is damaged ({error}); "
+                    f"kit check {records.folder} --repair makes it again"
                 ) from None
             offsets += places
-            paths += [str(path)] * shard["count"]
             bar.update(shard["count"])
-    place = np.repeat([fold_of(shard) for shard in shards], [shard["count"] for shard in shards])
-    arrays = (
+    paths = np.array([str(records.folder / shard["file"]) for shard in shards], object)
+    return Index(
+        str(records.folder),
+        masks.concatenate(parts),
         np.array(scenes, np.int64),
-        place,
-        np.array(paths, object),
+        np.repeat([fold_of(shard) for shard in shards], counts),
+        np.repeat(paths, counts),
         np.array(offsets, np.int64),
     )
-    return Index(str(records.folder), masks.concatenate(parts), *arrays)
 
 
-def _walk(path: Path, shard: dict):
+def _walk(path: Path, shard: dict[str, Any]) -> Iterator[tuple[int, dict[str, Any]]]:
     """Byte at which each record of a shard begins, and its fields."""
     descriptor, at = os.open(path, os.O_RDONLY), 0
     try:
@@ -139,10 +163,10 @@ def _walk(path: Path, shard: dict):
         os.close(descriptor)
 
 
-def _tabulate(found: Sequence[dict]) -> Masks:
-    """The masks of some records' fields; ValueError where these do not fit one another."""
+def _tabulate(found: Sequence[dict[str, Any]]) -> Masks:
+    """The masks of records, from their fields. Raises ValueError if these contradict each other."""
 
-    def join(name):
+    def join(name: str) -> np.ndarray:
         return np.concatenate([fields[name] for fields in found]).astype(np.int64)
 
     ids = np.array([fields["image_id"].decode() for fields in found], object)
@@ -151,9 +175,8 @@ def _tabulate(found: Sequence[dict]) -> Masks:
     if not len(ids) == len(shapes) == len(counts) == len(join("scene")):
         raise ValueError("a record lacks its size, scene or count of objects")
     for fields, count in zip(found, counts):
-        if (
-            len(fields["labels"]) != count or (fields["runs/object"] >= count).any()
-        ):  # before as many are counted
+        # Checked before the counting, which would take memory for any number of objects.
+        if len(fields["labels"]) != count or (fields["runs/object"] >= count).any():
             raise ValueError("a record's objects and runs do not fit")
     sizes = np.concatenate(
         [
@@ -172,16 +195,24 @@ def _tabulate(found: Sequence[dict]) -> Masks:
     return Masks(ids, shapes, objects, labels, runs, start, length)
 
 
-def index_folder(place, competition: Competition, folds_csv=None) -> Index:
-    """The index of a competition folder, by id; nothing is decoded."""
+def index_folder(
+    place: Path | str, competition: Competition, folds_csv: Path | str | None = None
+) -> Index:
+    """The index of a competition folder, sorted by id; no image is decoded. See `open_index`.
+
+    Raises:
+        KitError: if the source is a zip, its images differ in size, or no image is left.
+    """
     source = sources.find_source(place, competition)
     if source.directory is not None:
         raise KitError(
-            f"{source.path}: images are read from a folder or from records; pack the zip: kit pack {source.path} RECORDS"
+            f"{source.path}: images are read from a folder or from records; "
+            f"pack the zip: kit pack {source.path} RECORDS"
         )
     if competition.height is None:
         raise KitError(
-            f"competition {competition.name}: its images differ in size; pack them: kit pack {source.path} RECORDS"
+            f"competition {competition.name}: its images differ in size; "
+            f"pack them: kit pack {source.path} RECORDS"
         )
     listing = sources.list_images(source, competition.need("train_images"))
     name = competition.need("truth_csv")
@@ -209,17 +240,15 @@ def index_folder(place, competition: Competition, folds_csv=None) -> Index:
         more = f", and {len(reasons) - 1} more" if len(reasons) > 1 else ""
         print(f"left out: {ascii(reasons[0])[1:-1]}{more}")
     if not chosen:
-        raise KitError(
-            f"{source.path}: no image is left"
-            + (f"; {reasons[0]}" if reasons else f" of those in {folds_csv}")
-        )
+        why = f"; {reasons[0]}" if reasons else f" of those in {folds_csv}"
+        raise KitError(f"{source.path}: no image is left{why}")
     truth = masks.select(truth, chosen)
     scenes, folds = np.array([known[name] for name in truth.ids], np.int64).T
     paths = np.array([str(source.path / listing[name].name) for name in truth.ids], object)
     return Index(str(source.path), truth, scenes, folds, paths, np.full(len(paths), -1, np.int64))
 
 
-def _read_folds(path) -> dict[str, tuple[int, int]]:
+def _read_folds(path: Path | str) -> dict[str, tuple[int, int]]:
     """Scene and fold of each image in a folds.csv."""
     rows = read_rows(
         path, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId"

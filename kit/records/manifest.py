@@ -1,4 +1,4 @@
-"""Records on disk: the manifest, and whether everything is as it says."""
+"""The manifest of records, and whether the files are as it says."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..competition import conventions
 from ..competition.conventions import Competition
@@ -17,14 +18,12 @@ from ..system.processes import count_cores
 from ..system.seals import digest, digest_file, unseal
 
 FORMAT = 2
-DATASET = "runlength"  # of the data set inside; no byte depends on the folder's name
-METADATA = (
-    "features.json",
-    "dataset_info.json",
-)  # tensorflow-datasets' own, which appear last, in this order
-CACHE = "runlength-inspection"  # folder in which the inspection keeps what it found, until the plan is saved
+DATASET = "runlength"  # name of the data set; no byte depends on the folder's name
+# The files of tensorflow-datasets; they are written last, in this order.
+METADATA = ("features.json", "dataset_info.json")
+CACHE = "runlength-inspection"  # folder of the inspection's findings, until the plan is saved
 SHARD_NAME = re.compile(r"runlength-fold(\d{1,9})\.tfrecord-\d{5}-of-\d{5}")
-AGAIN = "run the same kit pack again, it goes on"
+AGAIN = "run the same kit pack again to resume"
 
 
 @dataclass(frozen=True)
@@ -32,16 +31,19 @@ class Records:
     """A finished folder of records, as its manifest describes it."""
 
     folder: Path
-    manifest: dict
+    manifest: dict[str, Any]
 
     @property
     def competition(self) -> Competition:
-        """The conventions that it was packed with."""
+        """The competition's conventions when the records were packed."""
         return conventions.from_json(self.manifest["competition"])
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of what they hold: competition, truth, folds and every byte of the images; not of where these came from."""
+        """SHA-256 of what the records hold: competition, truth, folds and every byte of the images.
+
+        It does not depend on where these came from.
+        """
         held = [self.manifest[name] for name in ("competition", "truth_sha256", "shards")]
         return digest(
             json.dumps([*held, self.manifest["files"]["folds.csv"]], sort_keys=True).encode()
@@ -49,7 +51,7 @@ class Records:
 
     @property
     def folds(self) -> list[int]:
-        """Numbers of the folds that hold an image."""
+        """Numbers of the folds that hold images."""
         return sorted({fold_of(shard) for shard in self.manifest["shards"]})
 
     def shards(self, wanted: list[int]) -> list[str]:
@@ -65,20 +67,26 @@ class Records:
         return sum(shard["count"] for shard in self.manifest["shards"] if fold_of(shard) in wanted)
 
 
-def fold_of(shard: dict) -> int:
-    """The fold that a shard of the manifest belongs to."""
+def fold_of(shard: dict[str, Any]) -> int:
+    """The fold of a shard of the manifest.
+
+    >>> fold_of({"file": "runlength-fold3.tfrecord-00000-of-00001", "split": "fold3"})
+    3
+    """
     return int(shard["split"].removeprefix("fold"))
 
 
 def is_records(folder: Path) -> bool:
-    """Whether kit pack has begun in a folder."""
+    """Whether kit pack has begun or finished records in a folder."""
     return any((folder / name).exists() for name in ("manifest.json", "plan.json", CACHE))
 
 
-def open_records(folder) -> Records:
-    """The records in `folder`; KitError where there are none, they are not finished, or a shard is missing or has another size.
+def open_records(folder: Path | str) -> Records:
+    """The finished records in `folder`. It reads no shard; `kit check RECORDS` compares checksums.
 
-    Contents are not read: `kit check RECORDS` compares every checksum.
+    Raises:
+        KitError: if there are no records, they are not finished, or a shard is missing or has
+            another size than the manifest says.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -90,7 +98,8 @@ def open_records(folder) -> Records:
     manifest = read_manifest(folder)
     if len(manifest["shards"]) < manifest["planned"] or not manifest["files"]:
         raise KitError(
-            f"{folder}: packing was not finished: {len(manifest['shards'])} of {manifest['planned']} shards; {AGAIN}"
+            f"{folder}: packing was not finished: {len(manifest['shards'])} of "
+            f"{manifest['planned']} shards; {AGAIN}"
         )
     for shard in manifest["shards"]:
         path = folder / shard["file"]
@@ -98,10 +107,11 @@ def open_records(folder) -> Records:
             raise KitError(
                 f"{path}: the shard is missing; kit check {folder} --repair makes it again"
             )
-        if path.stat().st_size != shard["bytes"]:
-            size = path.stat().st_size
+        size = path.stat().st_size
+        if size != shard["bytes"]:
             raise KitError(
-                f"{path}: has {size} bytes, the manifest says {shard['bytes']}; kit check {folder} --repair makes it again"
+                f"{path}: has {size} bytes, the manifest says {shard['bytes']}; "
+                f"kit check {folder} --repair makes it again"
             )
     for name in METADATA:
         if not (folder / name).is_file():
@@ -109,12 +119,14 @@ def open_records(folder) -> Records:
     return Records(folder, manifest)
 
 
-def check_head(fields: dict) -> None:
-    """Raises for what plan and manifest share where it is not what kit pack writes (a seal has no key: anybody can make one)."""
+def check_head(fields: dict[str, Any]) -> None:
+    """Checks the fields that plan and manifest share: a seal has no key, so anybody can make one.
+
+    Raises an error of `UNFIT` if kit pack cannot have written them.
+    """
     conventions.from_json(fields["competition"])
-    if set(fields["settings"]) != {field.name for field in dataclasses.fields(PackSettings)} - {
-        "workers"
-    }:
+    known = {field.name for field in dataclasses.fields(PackSettings)}
+    if set(fields["settings"]) != known - {"workers"}:
         raise ValueError("settings")
     PackSettings(**fields["settings"])
     texts = [
@@ -128,8 +140,8 @@ def check_head(fields: dict) -> None:
         raise ValueError("truth_sha256, scenes, skipped or fit_bytes")
 
 
-def check_shard(shard: dict) -> None:
-    """Raises for a shard that is not named and counted as kit pack does."""
+def check_shard(shard: dict[str, Any]) -> None:
+    """Raises an error of `UNFIT` if kit pack cannot have named and counted a shard like this."""
     match = SHARD_NAME.fullmatch(shard["file"])
     if (
         not match
@@ -140,6 +152,7 @@ def check_shard(shard: dict) -> None:
         raise ValueError(f"shard {shard!r}")
 
 
+# The errors that unexpected fields can cause.
 UNFIT = (
     KeyError,
     TypeError,
@@ -148,11 +161,14 @@ UNFIT = (
     OverflowError,
     IndexError,
     KitError,
-)  # what fields of another kind can cause
+)
 
 
-def read_manifest(folder: Path) -> dict:
-    """manifest.json of a folder of records; KitError where it is missing, damaged, or not one of this format."""
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """The manifest of a folder of records.
+
+    Raises KitError if it is missing, damaged or in another format.
+    """
     path = folder / "manifest.json"
     fields = read_json(path, "records are a folder made by kit pack")
     if fields.get("format") == 1:
@@ -181,11 +197,14 @@ def read_manifest(folder: Path) -> dict:
     return fields
 
 
-def check_records(folder) -> dict[str, str]:
-    """What is wrong with the records in `folder`, by file, empty where all is well: every file is read and its SHA-256 compared.
+def check_records(folder: Path | str) -> dict[str, str]:
+    """What is wrong with the records in `folder`, by file; empty if nothing is.
 
-    Found are a missing, cut, changed, exchanged or extra shard, and a missing or changed manifest, plan, folds.csv or metadata. KitError
-    where the folder holds no records at all.
+    It reads every file and compares its SHA-256. So it finds a missing, cut, changed, exchanged or
+    extra shard, and a missing or changed manifest, plan, folds.csv or metadata.
+
+    Raises:
+        KitError: if the folder holds no records.
     """
     folder = Path(folder)
     if not is_records(folder):
@@ -209,18 +228,18 @@ def check_records(folder) -> dict[str, str]:
         actual = digest_file(folder / name)
         if actual != expected:
             found[name] = (
-                "missing" if actual is None else "changed: its SHA-256 is not the manifest's"
+                "missing" if actual is None else "changed: the manifest has another SHA-256"
             )
     for path in list_extra(folder, set(shards)):
         ours = SHARD_NAME.fullmatch(path.name) and not path.is_dir()
-        found[path.name] = "extra: a shard that the manifest does not know" + (
-            "" if ours else "; not made by kit pack, move it away yourself"
+        found[path.name] = "extra: a shard that is not in the manifest" + (
+            "" if ours else "; kit pack did not make it, so move it away yourself"
         )
     return found
 
 
 def list_extra(folder: Path, known: set[str]) -> list[Path]:
-    """What looks like a shard in the folder and is not known."""
+    """The paths in a folder that look like shards but are not among the known names."""
     return [
         path
         for path in sorted(folder.glob("*tfrecord*"))
@@ -228,11 +247,11 @@ def list_extra(folder: Path, known: set[str]) -> list[Path]:
     ]
 
 
-def compare_shards(folder: Path, shards: list[dict]) -> dict[str, str]:
-    """What is wrong with each shard of a manifest, by file; the whole ones are left out."""
+def compare_shards(folder: Path, shards: list[dict[str, Any]]) -> dict[str, str]:
+    """What is wrong with each damaged shard of a manifest, by file."""
     by_digest = {shard["sha256"]: shard["file"] for shard in shards}
 
-    def judge(shard: dict) -> str | None:
+    def judge(shard: dict[str, Any]) -> str | None:
         path = folder / shard["file"]
         if not path.is_file():
             return "missing"
@@ -242,8 +261,9 @@ def compare_shards(folder: Path, shards: list[dict]) -> dict[str, str]:
         if actual in by_digest:
             return f"exchanged: holds the bytes of {by_digest[actual]}"
         if size != shard["bytes"]:
-            return f"{'cut' if size < shard['bytes'] else 'too long'}: {size} bytes, the manifest says {shard['bytes']}"
-        return "changed: its SHA-256 is not the manifest's"
+            kind = "cut" if size < shard["bytes"] else "too long"
+            return f"{kind}: {size} bytes, the manifest says {shard['bytes']}"
+        return "changed: the manifest has another SHA-256"
 
     found = {}
     with (

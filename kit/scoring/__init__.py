@@ -1,1 +1,1 @@
-"""Hits first, then scores as small functions of them, with intervals and explanations."""
+"""Counts of hits, scores as small functions of them, intervals, and what went wrong."""

@@ -1,41 +1,56 @@
-"""How far to trust a mean over images: the percentile bootstrap."""
+"""Confidence intervals of a mean over images, by the percentile bootstrap."""
 
 import numpy as np
 
 
 def interval(
     values: np.ndarray,
-    groups=None,
+    groups: np.ndarray | None = None,
     *,
-    empty=None,
+    empty: np.ndarray | None = None,
     empty_share: float | None = None,
     draws: int = 1000,
     level: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Interval of the mean of `values` (images,), such as each image's F2; whole groups are drawn with replacement.
+    """Bootstrap interval of the mean of `values`.
 
-    groups: int (images,), such as scenes: images of one scene are not independent, and drawing single images would give too narrow an
-    interval; None: each image by itself. With empty_share the mean is re-weighted as in `score.f2_weighted`; empty: bool (images,). For two
-    predictions of the same images give the differences of their values: the interval is then the paired one, and B is better than A
-    where it lies above 0. Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    To compare two predictions of the same images, give the differences of their values: this is the
+    paired bootstrap. B is better than A if the interval of B - A lies above 0.
+    Source: Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
 
-    >>> low, high = interval(np.array([0.0, 1.0, 0.5, 0.5] * 25))
-    >>> round(low, 2), round(high, 2)
-    (0.43, 0.57)
+    Args:
+        values: float (images,), for example the F2 of each image.
+        groups: int (images,), for example scenes. Whole groups are drawn with replacement: images
+            of one scene are not independent, so drawing single images would give too narrow an
+            interval. None: each image is a group of its own.
+        empty: bool (images,), whether the truth is empty; needed with empty_share.
+        empty_share: share of empty images that the mean is re-weighted to, as in `f2_weighted`;
+            None: the plain mean.
+        draws: number of bootstrap samples.
+        level: confidence level.
+        seed: of the random draws.
+
+    Returns:
+        The interval's ends; NaN if there is no image.
+
+    Example:
+        >>> low, high = interval(np.array([0.0, 1.0, 0.5, 0.5] * 25))
+        >>> round(low, 2), round(high, 2)
+        (0.43, 0.57)
     """
     values = np.asarray(values, float)
     if not len(values):
         return float("nan"), float("nan")
     _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)
-    parts = [(np.ones(len(values), bool), 1.0)]
+    kinds = [(np.ones(len(values), bool), 1.0)]
     if empty_share is not None:
         empty = np.asarray(empty, bool)
-        parts = [(empty, empty_share), (~empty, 1 - empty_share)]
+        kinds = [(empty, empty_share), (~empty, 1 - empty_share)]
     sums = np.array(
         [
-            np.bincount(group, weight * part)
-            for part, _ in parts
+            np.bincount(group, weight * kind)
+            for kind, _ in kinds
             for weight in (values, np.ones(len(values)))
         ]
     )
@@ -46,12 +61,11 @@ def interval(
             for _ in range(draws)
         ]
     ).T
-    with np.errstate(
-        invalid="ignore", divide="ignore"
-    ):  # a draw without an image of one kind says nothing
+    # a draw that lacks one kind of image has no mean: it becomes NaN and is left out
+    with np.errstate(invalid="ignore", divide="ignore"):
         means = sum(
             share * drawn[2 * place] / drawn[2 * place + 1]
-            for place, (_, share) in enumerate(parts)
+            for place, (_, share) in enumerate(kinds)
         )
     low, high = np.nanquantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)

@@ -1,21 +1,30 @@
 """Scores of groups: images by their number of objects, objects by their area."""
 
+from typing import Any
+
 import numpy as np
 
 from .counts import Counts
 from .scores import f2, mean, ratio
 
-COUNTS = ("0", "1", "2", "3-5", "6+")  # objects an image
-AREAS = ("<100", "<500", "<5,000", "more")  # px an object
+COUNTS = ("0", "1", "2", "3-5", "6+")  # objects in the image
+AREAS = ("<100", "<500", "<5,000", "more")  # area of the object, px
 
 
-def group_counts(objects) -> np.ndarray:
-    """Which of COUNTS an image with so many objects belongs to: 0 to 4."""
-    return np.digitize(objects, [1, 2, 3, 6])
+def group_counts(objects: np.ndarray | int) -> np.ndarray:
+    """The place in COUNTS, 0 to 4, of an image with so many objects.
+
+    >>> group_counts(np.array([0, 2, 5, 6])).tolist()
+    [0, 2, 3, 4]
+    """
+    return np.asarray(np.digitize(objects, [1, 2, 3, 6]))
 
 
-def split_by_count(counts: Counts) -> list[dict]:
-    """Mean object F2 of the images with 0, 1, 2, 3-5, 6 and more objects in the truth: objects, images, f2 (None over nothing)."""
+def split_by_count(counts: Counts) -> list[dict[str, Any]]:
+    """Mean object F2 of the images with 0, 1, 2, 3 to 5, and 6 or more objects in the truth.
+
+    Each dictionary holds objects (one of COUNTS), images and f2 (None if there is no image).
+    """
     values, group = f2(counts), group_counts(counts.ships)
     return [
         {"objects": name, "images": int((group == k).sum()), "f2": mean(values[group == k])}
@@ -23,11 +32,14 @@ def split_by_count(counts: Counts) -> list[dict]:
     ]
 
 
-def split_by_area(counts: Counts) -> list[dict]:
-    """Object F2 of objects below 100, 500, 5,000 px and above, all images together, the mean over the thresholds (None over nothing).
+def split_by_area(counts: Counts) -> list[dict[str, Any]]:
+    """Object F2 of objects below 100, 500 and 5,000 px and above, pooled over all images.
 
-    A truth object counts in the group of its own area, hit or missed; a predicted one that hits nothing in the group of its own. Each dict:
-    area, objects (in the truth), predicted, f2.
+    Each object of the truth, hit or missed, counts in the group of its area. A predicted object
+    that hits nothing counts in the group of its own area. F2 is the mean over the thresholds.
+
+    Each dictionary holds area (one of AREAS), objects (in the truth), predicted and f2 (None if
+    there is no object).
     """
     edges, levels = [100, 500, 5000], np.arange(10)[:, None]
     real, found = np.digitize(counts.truth_area, edges), np.digitize(counts.predicted_area, edges)

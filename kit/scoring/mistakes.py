@@ -1,4 +1,4 @@
-"""What went wrong in each image: ships missed, merged or split, and false alarms."""
+"""What went wrong in each image: objects missed, merged or split, and false alarms."""
 
 from dataclasses import dataclass
 
@@ -13,30 +13,32 @@ KINDS = ("alarm", "missed", "merged", "split")
 
 @dataclass(frozen=True, eq=False)
 class Mistakes:
-    """Of every image how many mistakes of each kind, and of every true object its best IoU."""
+    """How many mistakes of each kind each image has, and the best IoU of each true object."""
 
     alarms: np.ndarray  # int64 (images,): predicted objects that share no pixel with a true one
     missed: np.ndarray  # int64 (images,): true objects that share no pixel with a predicted one
-    merged: (
-        np.ndarray
-    )  # int64 (images,): predicted objects that hold more than half of each of several true ones
-    split: (
-        np.ndarray
-    )  # int64 (images,): true objects that hold more than half of each of several predicted ones
+    # merged: predicted objects that cover more than half of each of several true ones;
+    # split: true objects that cover more than half of each of several predicted ones
+    merged: np.ndarray  # int64 (images,)
+    split: np.ndarray  # int64 (images,)
     iou: np.ndarray  # float64 (objects of the truth,): the best IoU with a predicted one
 
 
 def find_mistakes(truth: Masks, prediction: Masks) -> Mistakes:
-    """Mistakes of a prediction; both tables must hold the same images in the same order, KitError as for `kit.count`.
+    """Mistakes of a prediction; both tables must hold the same images in the same order.
 
-    >>> from kit.masks.dense import from_labels
-    >>> real, found = np.zeros((1, 4, 9), int), np.zeros((1, 4, 9), int)
-    >>> real[0, :, 0:2], real[0, :, 2:4], found[0, :, 0:4], found[0, 0, 8] = 1, 2, 1, 2
-    >>> mistakes = find_mistakes(from_labels("a", real), from_labels("a", found))
-    >>> mistakes.merged.tolist(), mistakes.alarms.tolist(), mistakes.iou.tolist()
-    ([1], [1], [0.5, 0.5])
+    Raises:
+        KitError: as `count` does.
+
+    Example:
+        >>> from kit.masks.dense import from_labels
+        >>> real, found = np.zeros((1, 4, 9), int), np.zeros((1, 4, 9), int)
+        >>> real[0, :, 0:2], real[0, :, 2:4], found[0, :, 0:4], found[0, 0, 8] = 1, 2, 1, 2
+        >>> mistakes = find_mistakes(from_labels("a", real), from_labels("a", found))
+        >>> mistakes.merged.tolist(), mistakes.alarms.tolist(), mistakes.iou.tolist()
+        ([1], [1], [0.5, 0.5])
     """
-    count(truth, prediction)  # which compares the images and finds overlaps
+    count(truth, prediction)  # checks that both hold the same images and no overlap
     real, found = table.count_objects(truth), table.count_objects(prediction)
     alarms, missed = found.astype(np.int64), real.astype(np.int64)
     merged, split = np.zeros_like(alarms), np.zeros_like(alarms)
@@ -46,16 +48,17 @@ def find_mistakes(truth: Masks, prediction: Masks) -> Mistakes:
         a, b = shared.sum(1)[1:, None], shared.sum(0)[None, 1:]
         both = shared[1:, 1:]
         alarms[image], missed[image] = (both.sum(0) == 0).sum(), (both.sum(1) == 0).sum()
-        merged[image], split[image] = (
-            ((2 * both > a).sum(0) > 1).sum(),
-            ((2 * both > b).sum(1) > 1).sum(),
-        )
+        merged[image] = ((2 * both > a).sum(0) > 1).sum()
+        split[image] = ((2 * both > b).sum(1) > 1).sum()
         iou[truth.objects[image] : truth.objects[image + 1]] = rate_pairs(shared).max(1)
     return Mistakes(alarms, missed, merged, split, iou)
 
 
 def share_pixels(truth: Masks, prediction: Masks, image: int) -> np.ndarray:
-    """Pixels that the objects of an image share, int64 (true objects + 1, predicted objects + 1); row and column 0 are background."""
+    """Pixels shared by the objects of an image, int64 (true objects + 1, predicted objects + 1).
+
+    Row 0 and column 0 are background.
+    """
     a, b = dense.to_labels(truth, image), dense.to_labels(prediction, image)
     width = int(table.count_objects(prediction)[image]) + 1
     size = (int(table.count_objects(truth)[image]) + 1) * width
@@ -63,21 +66,17 @@ def share_pixels(truth: Masks, prediction: Masks, image: int) -> np.ndarray:
 
 
 def rate_pairs(shared: np.ndarray) -> np.ndarray:
-    """IoU of every true with every predicted object, float64 (true objects, predicted objects); shared: of `share_pixels`."""
+    """IoU of each true with each predicted object, float64 (true objects, predicted objects).
+
+    shared: from `share_pixels`.
+    """
     a, b, both = shared.sum(1)[1:, None], shared.sum(0)[None, 1:], shared[1:, 1:]
-    return both / (a + b - both)
+    return np.asarray(both / (a + b - both))
 
 
 def name_kinds(truth: Masks, mistakes: Mistakes) -> list[list[str]]:
-    """Of each image those of KINDS that it shows; alarm: a false alarm where there is no object at all."""
-    empty = table.count_objects(truth) == 0
-    flags = np.stack(
-        [
-            empty & (mistakes.alarms > 0),
-            mistakes.missed > 0,
-            mistakes.merged > 0,
-            mistakes.split > 0,
-        ],
-        1,
-    )
+    """The mistakes of each image, out of KINDS; "alarm" is a false alarm on an empty image."""
+    alarms = (table.count_objects(truth) == 0) & (mistakes.alarms > 0)
+    others = (mistakes.missed > 0, mistakes.merged > 0, mistakes.split > 0)
+    flags = np.stack([alarms, *others], 1)
     return [[kind for kind, held in zip(KINDS, row) if held] for row in flags]

@@ -1,10 +1,12 @@
-"""Scores as small functions of counts: object F2 and its relatives, their means, and the score of two CSVs.
+"""Scores as small functions of counts: object F2 and its relatives, and the score of two CSVs.
 
 Rules of object F2: https://www.kaggle.com/c/airbus-ship-detection/overview/evaluation.
 """
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,12 +20,15 @@ from .counts import IOU_TWENTIETHS, Counts, align, count
 
 
 def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
-    """top / bottom, 1 where nothing is and nothing was found."""
-    return np.divide(top, bottom, out=np.ones(np.shape(top)), where=bottom != 0)
+    """top / bottom; 1 if both are 0, since nothing was there and nothing was predicted."""
+    return np.asarray(np.divide(top, bottom, out=np.ones(np.shape(top)), where=bottom != 0))
 
 
 def f2_by_threshold(counts: Counts) -> np.ndarray:
-    """F2 = 5 TP / (5 TP + 4 FN + FP) of each image at each threshold, float64 (images, 10); 1 where nothing is and nothing was found."""
+    """F2 = 5 TP / (5 TP + 4 FN + FP) of each image at each threshold, float64 (images, 10).
+
+    It is 1 if truth and prediction are both empty.
+    """
     return ratio(5 * counts.tp, 5 * counts.tp + 4 * counts.fn + counts.fp)
 
 
@@ -39,48 +44,59 @@ def jaccard_by_threshold(counts: Counts) -> np.ndarray:
 
 def f2(counts: Counts) -> np.ndarray:
     """Object F2 of each image, the mean over the ten thresholds, float64 (images,)."""
-    return f2_by_threshold(counts).mean(axis=1)
+    return np.asarray(f2_by_threshold(counts).mean(axis=1))
 
 
 def dice(counts: Counts) -> np.ndarray:
-    """2 both / (truth + predicted) in pixels of each image, float64 (images,); 1 where both are empty."""
+    """Pixel Dice, 2 both / (truth + predicted), float64 (images,); 1 if both are empty."""
     both, truth, predicted = counts.pixels.T
     return ratio(2 * both, truth + predicted)
 
 
 def iou(counts: Counts) -> np.ndarray:
-    """Intersection / union in pixels of each image, float64 (images,); 1 where both are empty."""
+    """Pixel IoU, intersection / union, float64 (images,); 1 if both are empty."""
     both, truth, predicted = counts.pixels.T
     return ratio(both, truth + predicted - both)
 
 
 def pixel_iou(counts: Counts) -> float | None:
-    """Mean over images with objects of `iou`."""
+    """Mean of `iou` over images with objects; None if there is none."""
     return mean(iou(counts)[counts.ships > 0])
 
 
 def pixel_f2(counts: Counts) -> float | None:
-    """Mean over images of 5 both / (4 truth + predicted) in pixels; 1 where neither side has any."""
+    """Mean over images of 5 both / (4 truth + predicted) in pixels; 1 for an image without any."""
     both, truth, predicted = counts.pixels.T
     return mean(ratio(5 * both, 4 * truth + predicted))  # = 5 TP + 4 FN + FP
 
 
 def f2_blank(counts: Counts) -> float | None:
-    """What the submission without any object scores on this truth: the share of empty images."""
+    """Score of the blank submission on this truth: the share of empty images."""
     return mean(counts.ships == 0)
 
 
 def f2_weighted(values: np.ndarray, empty: np.ndarray, empty_share: float) -> float:
-    """Mean of the F2 `values` as it would be if `empty_share` of the images were empty; nan where one of the two kinds is missing."""
+    """Mean F2 as it would be if `empty_share` of the images were empty.
+
+    values: float (images,); empty: bool (images,). NaN if there are no empty images, or only empty
+    ones.
+
+    >>> f2_weighted(np.array([1.0, 0.5]), np.array([True, False]), 0.8)
+    0.9
+    """
     if not empty.any() or empty.all():
         return float("nan")
     return float(empty_share * values[empty].mean() + (1 - empty_share) * values[~empty].mean())
 
 
 def object_f2(truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 4) -> float:
-    """Object F2 of one image from two arrays (height, width): boolean masks, or label images (integers, 0 is background).
+    """Object F2 of one image from two arrays (height, width), boolean masks or label images.
 
-    A boolean mask's objects are its 4- or 8-connected components: touching ships become one, so give label images where they are known.
+    In a label image (integers), 0 is background. The objects of a boolean mask are its 4- or
+    8-connected components, which merge touching ships: give label images if you have them.
+
+    Raises:
+        KitError: if an array is neither.
 
     >>> object_f2(np.array([[1, 1, 0, 2]]), np.array([[1, 1, 0, 0]]))
     0.5555555555555556
@@ -92,7 +108,8 @@ def object_f2(truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 
         image = np.asarray(image)
         if image.ndim != 2 or image.dtype.kind not in "biu":
             raise KitError(
-                f"expected a boolean mask or a label image (height, width), got {image.dtype} of shape {image.shape}"
+                "expected a boolean mask or a label image (height, width), "
+                f"got {image.dtype} of shape {image.shape}"
             )
         sides.append(
             split_mask("", image, connectivity)
@@ -102,21 +119,27 @@ def object_f2(truth: np.ndarray, prediction: np.ndarray, *, connectivity: int = 
     return float(f2(count(*sides))[0])
 
 
-# A competition's score: the name that its summary gives it, and its values (images, thresholds), or (images,) where it has no threshold.
-SCORES = {
+# The scores of competitions: name in the summary, and the function to values (images, thresholds),
+# or (images,) if the score has no threshold.
+SCORES: dict[str, tuple[str, Callable[[Counts], np.ndarray]]] = {
     "object-f2": ("f2", f2_by_threshold),
     "object-jaccard": ("jaccard", jaccard_by_threshold),
     "dice": ("dice", dice),
 }
 
 
-def summarize(counts: Counts, score: str = "object-f2") -> dict:
-    """The numbers of `kit score --json`; a mean over nothing is None. score: a key of SCORES."""
+def _average_thresholds(values: np.ndarray) -> np.ndarray:
+    """Means over the thresholds, float64 (images,)."""
+    return np.asarray(values.reshape(len(values), -1).mean(axis=1)) if len(values) else np.zeros(0)
+
+
+def summarize(counts: Counts, score: str = "object-f2") -> dict[str, Any]:
+    """The numbers of `kit score --json`; a mean over no image is None. score: a key of SCORES."""
     name, function = SCORES[score]
     by_threshold, ships = function(counts), counts.ships
     tp, predicted = counts.tp.sum(axis=0), counts.predicted.sum()
-    values = by_threshold.reshape(len(ships), -1).mean(axis=1) if len(ships) else np.zeros(0)
-    result: dict = {
+    values = _average_thresholds(by_threshold)
+    result: dict[str, Any] = {
         name: mean(values),
         f"{name}_ships": mean(values[ships > 0]),
         f"{name}_empty": mean(values[ships == 0]),
@@ -137,11 +160,26 @@ def summarize(counts: Counts, score: str = "object-f2") -> dict:
 
 
 def count_csv(
-    truth, prediction, competition: Competition = AIRBUS, *, shapes: csv_masks.Shapes | None = None
+    truth: Any,
+    prediction: Any,
+    competition: Competition = AIRBUS,
+    *,
+    shapes: csv_masks.Shapes | None = None,
 ) -> Counts:
-    """Counts of a prediction CSV against a truth CSV; where a row is a label's mask, of every image and label.
+    """Counts of a prediction CSV against a truth CSV.
 
-    Raises KitError for malformed, overlapping or mixed rows, and for an image that one side has and the other lacks.
+    Args:
+        truth: a path, bytes, (name, bytes) or pandas DataFrame.
+        prediction: the same.
+        competition: how to read the two.
+        shapes: (height, width) in px by image id, if the images differ in size.
+
+    Returns:
+        Counts of each image; in a competition with labels, of each image and label.
+
+    Raises:
+        KitError: if rows are malformed, objects overlap, an image has both a mask and a blank row,
+            or one CSV has an image that the other lacks.
     """
     real = csv_masks.read_csv(truth, competition, shapes=shapes)
     found = csv_masks.read_csv(prediction, competition, submission=True, shapes=shapes)
@@ -156,14 +194,13 @@ def count_csv(
     found = align(real, found, names)
     if competition.label_column or competition.label_separator:
         _check_labels(prediction, found, competition)
-        real, found = (
-            table.split_labels(side, len(competition.need("labels"))) for side in (real, found)
-        )
+        number = len(competition.need("labels"))
+        real, found = table.split_labels(real, number), table.split_labels(found, number)
     return count(real, found)
 
 
-def _check_labels(prediction, found: Masks, competition: Competition) -> None:
-    """KitError where a prediction that has a row for every image and label lacks one."""
+def _check_labels(prediction: Any, found: Masks, competition: Competition) -> None:
+    """KitError if the prediction needs a row for each image and label and lacks one."""
     given = csv_masks.read_ids(prediction, competition, labels=True) if len(found) else []
     if competition.row == "image and label" and given != list(found.ids):
         known = set(given)
@@ -178,16 +215,27 @@ def _check_labels(prediction, found: Masks, competition: Competition) -> None:
 
 
 def score_csv(
-    truth,
-    prediction,
+    truth: Any,
+    prediction: Any,
     *,
     shape: tuple[int, int] | None = None,
-    per_image=None,
+    per_image: Path | str | None = None,
     competition: Competition = AIRBUS,
-) -> dict:
-    """The competition's score of a prediction CSV against a truth CSV: the dictionary of `summarize`.
+) -> dict[str, Any]:
+    """The competition's score of a prediction CSV against a truth CSV.
 
-    shape: (height, width) in px where it is not the competition's; per_image: a path for a CSV with one row an image. Errors: `count_csv`.
+    Args:
+        truth: a path, bytes, (name, bytes) or pandas DataFrame.
+        prediction: the same.
+        shape: (height, width) in px; None: the competition's.
+        per_image: path of a CSV to write, with one row per image.
+        competition: how to read and score the two.
+
+    Returns:
+        The dictionary of `summarize`.
+
+    Raises:
+        KitError: as `count_csv` does, or if `per_image` cannot be written.
     """
     score = competition.need("score")
     counts = count_csv(truth, prediction, competition.with_shape(shape))
@@ -197,51 +245,47 @@ def score_csv(
 
 
 def format_per_image(counts: Counts, score: str = "object-f2") -> str:
-    """The CSV of `--per-image`: ImageId,ships,predicted,f2,tp_50,fp_50,fn_50,...,tp_95,fp_95,fn_95."""
+    """The CSV of `--per-image`: ImageId,ships,predicted,f2,tp_50,fp_50,fn_50,...,fp_95,fn_95."""
     import pandas as pd
 
     name, function = SCORES[score]
-    values = (
-        function(counts).reshape(len(counts.ids), -1).mean(axis=1)
-        if len(counts.ids)
-        else np.zeros(0)
-    )
-    columns = {
-        "ImageId": counts.ids,
-        "ships": counts.ships,
-        "predicted": counts.predicted,
-        name: values,
-    }
+    columns = {"ImageId": counts.ids, "ships": counts.ships, "predicted": counts.predicted}
+    columns[name] = _average_thresholds(function(counts))
     for place, level in enumerate(IOU_TWENTIETHS):
         columns |= {
             f"{kind}_{5 * level}": getattr(counts, kind)[:, place] for kind in ("tp", "fp", "fn")
         }
-    return pd.DataFrame(columns).to_csv(index=False, lineterminator="\n")
+    return str(pd.DataFrame(columns).to_csv(index=False, lineterminator="\n"))
 
 
-def format_summary(summary: dict) -> str:
-    """A few lines for people."""
+def format_summary(summary: dict[str, Any]) -> str:
+    """The summary in a few lines, as `kit score` prints them."""
 
-    def number(value):
+    def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.4f}"
 
     name = next(iter(summary))
     title = {"f2": "object F2", "jaccard": "TP/(TP+FP+FN)", "dice": "Dice"}[name]
+    overall, ships, empty, blank = (
+        number(summary[f"{name}{kind}"]) for kind in ("", "_ships", "_empty", "_blank")
+    )
+    sizes = ", ".join(f"{key} {summary[key]}" for key in ("images", "ships", "predicted"))
+    hits = summary["tp"]
     return "\n".join(
         [
-            f"{title:14s} {number(summary[name])}   (blank submission {number(summary[f'{name}_blank'])})",
-            f"  with ships   {number(summary[f'{name}_ships'])}",
-            f"  empty        {number(summary[f'{name}_empty'])}",
-            f"images {summary['images']}, ships {summary['ships']}, predicted {summary['predicted']}, "
-            f"hits at IoU 0.5: {summary['tp'][0]}, at 0.75: {summary['tp'][5]}, at 0.95: {summary['tp'][9]}",
+            f"{title:14s} {overall}   (blank submission {blank})",
+            f"  with ships   {ships}",
+            f"  empty        {empty}",
+            f"{sizes}, hits at IoU 0.5: {hits[0]}, at 0.75: {hits[5]}, at 0.95: {hits[9]}",
         ]
     )
 
 
-def to_json(summary: dict) -> str:
-    """One JSON object in one line."""
+def to_json(summary: dict[str, Any]) -> str:
+    """The summary as one line of JSON."""
     return json.dumps(summary, allow_nan=False)
 
 
-def mean(values) -> float | None:
+def mean(values: np.ndarray) -> float | None:
+    """The mean of an array, or None if it is empty."""
     return float(np.mean(values)) if len(values) else None

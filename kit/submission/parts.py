@@ -1,13 +1,16 @@
-"""The part files of a prediction under way: the masks of one shard of images each, in a folder beside the submission."""
+"""The part files of an unfinished prediction, in a folder beside the submission.
+
+Each holds the masks of one shard of images.
+"""
 
 import contextlib
 import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,85 +21,104 @@ from ..masks.table import Masks
 from ..system.locks import clear, hold
 from ..system.npz import UNREADABLE, read_arrays, write_arrays
 
-PART_SIZE = 256  # images of one part file
+PART_SIZE = 256  # images in one part file
 PART_NAME = re.compile(r"part-(\d{5,})\.npz")
 LEFT = re.compile(r"\.part-\d{5,}\.npz\.\d+\.tmp\.npz")
-TYPES = (
-    np.int32,
-    np.int64,
-    np.int32,
-    np.int64,
-    np.int32,
-    np.int32,
-)  # of shapes, objects, labels, runs, start, length
+# Of shapes, objects, labels, runs, start, length.
+TYPES = (np.int32, np.int64, np.int32, np.int64, np.int32, np.int32)
 
 
 class Part(NamedTuple):
-    """What became of one shard."""
+    """The prediction of one shard of images."""
 
     masks: Masks  # of all its images
-    bad: dict[str, str]  # of those that could not be read: why
+    bad: dict[str, str]  # why an image could not be read, by id
 
 
 def split_shards(places: np.ndarray) -> list[np.ndarray]:
-    """Ascending places of images as those of one shard after the other; shards without any are left out."""
+    """Splits ascending places of images by shard; shards without images are left out.
+
+    >>> import numpy as np
+    >>> split_shards(np.array([0, 255, 256, 1000]))
+    [array([  0, 255]), array([256]), array([1000])]
+    """
     return np.split(places, np.flatnonzero(np.diff(places // PART_SIZE)) + 1) if len(places) else []
 
 
 def split_batches(places: np.ndarray, batch: int) -> list[np.ndarray]:
-    """Ascending places of images in batches, none of them over a shard's border; a shard's last one is as large as what is left."""
+    """Splits ascending places of images into batches of at most `batch` images.
+
+    No batch crosses the border of a shard, so the last one of a shard may be smaller.
+    """
     return [
-        part
+        chosen
         for shard in split_shards(places)
-        for part in np.split(shard, range(batch, len(shard), batch))
+        for chosen in np.split(shard, range(batch, len(shard), batch))
     ]
 
 
 @contextlib.contextmanager
-def hold_parts(folder: Path):
-    """The folder of part files, made where it is missing, for this process alone; KitError where it holds anything else."""
+def hold_parts(folder: Path) -> Iterator[None]:
+    """Reserves the folder of part files for this process; makes it if it is missing.
+
+    Raises:
+        KitError: if another process holds it, or it contains anything but part files.
+    """
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise KitError(
-            f"{folder}: is no folder, and the parts of the prediction belong there; remove it or choose another name"
+            f"{folder}: is not a folder, but the parts of the prediction belong there; "
+            "remove it or choose another name"
         )
     with hold(folder, "kit predict"):
         clear(folder, LEFT)
         for path in folder.iterdir():
             if not PART_NAME.fullmatch(path.name) or path.is_symlink() or not path.is_file():
                 raise KitError(
-                    f"{folder}: holds {path.name!a}, which is no part of a prediction; remove it or choose another name"
+                    f"{folder}: holds {path.name!a}, which is not a part of a prediction; "
+                    "remove it or choose another name"
                 )
         yield
 
 
-def identify(plan: dict) -> str:
-    """A prediction's key, by which its parts are known: SHA-256 of the JSON words `plan`, all that its masks follow from."""
-    return hashlib.sha256(
-        json.dumps([__version__, PART_SIZE, plan], sort_keys=True).encode()
-    ).hexdigest()
+def identify(plan: dict[str, Any]) -> str:
+    """The key of a prediction, by which its parts are known.
+
+    It is the SHA-256 of the JSON `plan`, which names everything that decides the masks.
+    """
+    text = json.dumps([__version__, PART_SIZE, plan], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_part(folder: Path, number: int, part: Part, key: str) -> None:
-    """The part of shard `number`, whole or not at all; KitError on a full disk."""
-    arrays = [
-        getattr(part.masks, field.name)
-        for field in dataclasses.fields(Masks)
-        if field.name != "ids"
-    ]
+    """Writes the part of a shard, whole or not at all.
+
+    Args:
+        folder: the folder of part files.
+        number: of the shard.
+        part: what to write.
+        key: of the prediction, see `identify`.
+
+    Raises:
+        KitError: if the disk is full.
+    """
+    names = [field.name for field in dataclasses.fields(Masks) if field.name != "ids"]
+    arrays = [getattr(part.masks, name) for name in names]
     write_arrays(folder / f"part-{number:05d}.npz", arrays, {"key": key, "bad": part.bad})
 
 
 def read_parts(folder: Path, ids: Sequence[str], key: str) -> dict[int, Part]:
-    """The parts of the prediction `key` by number of their shard; the others, and damaged ones, are removed, and that is said."""
+    """Reads the parts of the prediction `key`, by the number of their shard.
+
+    Removes damaged parts and those of other predictions, and prints a line about them.
+    """
     found, others = dict[int, Part](), 0
     for path in sorted(folder.iterdir()):
         number = int(path.name[5:-4])
         try:
             arrays, words = read_arrays(path)
             if words["key"] == key:
-                found[number] = _check(
-                    ids[number * PART_SIZE : (number + 1) * PART_SIZE], arrays, words["bad"]
-                )
+                names = ids[number * PART_SIZE : (number + 1) * PART_SIZE]
+                found[number] = _check(names, arrays, words["bad"])
                 continue
             others += 1
         except UNREADABLE as error:
@@ -105,20 +127,21 @@ def read_parts(folder: Path, ids: Sequence[str], key: str) -> dict[int, Part]:
         path.unlink()
     if others:
         print(
-            f"kit predict: {folder}: held {others} parts of other work (other models, cuts or images), which are removed"
+            f"kit predict: {folder}: removed {others} parts of another prediction "
+            "(other models, cuts or images)"
         )
     return found
 
 
-def _check(names: Sequence[str], arrays: list[np.ndarray], bad) -> Part:
-    """The part of the images `names`; ValueError where the arrays are no table of their masks."""
+def _check(names: Sequence[str], arrays: list[np.ndarray], bad: Any) -> Part:
+    """Makes the part of the images `names`; ValueError if the arrays are not a table of masks."""
     if [array.dtype for array in arrays] != list(map(np.dtype, TYPES)):
-        raise ValueError("its arrays are of other types")
+        raise ValueError("its arrays have other types")
     shapes, objects, labels, runs, start, length = arrays
     count, items, spans = len(names), len(labels), len(start)
     expected = [(count, 2), (count + 1,), (items,), (items + 1,), (spans,), (spans,)]
     if not count or [array.shape for array in arrays] != expected:
-        raise ValueError("its arrays are of other shapes")
+        raise ValueError("its arrays have other shapes")
     if (objects[0], objects[-1], runs[0], runs[-1]) != (0, items, 0, spans) or any(
         (x[1:] < x[:-1]).any() for x in (objects, runs)
     ):
@@ -137,9 +160,9 @@ def _check(names: Sequence[str], arrays: list[np.ndarray], bad) -> Part:
 
 
 def remove_parts(folder: Path) -> None:
-    """Removes the folder of part files, and nothing else that lies there."""
+    """Removes the folder of part files; anything else in it stays, and then so does the folder."""
     for path in folder.iterdir():
         if PART_NAME.fullmatch(path.name):
             path.unlink()
     with contextlib.suppress(OSError):
-        folder.rmdir()  # not where somebody put something there meanwhile
+        folder.rmdir()  # fails if somebody put something there meanwhile

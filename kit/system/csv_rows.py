@@ -1,4 +1,4 @@
-"""Small CSV files whose columns are known: read whole, every cell checked."""
+"""Small CSV files with known columns: they are read whole and every cell is checked."""
 
 import csv
 from collections.abc import Callable, Mapping
@@ -11,18 +11,22 @@ from ..errors import KitError
 def read_rows(
     path: Path | str, columns: Mapping[str, Callable[[str], Any]], *, key: str | None = None
 ) -> list[dict[str, Any]]:
-    """The rows of a CSV in UTF-8 with a header, each a dictionary of the columns asked for; other columns are ignored.
+    """The rows of a UTF-8 CSV with a header, each a dictionary of the requested columns.
+
+    Other columns are ignored.
 
     Args:
         path: the file.
-        columns: by name, the function that turns a cell into a value, and raises ValueError if it cannot.
+        columns: for each column, the function that converts a cell; it raises ValueError if the
+            cell has no legal value.
         key: the column whose values must all differ; None: any may repeat.
 
     Raises:
-        KitError: if the file is missing or no CSV, a column is missing, a cell has no legal value, or a key repeats.
+        KitError: if the file is missing or not a CSV, a column is missing, a cell has no legal
+            value, or a key repeats.
     """
     found: list[dict[str, Any]] = []
-    seen: set = set()
+    seen: set[Any] = set()
     try:
         with open(path, newline="", encoding="utf-8") as file:
             lines = csv.DictReader(file, strict=True)
@@ -31,18 +35,14 @@ def read_rows(
                 raise KitError(
                     f"{path}: has no column {missing[0]}; its columns must be {', '.join(columns)}"
                 )
-            for cells in lines:  # blank lines are passed over
+            for cells in lines:  # the reader skips blank lines
                 where = f"{path} row {lines.line_num}"
-                found.append(
-                    {
-                        name: _convert(where, name, cells, convert)
-                        for name, convert in columns.items()
-                    }
-                )
+                row = {name: _convert(where, name, cells, columns[name]) for name in columns}
+                found.append(row)
                 if key is not None:
-                    if found[-1][key] in seen:
-                        raise KitError(f"{where}: {key} {found[-1][key]} is there twice")
-                    seen.add(found[-1][key])
+                    if row[key] in seen:
+                        raise KitError(f"{where}: {key} {row[key]} appears twice")
+                    seen.add(row[key])
     except FileNotFoundError:
         raise KitError(f"{path}: no such file") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -50,7 +50,7 @@ def read_rows(
     return found
 
 
-def _convert(where: str, name: str, cells: dict, convert: Callable[[str], Any]):
+def _convert(where: str, name: str, cells: dict[Any, Any], convert: Callable[[str], Any]) -> Any:
     try:
         if None in cells or cells[name] is None:
             raise ValueError("more or fewer cells than the header has")

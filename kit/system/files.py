@@ -1,20 +1,26 @@
-"""Files that appear complete or not at all: written beside their place, flushed, then renamed."""
+"""Files that appear whole or not at all: written beside their place, flushed, then renamed."""
 
 import contextlib
 import errno
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from ..errors import KitError
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """A temporary path beside `path`; after the block it is flushed to the disk and takes the place of `path`.
+def replacing(path: Path | str) -> Iterator[Path]:
+    """A temporary path beside `path`; the file written there replaces `path` after the block.
 
-    An error inside leaves `path` as it was and no temporary file. A missing folder, a full disk and a denied write raise KitError.
+    The file is flushed to the disk first. If the block raises an error, `path` stays as it was and
+    no temporary file is left.
+
+    Raises:
+        KitError: if the folder is missing, the disk is full, or writing is denied.
     """
     path = Path(path)
     check_target(path)
@@ -33,11 +39,15 @@ def replacing(path):
 
 
 @contextlib.contextmanager
-def replacing_folder(path):
-    """A temporary folder beside `path`; after the block it takes the place of `path`, which must then be absent or an empty folder.
+def replacing_folder(path: Path | str) -> Iterator[Path]:
+    """A temporary folder beside `path`; after the block it takes the place of `path`.
 
-    An error inside leaves `path` as it was and no temporary folder; an OSError becomes a KitError that names `path`, or the file outside
-    of the temporary folder that it is about.
+    `path` must then be absent or an empty folder. If the block raises an error, `path` stays as it
+    was and no temporary folder is left.
+
+    Raises:
+        KitError: for any OSError. It names `path`, or the file that failed if that lies outside
+            the temporary folder.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -55,7 +65,7 @@ def replacing_folder(path):
 
 
 def flush_folder(folder: Path) -> None:
-    """Makes the names in a folder last through a loss of power."""
+    """Makes the names in a folder survive a power failure."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -63,8 +73,8 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def check_target(path) -> None:
-    """KitError where `path` cannot become a file: its folder is missing, or it is a folder itself."""
+def check_target(path: Path | str) -> None:
+    """Raises KitError if `path` cannot become a file: it is a folder, or its folder is missing."""
     path = Path(path)
     if not path.name or path.is_dir():
         raise KitError(f"{path}: is a folder; give the path of a file")
@@ -75,33 +85,40 @@ def check_target(path) -> None:
 def explain(error: OSError, path: Path) -> str:
     """An OSError in words, with the way out."""
     if is_full(error):
-        return f"{path}: the disk that holds {path.parent} is full; free some space and run the same command again"
-    return f"{path}: {error.strerror or error}; is it there, and may it be read and written?"
+        return (
+            f"{path}: the disk that holds {path.parent} is full; "
+            "free some space and run the same command again"
+        )
+    return f"{path}: {error.strerror or error}; does it exist, and may you read and write it?"
 
 
 def is_full(error: OSError) -> bool:
-    """Whether an OSError says that the disk, or one's share of it, is full."""
+    """Whether an OSError says that the disk or the user's quota is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write_bytes(path, data: bytes) -> None:
-    """`data` as the file `path`, whole or not at all."""
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Writes `data` to the file `path`, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
 
 
-def write_text(path, text: str) -> None:
-    """`text` as the UTF-8 file `path`, whole or not at all."""
+def write_text(path: Path | str, text: str) -> None:
+    """Writes `text` to the UTF-8 file `path`, whole or not at all."""
     write_bytes(path, text.encode())
 
 
-def write_json(path, fields: dict) -> None:
-    """`fields` as an indented JSON file, whole or not at all."""
+def write_json(path: Path | str, fields: dict[str, Any]) -> None:
+    """Writes `fields` as an indented JSON file, whole or not at all."""
     write_text(path, json.dumps(fields, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> dict:
-    """The JSON object in `path`; KitError where it is missing, no JSON, or no object."""
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """The JSON object in `path`; `what` says in errors what the file is.
+
+    Raises:
+        KitError: if the file is missing, not JSON, or holds no JSON object.
+    """
     try:
         if path.exists() and not path.is_file():
             raise OSError("no regular file")

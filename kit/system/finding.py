@@ -1,4 +1,4 @@
-"""One thing that a check looked at: verdict and way out (tests: machine/test_checks.py)."""
+"""What one check found: verdict, text and remedy (tests: machine/test_checks.py)."""
 
 from dataclasses import dataclass
 
@@ -7,9 +7,9 @@ FINE, NOTE, WRONG = "fine", "note", "WRONG"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check; its text prints as one line."""
 
-    verdict: str  # FINE; NOTE: it works, but; WRONG: something will not work
+    verdict: str  # FINE; NOTE: it works, with a limitation; WRONG: something will not work
     text: str
     remedy: str = ""
 

@@ -7,29 +7,26 @@ from pathlib import Path
 
 WORKING = Path("/kaggle/working")  # what a session keeps
 MOUNTS = Path("/kaggle/input")
-MANY, DEEP = (
-    500,
-    4,
-)  # a folder of more entries is one of images, and datasets/OWNER/SLUG/FOLDER lies so deep
-HOURS = 11.5  # of Kaggle's twelve, after which a training there stops by itself
+MANY = 500  # a folder with more entries than this is a folder of images
+DEEP = 4  # the depth of datasets/OWNER/SLUG/FOLDER
+HOURS = 11.5  # of Kaggle's twelve, after which a training stops by itself
 
 
 def find_hours(working: Path = WORKING, process: Path = Path("/proc")) -> float | None:
-    """Hours until a training should stop by itself: on Kaggle HOURS after the session began, elsewhere None.
+    """Hours until a training should stop by itself: HOURS after the Kaggle session began.
 
-    It began with the first process; where that tells no age, or one that no session reaches, with this one, the notebook's.
+    The session began with the machine's first process. If that process tells no age, or an age
+    longer than any session, the age of this process counts, which is the notebook's. None if this
+    is not Kaggle.
     """
     if not working.is_dir():
         return None
     for name in ("1", "self"):
         try:
-            ticks = int(
-                (process / name / "stat").read_text().rpartition(")")[2].split()[19]
-            )  # when it began, after the machine did
-            age = (
-                float((process / "uptime").read_text().split()[0])
-                - ticks / os.sysconf("SC_CLK_TCK")
-            ) / 3600
+            stat = (process / name / "stat").read_text()
+            uptime = float((process / "uptime").read_text().split()[0])
+            ticks = int(stat.rpartition(")")[2].split()[19])  # from boot to its start
+            age = (uptime - ticks / os.sysconf("SC_CLK_TCK")) / 3600
         except (OSError, ValueError, IndexError):
             continue
         if 0 <= age < 12:
@@ -38,7 +35,11 @@ def find_hours(working: Path = WORKING, process: Path = Path("/proc")) -> float 
 
 
 def list_inputs(mounts: Path = MOUNTS, depth: int = DEEP) -> Iterator[Path]:
-    """The folders of attached inputs, at most DEEP; none inside of one of MANY entries, which take minutes to list over a network."""
+    """The folders of attached inputs, at most DEEP levels down.
+
+    Folders inside one with more than MANY entries are left out: to list it takes minutes over a
+    network.
+    """
     try:
         with os.scandir(mounts) as listing:
             entries = list(itertools.islice(listing, MANY + 1))

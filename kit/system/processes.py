@@ -24,33 +24,39 @@ def count_cores() -> int:
 
 
 def run_tasks(
-    work: Callable, tasks: Sequence, workers: int | None = None
+    work: Callable[[Any], Any], tasks: Sequence[Any], workers: int | None = None
 ) -> contextlib.AbstractContextManager[Iterator[tuple[int, Any]]]:
-    """For a `with` block: an iterator of (number of the task, work(task)) as they are done, in no order; after the block no worker is left.
+    """For a `with` block: an iterator over (number of the task, work(task)), as tasks finish.
 
-    work: a function of a module, which reads nothing but its task, so that it may run anywhere. workers: processes, None: one a core. An
-    error of one task ends all. Workers are spawned: a forked child of a process that ran TensorFlow hangs in its first op. KitError where
-    a worker dies.
+    The results come in no fixed order. After the block no worker is left. An error in one task
+    ends all. Workers are spawned: a forked child of a process that ran TensorFlow hangs in its
+    first op.
+
+    Args:
+        work: a function of a module. It reads nothing but its task, so that it can run anywhere.
+        tasks: one argument of `work` per task.
+        workers: number of processes; None: one per core.
+
+    Raises:
+        KitError: if a worker dies.
     """
-    return contextlib.closing(
-        _run(work, tasks, workers)
-    )  # a loop that an error leaves would close it at some later time
+    # If an error leaves a loop, the bare generator would be closed only at some later time.
+    return contextlib.closing(_run(work, tasks, workers))
 
 
 def _run(
-    work: Callable, tasks: Sequence, workers: int | None
+    work: Callable[[Any], Any], tasks: Sequence[Any], workers: int | None
 ) -> Generator[tuple[int, Any], None, None]:
     count = min(workers or count_cores(), max(1, len(tasks)))
     pool = ProcessPoolExecutor(
         count, multiprocessing.get_context("spawn"), _live_with, (os.getpid(),)
     )
     waiting = iter(enumerate(tasks))
-    running: dict[Future, int] = {}
+    running: dict[Future[Any], int] = {}
     try:
         while True:
-            while (
-                len(running) < 2 * count and (item := next(waiting, None)) is not None
-            ):  # no more: tasks hold data
+            # Not more than two per process: tasks hold data.
+            while len(running) < 2 * count and (item := next(waiting, None)) is not None:
                 with _starting():
                     running[pool.submit(work, item[1])] = item[0]
             if not running:
@@ -59,18 +65,22 @@ def _run(
                 yield running.pop(future), future.result()
     except BrokenProcessPool:
         raise KitError(
-            "a worker process was killed (out of memory?); the same command goes on, try fewer --workers"
+            "a worker process was killed (out of memory?); "
+            "run the same command again to resume, with fewer --workers"
         ) from None
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)  # whoever comes next finds nobody at work
+        pool.shutdown(wait=True, cancel_futures=True)  # no worker runs on after the block
 
 
 def _live_with(parent: int) -> None:
-    """In a worker: Ctrl-C is the parent's matter, and the parent's end is ours (a pool outlives a SIGKILL of its parent)."""
+    """Makes a worker ignore Ctrl-C, which the parent handles, and end when its parent ends.
+
+    A pool would outlive a SIGKILL of its parent.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDS)
 
-    def watch():
+    def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.05)
         os._exit(1)
@@ -79,20 +89,21 @@ def _live_with(parent: int) -> None:
 
 
 @contextlib.contextmanager
-def _starting():
-    """While a process may be started: it is not told of the caller's script, which it would run again up to an `if __name__ ==
-    "__main__"` that a Kaggler's script lacks; and Ctrl-C waits, which would leave it half told what to do."""
-    kept, waiting, former = sys.modules["__main__"], [], {}
-    if (
-        threading.current_thread() is threading.main_thread()
-    ):  # Python runs handlers in this thread alone
+def _starting() -> Iterator[None]:
+    """A block in which a process may be started.
+
+    The new process is not told of the caller's script: it would run the script again up to an
+    `if __name__ == "__main__"`, which a Kaggler's script lacks. Ctrl-C waits until the block ends:
+    otherwise it could leave a process that received only half of its task.
+    """
+    kept, waiting, former = sys.modules["__main__"], list[int](), {}
+    if threading.current_thread() is threading.main_thread():  # the only one that runs handlers
         former = {
             number: signal.signal(number, lambda number, _: waiting.append(number))
             for number in ENDS
         }
-    mask = signal.pthread_sigmask(
-        signal.SIG_BLOCK, ENDS
-    )  # the new process has it too, until it is ready
+    # The new process inherits this mask and keeps it until it is ready.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)
     sys.modules["__main__"] = types.ModuleType("__main__")
     try:
         yield
@@ -101,5 +112,5 @@ def _starting():
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         for number, handler in former.items():
             signal.signal(number, handler)
-        for number in waiting:
-            signal.raise_signal(number)
+        for delayed in waiting:
+            signal.raise_signal(delayed)

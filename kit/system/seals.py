@@ -1,15 +1,16 @@
-"""Checksums, and JSON files that tell whether they were changed."""
+"""Checksums, and JSON files that reveal whether they were changed."""
 
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from ..errors import KitError
 from .files import read_json
 
 
-def seal(fields: dict) -> bytes:
-    """A JSON object that tells whether it was changed: its last field is the SHA-256 of the others. One line a field."""
+def seal(fields: dict[str, Any]) -> bytes:
+    """A JSON object whose last field is the SHA-256 of all others; one line per field."""
     lines = [
         f"{json.dumps(name)}: {json.dumps(value, allow_nan=False)}"
         for name, value in fields.items()
@@ -18,8 +19,12 @@ def seal(fields: dict) -> bytes:
     return ("{\n" + ",\n".join(lines) + "\n}\n").encode()
 
 
-def unseal(path: Path, what: str) -> dict:
-    """The fields of a sealed JSON file; KitError where it is missing or not as it was written."""
+def unseal(path: Path, what: str) -> dict[str, Any]:
+    """The fields of a sealed JSON file; `what` says in errors what the file is.
+
+    Raises:
+        KitError: if the file is missing or not as it was written.
+    """
     fields = read_json(path, what)
     fields.pop("sha256", None)
     try:
@@ -37,11 +42,11 @@ def digest(data: bytes) -> str:
 
 
 def digest_file(path: Path) -> str | None:
-    """SHA-256 of a file, None where there is none that can be read."""
+    """SHA-256 of a file in hexadecimal; None if the file is missing or unreadable."""
     if not path.is_file():
         return None
     try:
         with open(path, "rb", buffering=0) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()  # type: ignore[arg-type]
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

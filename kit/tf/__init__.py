@@ -1,9 +1,14 @@
-"""The only part of the kit that imports TensorFlow; here stands the process state that must precede its first op.
+"""The only part of the kit that imports TensorFlow.
 
-Importing this package loads TensorFlow quietly, asks segmentation-models for Keras 3's names (SM_FRAMEWORK=tf.keras), sets one
-inter-op thread, with which training on a CPU gave the same bytes in every run at no cost in time, and turns oneDNN on, which
-TensorFlow leaves off on CPUs without AVX512_VNNI or the like, where it makes training 1.4 times as fast. float32 is float32 on newer
-GPUs too: in TF32 the optimizer Muon goes wrong, and whoever wants the speed asks for --mixed.
+The import loads TensorFlow quietly and sets what must be set before TensorFlow's first op:
+
+- segmentation-models takes Keras 3's names (SM_FRAMEWORK=tf.keras).
+- There is one inter-op thread. With it, training on a CPU gave the same bytes in every run and took
+  no longer.
+- oneDNN is on. TensorFlow leaves it off on CPUs without AVX512_VNNI or the like, where it makes
+  training 1.4 times as fast.
+- float32 stays float32 on newer GPUs too. In TF32 the optimizer Muon goes wrong; --mixed asks for
+  speed.
 """
 
 import contextlib
@@ -14,7 +19,10 @@ import warnings
 
 @contextlib.contextmanager
 def _quiet():
-    """Nothing on standard error: TensorFlow's libraries write there while they load, before any level holds."""
+    """Silences standard error.
+
+    TensorFlow's libraries write there while they load, before any log level takes effect.
+    """
     kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
@@ -31,7 +39,7 @@ def _prepare() -> None:
     late = "tensorflow" in sys.modules and "TF_ENABLE_ONEDNN_OPTS" not in os.environ
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # 3: fatal errors only
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    if not late:  # it is read once
+    if not late:  # TensorFlow reads it once, while it loads
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ["SM_FRAMEWORK"] = "tf.keras"
     if (
@@ -39,7 +47,8 @@ def _prepare() -> None:
         and sys.modules["segmentation_models"].framework() != "tf.keras"
     ):
         print(
-            "kit: segmentation_models was imported before the kit with another framework; import kit.tf first",
+            "kit: segmentation_models was imported before the kit with another framework; "
+            "import kit.tf first",
             file=sys.stderr,
         )
     with _quiet():
@@ -52,12 +61,14 @@ def _prepare() -> None:
         tf.config.threading.set_inter_op_parallelism_threads(1)
     except RuntimeError:
         print(
-            "kit: TensorFlow ran before the kit was imported: its threads stay as they are, equal bytes are not certain",
+            "kit: TensorFlow ran before the kit was imported, so its threads stay as they are "
+            "and two runs may differ",
             file=sys.stderr,
         )
     if late and not starts_onednn() and not tf.config.list_physical_devices("GPU"):
         print(
-            "kit: TensorFlow was imported before the kit, so it trains without oneDNN, more slowly; set TF_ENABLE_ONEDNN_OPTS=1 before",
+            "kit: TensorFlow was imported before the kit, so it trains slowly, without oneDNN; "
+            "set TF_ENABLE_ONEDNN_OPTS=1 first",
             file=sys.stderr,
         )
 

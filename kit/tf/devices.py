@@ -4,7 +4,9 @@ import subprocess
 from pathlib import Path
 
 import tensorflow as tf
-import tensorflow_datasets.core  # noqa: F401  # fails where its parts do not go with protobuf; packing writes with it
+
+# Packing writes with it. The import fails if its parts do not fit the installed protobuf.
+import tensorflow_datasets.core  # noqa: F401
 
 from ..encoders import ENCODERS
 from ..errors import KitError
@@ -15,7 +17,7 @@ from .network.pretrained import find_attached, find_published
 
 
 def check_devices(mounts: Path) -> list[Finding]:
-    """Findings on GPUs, on precision and on the ImageNet weights of the presets' encoders."""
+    """Checks the GPUs, half precision and the ImageNet weights of the presets' encoders."""
     gpus = [
         tf.config.experimental.get_device_details(gpu)
         for gpu in tf.config.list_physical_devices("GPU")
@@ -23,24 +25,17 @@ def check_devices(mounts: Path) -> list[Finding]:
     found = [Finding(FINE, f"GPU: {describe_gpu(details)}") for details in gpus]
     if not gpus:
         remedy = "on Kaggle choose an accelerator; --preset cpu-hour trains an hour on two cores"
-        found = [Finding(NOTE, "GPU: none that TensorFlow sees", remedy)]
+        found = [Finding(NOTE, "GPU: TensorFlow sees none", remedy)]
     elif memory := read_memory():
         found.append(Finding(FINE, f"GPU memory: {memory}"))
     precision = choose_precision("auto")
-    half = (
-        "the GPU has tensor cores"
-        if gpus and precision
-        else "the CPU has AVX512_BF16 or AMX"
-        if precision
-        else ""
-    )
-    why = half or ("a GPU without tensor cores" if gpus else "a CPU without AVX512_BF16")
-    found.append(
-        Finding(
-            FINE,
-            f"half precision: {f'yes, {precision}' if precision else 'no'}, {why} (--mixed auto)",
-        )
-    )
+    if precision:
+        half = f"yes, {precision}"
+        why = "the GPU has tensor cores" if gpus else "the CPU has AVX512_BF16 or AMX"
+    else:
+        half = "no"
+        why = "a GPU without tensor cores" if gpus else "a CPU without AVX512_BF16"
+    found.append(Finding(FINE, f"half precision: {half}, {why} (--mixed auto)"))
     for encoder in dict.fromkeys(str(preset["encoder"]) for preset in PRESETS.values()):
         if ENCODERS[encoder].weights:
             found.append(check_weights(encoder, mounts))
@@ -48,33 +43,25 @@ def check_devices(mounts: Path) -> list[Finding]:
 
 
 def describe_gpu(details: dict) -> str:
-    capability = details.get("compute_capability")
-    return details.get("device_name", "unnamed") + (
-        f", compute capability {'.'.join(map(str, capability))}" if capability else ""
-    )
+    """Name and compute capability, from TensorFlow's details of a GPU."""
+    name, capability = details.get("device_name", "unnamed"), details.get("compute_capability")
+    return f"{name}, compute capability {'.'.join(map(str, capability))}" if capability else name
 
 
 def read_memory() -> str | None:
-    """Memory of each GPU in words, as nvidia-smi says it; None where there is none."""
+    """Memory of each GPU in words, from nvidia-smi; None if there is none."""
     try:
         command = ["nvidia-smi", "--query-gpu=memory.total,memory.free", "--format=csv,noheader"]
-        lines = subprocess.run(
-            command, capture_output=True, text=True, timeout=20, check=True
-        ).stdout.split("\n")
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    return (
-        "; ".join(
-            f"{total.strip()}, {free.strip()} of it free"
-            for total, _, free in (line.partition(",") for line in lines)
-            if free
-        )
-        or None
-    )
+    sizes = (line.partition(",") for line in done.stdout.split("\n"))
+    words = [f"{total.strip()}, {free.strip()} of it free" for total, _, free in sizes if free]
+    return "; ".join(words) or None
 
 
 def check_weights(encoder: str, mounts: Path) -> Finding:
-    """Whether an encoder's ImageNet weights are here."""
+    """Checks whether an encoder's ImageNet weights are on this machine."""
     wanted = find_published(encoder)
     try:
         path = find_attached(wanted, mounts)
@@ -84,6 +71,6 @@ def check_weights(encoder: str, mounts: Path) -> Finding:
         return Finding(FINE, f"weights of {encoder}: {path}")
     return Finding(
         FINE,
-        f"weights of {encoder}: {wanted.name} is not here",
-        "without internet --encoder-weights imagenet needs it attached",
+        f"weights of {encoder}: {wanted.name} is not on this machine",
+        "without internet, attach it for --encoder-weights imagenet",
     )

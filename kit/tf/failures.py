@@ -1,4 +1,4 @@
-"""TensorFlow's errors in one line: what failed, and the way out."""
+"""TensorFlow's errors as one line: what failed, and the way out."""
 
 import functools
 
@@ -8,22 +8,24 @@ from ..errors import KitError
 
 
 def explained(function):
-    """`function`, whose TensorFlow errors become KitErrors."""
+    """Decorates a function: its TensorFlow errors become KitErrors."""
 
     @functools.wraps(function)
     def run(*arguments, **options):
         try:
             return function(*arguments, **options)
         except tf.errors.ResourceExhaustedError:
-            ways = "train with a smaller --batch or --crop, predict with fewer models or a larger --scale"
-            raise KitError(f"out of memory on the device; {ways}") from None
+            raise KitError(
+                "out of memory on the device; train with a smaller --batch or --crop, "
+                "or predict with fewer models or a larger --scale"
+            ) from None
         except tf.errors.DataLossError as error:
             raise KitError(
                 f"a shard of the records is damaged, pack again: {_first_line(error)}"
             ) from None
         except tf.errors.OpError as error:
             raise KitError(
-                f"TensorFlow could not go on, an image may be damaged: {_first_line(error)}"
+                f"TensorFlow failed, perhaps on a damaged image: {_first_line(error)}"
             ) from None
 
     return run

@@ -1,1 +1,1 @@
-"""Threshold and cuts from the maps of a holdout."""
+"""Tuning: threshold and cuts from the maps of a holdout."""

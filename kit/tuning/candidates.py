@@ -1,16 +1,16 @@
-"""Candidates: every component that a threshold makes of a map, with all by which cuts keep or drop it and what it is worth.
+"""Candidates: all components of all maps at several thresholds, their measures and their hits.
 
-An image's F2 at a threshold is 5 TP / (4 objects + predicted), so its mean over the ten is hits / 2 / (4 objects + predicted), where hits
-counts the pairs of a predicted object and a threshold that it passes. A component's hits depend on no other component: so one table of
-components holds the score at every combination of cuts.
+An image's F2 at one IoU threshold is 5 TP / (4 objects + predicted). Its mean over the ten is
+hits / 2 / (4 objects + predicted), where hits counts the pairs of a predicted object and an IoU
+threshold that it passes. The hits of a component depend on no other component. So this one table
+gives the score at every combination of cuts.
 """
-
-from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
@@ -23,40 +23,44 @@ from ..scoring.counts import count
 from ..system.processes import count_cores
 
 THRESHOLDS = (51, 77, 102, 128, 153, 179, 204, 230)  # thresholds on uint8 maps: 0.2 to 0.9
-TOUCHING = 0.2  # share of a component on the truth below which no rectangle of it is likely to hit
+ReadMap = Callable[[int], np.ndarray]  # the uint8 map (height, width) of the image at a position
+TOUCHING = 0.2  # share of a component on the truth; below it, a rectangle is unlikely to hit
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """Components of all images at all THRESHOLDS, in the order of images."""
+    """Components of all images at all THRESHOLDS, ordered by image."""
 
     image: np.ndarray  # int64 (candidates,): position in the truth
     level: np.ndarray  # int64 (candidates,): position in THRESHOLDS
-    columns: dict[str, np.ndarray]  # (candidates,) each: what cuts ask, see COLUMNS
-    held_by: np.ndarray  # int64 (candidates, levels): area of the component that holds it at each level up to its own; 0 above
-    hits: np.ndarray  # int64 (candidates,): 0 to 10, at how many IoU thresholds it hits an object
-    rectangle_hits: np.ndarray  # int64 (candidates,): the same of its rectangle
+    columns: dict[str, np.ndarray]  # (candidates,) each: the measures that cuts use, see COLUMNS
+    # int64 (candidates, levels): area of the component that holds it, at each level up to its own;
+    # 0 at higher levels
+    held_by: np.ndarray
+    hits: np.ndarray  # int64 (candidates,): at how many IoU thresholds it hits an object, 0 to 10
+    rectangle_hits: np.ndarray  # int64 (candidates,): the same for its rectangle
     fit: (
         np.ndarray
-    )  # float64 (candidates,): soft IoU of that rectangle with the map, 0 where none was fitted
+    )  # float64 (candidates,): soft IoU of its rectangle with the map, 0 if not fitted
 
-    def select(self, rows: np.ndarray) -> Candidates:
-        """The candidates at some positions (int64), or those of a bool (candidates,)."""
-        fields = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
-        columns = {name: column[rows] for name, column in fields.pop("columns").items()}
-        return Candidates(
-            columns=columns, **{name: values[rows] for name, values in fields.items()}
-        )
+    def select(self, rows: np.ndarray) -> Self:
+        """The candidates at `rows`: positions (int64) or a mask, bool (candidates,)."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        arrays = {name: getattr(self, name)[rows] for name in ARRAYS}
+        return dataclasses.replace(self, columns=columns, **arrays)
 
 
 ARRAYS = [field.name for field in dataclasses.fields(Candidates) if field.name != "columns"]
 
 
-def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidates:
-    """The candidates of all images; read: the uint8 map (height, width) of the image at a position of `truth`.
+def find_candidates(read: ReadMap, truth: Masks) -> Candidates:
+    """The candidates of all images of `truth`, of which there must be at least one.
 
-    Rectangles are fitted where a component lies on the truth: elsewhere they hit as little as the component itself. Maps are read and
-    searched in threads, one a core; memory holds a few maps and the table, about 100 bytes a candidate. There must be an image.
+    A rectangle is fitted only if the component lies on the truth; elsewhere neither it nor the
+    component hits anything. Maps are read and searched in one thread per core. Memory holds a few
+    maps and the table, about 100 bytes per candidate.
+
+    read: returns the map of the image at a position of `truth`.
     """
     with ThreadPoolExecutor(count_cores()) as workers:
         found = list(
@@ -74,7 +78,7 @@ def find_candidates(read: Callable[[int], np.ndarray], truth: Masks) -> Candidat
 
 
 def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
-    """One image's candidates."""
+    """The candidates of one image."""
     found = [find_components(real.ids, [values], level) for level in THRESHOLDS]
     measured = [
         {name: describe(components, values) for name, describe in COLUMNS.items()}
@@ -107,7 +111,7 @@ def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
 def _rate(
     real: Masks, found: Masks, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Hits of components, hits of their rectangles, and these rectangles' fits."""
+    """Hits of the components, hits of their rectangles, and fits of the rectangles."""
     number = len(found.labels)
     hits, others, fits = np.zeros(number, np.int64), np.zeros(number, np.int64), np.zeros(number)
     if not number or not len(real.labels):

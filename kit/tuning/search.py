@@ -1,9 +1,10 @@
-"""The joint search: the re-weighted F2 of a table of candidates at every combination of cuts."""
+"""The grid search: re-weighted F2 of a table of candidates at every combination of cuts."""
 
 import itertools
 import math
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
@@ -21,33 +22,28 @@ SIZES += [
     for area in (100, 300)
 ]
 FITS = (2.0, 0.7, 0.6, 0.5)  # 2: no rectangles
-GATES = (
-    0.0,
-    0.25,
-    0.5,
-    1.0,
-    2.0,
-    4.0,
-)  # times the odds at which the cut is best in theory; 0: no gate. The search looks nowhere else
+# The gate's odds, as multiples of those that are best in theory (0: no gate). Only these are tried.
+GATES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # The axes of the grid and their values, in the order of a surface's dimensions.
-AXES: dict[str, Sequence] = {
+AXES: dict[str, Sequence[Any]] = {
     "size": SIZES,
     **{name: cut["tried"] for name, cut in COMPONENT_CUTS.items()},
     "rectangles": FITS,
     "gate": GATES,
 }
-WITHOUT = {
-    "size": len(THRESHOLDS),
-    "rectangles": 1,
-    "gate": 1,
-}  # how many of an axis's first values do without the option of its name
+# How many of an axis's first values do not use the option of that name.
+WITHOUT = {"size": len(THRESHOLDS), "rectangles": 1, "gate": 1}
 SHAPE = tuple(map(len, AXES.values()))
-Point = tuple[int, ...]  # a place on each axis, which indexes a surface
+Point = tuple[int, ...]  # one place per axis; it indexes a surface
 LIMIT = math.log((1 - EDGE) / EDGE)
 
 
 def make_point(**places: int) -> Point:
-    """The point at some places of the axes named, at the first of the others."""
+    """The point at the given places of the named axes, and at the first place of the others.
+
+    >>> make_point(size=3, gate=1)
+    (3, 0, 0, 0, 1)
+    """
     return tuple(places.get(name, 0) for name in AXES)
 
 
@@ -59,34 +55,59 @@ def read_place(point: Point, axis: str) -> int:
     return point[list(AXES).index(axis)]
 
 
-def index_at(**places) -> tuple:
-    """The index of a surface that has a place or a slice on the axes named, and all of the others."""
+def index_at(**places: int | slice) -> tuple[int | slice, ...]:
+    """The surface index with these places or slices on the named axes, and all of the others."""
     return tuple(places.get(name, slice(None)) for name in AXES)
 
 
 @compiled
-def place_gate(f2_ships, times, slope, offset, odds):
-    """The presence from which an image is worth a prediction, on the network's own scale; 0: every image, 2: none.
+def place_gate(f2_ships: float, times: float, slope: float, offset: float, odds: float) -> float:
+    """The presence from which an image is worth predicting, on the network's own scale.
 
-    f2_ships: mean F2 on images with objects where all are predicted. Predicting earns q f on average, an empty answer 1 - q, so an
-    image is predicted where q > 1 / (1 + f), that is where its odds pass 1 / f; `times` moves that. slope, offset: of `calibrate`, on
-    some images; odds: how many times more likely an object is in the images to come than in those.
+    Let q be the probability that an image holds an object, and f the mean F2 on images that do.
+    Predicting earns q f on average, leaving the image empty earns 1 - q. So predicting pays if
+    q > 1 / (1 + f), that is if the odds q / (1 - q) exceed 1 / f.
+
+    Args:
+        f2_ships: f, with no image left empty by the gate.
+        times: multiplies the odds 1 / f; 0: no gate.
+        slope: of `calibrate`.
+        offset: of `calibrate`.
+        odds: odds of an object in the images to come, divided by those in the images that gave
+            slope and offset.
+
+    Returns:
+        The least presence; 0 lets every image pass, 2 none.
     """
     if times == 0 or slope <= 0 or odds <= 0:
         return 0.0
     if f2_ships <= 0:
         return 2.0
     value = (math.log(times / f2_ships) - math.log(odds) - offset) / slope
-    if abs(value) >= LIMIT:  # beyond what `logit` tells apart
+    if abs(value) >= LIMIT:  # where `logit` clips
         return 0.0 if value < 0 else 2.0
     return 1 / (1 + math.exp(-value))
 
 
 @compiled
 def _search(
-    image, keeps, hits, rectangle_hits, fit, objects, fits, gates, weights, presence, lines, surface
-):
-    """Fills surface (keeps, fits, gates, selections); keeps: bool (combinations of cuts, candidates)."""
+    image: np.ndarray,
+    keeps: np.ndarray,
+    hits: np.ndarray,
+    rectangle_hits: np.ndarray,
+    fit: np.ndarray,
+    objects: np.ndarray,
+    fits: np.ndarray,
+    gates: np.ndarray,
+    weights: np.ndarray,
+    presence: np.ndarray,
+    lines: np.ndarray,
+    surface: np.ndarray,
+) -> None:
+    """Fills surface (keeps, fits, gates, selections).
+
+    keeps: bool (combinations of cuts, candidates); the others: see `search`.
+    """
     number = len(objects)
     kept, worth, values = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number)
     for k in range(len(keeps)):
@@ -123,7 +144,7 @@ def _search(
 
 
 def pick(candidates: Candidates, size: tuple[int, int, int]) -> np.ndarray:
-    """Positions of the candidates that thresholds by size leave, int64; size: as in SIZES."""
+    """Positions of the candidates that an entry of SIZES leaves, int64."""
     large, small, area = THRESHOLDS.index(size[0]), THRESHOLDS.index(size[1]), size[2]
     if area == 0:
         return np.flatnonzero(candidates.level == large)
@@ -140,10 +161,18 @@ def search(
     weights: np.ndarray,
     lines: np.ndarray,
 ) -> np.ndarray:
-    """Re-weighted F2 at every point, float32 SHAPE + (selections,): the joint grid of all cuts, in threads, one a core.
+    """Re-weighted F2 at every point of the grid, in one thread per core.
 
-    objects: int64 (images,), in the truth; presence: float64 (images,), or None; weights: float64 (selections, images), see `weigh`; lines:
-    float64 (selections, 3), slope and offset of `calibrate` and the odds of `place_gate`.
+    Args:
+        candidates: of all images.
+        objects: objects of each image in the truth, int64 (images,).
+        presence: probability that each image holds an object, float64 (images,); None: unknown.
+        weights: of each image in each selection of images, float64 (selections, images), see
+            `weigh`.
+        lines: slope and offset of `calibrate` and odds of `place_gate`, float64 (selections, 3).
+
+    Returns:
+        The surface, float32 SHAPE + (selections,); -inf with a gate if presence is unknown.
     """
     surface = np.empty((*SHAPE, len(weights)), np.float32)
     given = np.ones(len(objects)) if presence is None else presence
@@ -152,7 +181,7 @@ def search(
         for least in itertools.product(*(cut["tried"] for cut in COMPONENT_CUTS.values()))
     ]
 
-    def work(place):
+    def work(place: int) -> None:
         rows = candidates.select(pick(candidates, SIZES[place]))
         keeps = np.array(
             [
@@ -184,30 +213,33 @@ def search(
 
 
 def weigh(empty: np.ndarray, chosen: np.ndarray, empty_share: float) -> np.ndarray:
-    """Weight of every image (images,) in the re-weighted mean over the images of `chosen` (bool): the sum of weight times F2 is that mean.
+    """Weight of each image, float64 (images,), in the re-weighted mean over `chosen` images.
 
-    Where these are all of one kind it is the plain mean.
+    The mean is the sum of weight times F2. It is the plain mean if all chosen images are empty, or
+    none is. empty, chosen: bool (images,).
     """
     counts = (chosen & empty).sum(), (chosen & ~empty).sum()
     if 0 in counts:
-        return chosen / max(sum(counts), 1)
-    return np.where(empty, empty_share / counts[0], (1 - empty_share) / counts[1]) * chosen
+        return np.asarray(chosen / max(sum(counts), 1))
+    weights = np.where(empty, empty_share / counts[0], (1 - empty_share) / counts[1])
+    return np.asarray(weights * chosen)
 
 
 def score_point(
     candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, cuts: Cuts
 ) -> np.ndarray:
-    """F2 of every image with some cuts, float64 (images,); thresholds must be THRESHOLDS. A rectangle counts as if it stood alone."""
-    rows = candidates.select(
-        pick(
-            candidates,
-            (
-                cuts.threshold,
-                cuts.small_threshold if cuts.small_area else cuts.threshold,
-                cuts.small_area,
-            ),
-        )
-    )
+    """F2 of each image with some cuts, float64 (images,).
+
+    A rectangle counts as if no other object were near.
+
+    Args:
+        candidates: of all images.
+        objects: objects of each image in the truth, int64 (images,).
+        presence: probability that each image holds an object, float64 (images,); None: unknown.
+        cuts: the cuts; their thresholds must be in THRESHOLDS.
+    """
+    low = cuts.small_threshold if cuts.small_area else cuts.threshold
+    rows = candidates.select(pick(candidates, (cuts.threshold, low, cuts.small_area)))
     rows = rows.select(
         np.broadcast_to(keep(rows.columns.__getitem__, **read_least(cuts)), len(rows.image))
     )
@@ -224,7 +256,7 @@ def score_point(
 
 
 def read_point(point: Sequence[int], min_presence: float = 0.0) -> Cuts:
-    """The cuts at a point of the grid; min_presence: what `place_gate` makes of its place on the axis "gate"."""
+    """The cuts at a point of the grid; min_presence: from `place_gate`."""
     values = {name: AXES[name][place] for name, place in zip(AXES, point)}
     threshold, small_threshold, small_area = values["size"]
     rectangles = values["rectangles"] <= 1

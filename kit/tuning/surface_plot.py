@@ -1,7 +1,12 @@
-"""What tuning searched, as a picture: F2 over the cuts, the chosen point, and what each option is worth."""
+"""The plot of a tuning: F2 over the cuts, the chosen point, and the gain of each option."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib import rcParams
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -15,22 +20,42 @@ SIZE = (16, 4.8)  # inches
 LARGE, SMALL = (np.array([THRESHOLDS.index(size[place]) for size in SIZES]) for place in (0, 1))
 
 
-def draw_surface(surface: np.ndarray, point: Point, fields: dict, path) -> None:
-    """PNG of `paint_surface`."""
+def draw_surface(
+    surface: np.ndarray, point: Point, fields: dict[str, Any], path: Path | str
+) -> None:
+    """Writes the figure of `paint_surface` as a PNG.
+
+    Args:
+        surface: of kit.tuning.tuning.Tuning.
+        point: of the same.
+        fields: of tuning.json.
+        path: of the PNG.
+
+    Raises:
+        KitError: if the file cannot be written.
+    """
     figure = Figure(figsize=SIZE, dpi=100, layout="constrained")
     paint_surface(figure, surface, point, fields)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
-def paint_surface(figure: Figure, surface: np.ndarray, point: Point, fields: dict) -> None:
-    """Two tables of the re-weighted F2, each cell the best over all other cuts, the chosen point framed; and the options side by side.
+def paint_surface(
+    figure: Figure, surface: np.ndarray, point: Point, fields: dict[str, Any]
+) -> None:
+    """Draws two tables of the re-weighted F2, and the options side by side.
 
-    surface, point: of kit.tuning.tuning.Tuning; fields: of tuning.json.
+    Each cell of a table is the best over all other cuts; the chosen point is framed.
+
+    Args:
+        figure: to draw on.
+        surface: of kit.tuning.tuning.Tuning.
+        point: of the same.
+        fields: of tuning.json.
     """
     first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
     high = float(surface.max())
-    low = min(fields["f2_blank"], high - 0.01)  # what blank beats is all of one color
+    low = min(fields["f2_blank"], high - 0.01)  # all that blank beats has one color
     for axes, cut, of, levels in (
         (first, "min_confidence", "large", LARGE),
         (second, "min_area", "small", SMALL),
@@ -52,17 +77,28 @@ def paint_surface(figure: Figure, surface: np.ndarray, point: Point, fields: dic
     _draw_options(third, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
     figure.suptitle(
-        f"object F2 at {share}, {fields['images']} images; each cell: the best of all other cuts; framed: chosen",
+        f"object F2 at {share}, {fields['images']} images; "
+        "each cell: the best of all other cuts; framed: chosen",
         fontsize=11,
     )
 
 
 def _find_best(surface: np.ndarray, kept: str) -> np.ndarray:
-    """The best of a surface at each place of one axis, over all others."""
-    return surface.max(axis=tuple(place for place, name in enumerate(AXES) if name != kept))
+    """The best of a surface at each place of one axis, over all other axes."""
+    others = tuple(place for place, name in enumerate(AXES) if name != kept)
+    return np.asarray(surface.max(axis=others))
 
 
-def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows, columns) -> None:
+def _draw_table(
+    axes: Axes,
+    values: np.ndarray,
+    low: float,
+    high: float,
+    chosen: tuple[int, int],
+    rows: tuple[str, Sequence[Any]],
+    columns: tuple[str, Sequence[Any]],
+) -> None:
+    """values: (rows, columns); chosen: the framed cell; rows, columns: title and ticks."""
     axes.imshow(values, cmap="cividis", aspect="auto", vmin=low, vmax=high)
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
@@ -88,8 +124,8 @@ def _draw_table(axes, values: np.ndarray, low: float, high: float, chosen, rows,
     axes.set_xlabel(columns[0])
 
 
-def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
-    """The best point of the surface, the best without each option, threshold 128 alone and blank."""
+def _draw_options(axes: Axes, surface: np.ndarray, fields: dict[str, Any]) -> None:
+    """Draws the best point, the best without each option, threshold 128 alone and blank."""
     rows = [("best of all", float(surface.max()))]
     rows += [
         (OPTIONS[name], float(surface[index_at(**{name: slice(WITHOUT[name])})].max()))
@@ -106,11 +142,11 @@ def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
             [place],
             "o",
             color=rcParams["text.color"],
-            label="on the images that chose" if place == 1 else None,
+            label="on the images that chose the cuts" if place == 1 else None,
         )
-        text, at = (
-            (f"{value:.3f}", value) if value >= left else (f"\N{LEFTWARDS ARROW} {value:.3f}", left)
-        )
+        text, at = f"{value:.3f}", max(value, left)
+        if value < left:
+            text = f"\N{LEFTWARDS ARROW} {text}"
         axes.annotate(
             text,
             (at, place),
@@ -123,12 +159,12 @@ def _draw_options(axes, surface: np.ndarray, fields: dict) -> None:
         fields["f2_blank"], color=TRUTH, linewidth=2, label=f"blank {fields['f2_blank']:.3f}"
     )
     if not fields["blank"]:
-        axes.axvspan(low, high, color=PREDICTION, alpha=0.25, label="95% interval of the figure")
+        axes.axvspan(low, high, color=PREDICTION, alpha=0.25, label="95% interval of the nested F2")
     axes.axvline(
         nested,
         color=PREDICTION,
         linewidth=2,
-        label=f"the figure: chosen and scored apart {nested:.3f}",
+        label=f"nested F2, chosen and scored apart {nested:.3f}",
     )
     axes.set_yticks(places, [name for name, _ in rows])
     axes.set_ylim(0.4, len(rows) + 0.8)

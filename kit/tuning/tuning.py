@@ -1,31 +1,29 @@
-"""Threshold and cuts chosen from maps and truth for the re-weighted object F2, and how far to trust the figure."""
+"""Threshold and cuts for the best re-weighted object F2 on maps with a truth, and its interval."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..competition import csv_masks
-from ..competition.conventions import AIRBUS, Competition
+from ..competition.conventions import Competition
 from ..cuts import OPTIONS, Cuts
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
 from ..objects.extraction import find_objects
-from ..objects.map_files import PRESENCE_CSV, find_map_file, read_map, read_presence
 from ..records import folds
 from ..scoring.bootstrap import interval
 from ..scoring.counts import count
 from ..scoring.scores import f2
 from ..settings import TuneSettings
-from ..system.csv_rows import read_rows
-from ..system.files import check_target, write_json
+from ..system.files import write_json
 from . import surface_plot
 from .calibration import calibrate
-from .candidates import Candidates, find_candidates
+from .candidates import Candidates, ReadMap, find_candidates
 from .search import (
     AXES,
     GATES,
@@ -43,32 +41,32 @@ from .search import (
 )
 
 SPLITS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
-# Points that are less than so many standard errors below the best, or less than so much F2, are as good as the best.
+# A point is as good as the best if it lies less than NEAR standard errors, or NOTHING of F2, below.
 NEAR, NOTHING = 0.5, 0.001
-# The coordinates of a size along which a median makes sense: it is three numbers.
+# A size is three numbers; these are its coordinates, along which a median makes sense.
 SIZE_STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is tuned on: a table of candidates, and the images that they come from."""
+    """What tuning looks at: a table of candidates, and the images that they come from."""
 
     candidates: Candidates
     objects: np.ndarray  # int64 (images,): objects in the truth
-    presence: np.ndarray | None  # float64 (images,): what the network says of each image
-    empty_share: float
+    presence: np.ndarray | None  # float64 (images,): probability that an image holds an object
+    empty_share: float  # that F2 is re-weighted to
 
     @cached_property
     def empty(self) -> np.ndarray:
-        """bool (images,): no object in the truth."""
-        return self.objects == 0
+        """Whether the truth holds no object, bool (images,)."""
+        return np.asarray(self.objects == 0)
 
     def weights(self, chosen: np.ndarray) -> np.ndarray:
         """See `weigh`; chosen: bool (images,)."""
         return weigh(self.empty, chosen, self.empty_share)
 
     def line(self, chosen: np.ndarray) -> tuple[float, float, float]:
-        """Slope, offset and odds for `place_gate`, from the images of `chosen`; zeros where no gate can be placed."""
+        """Slope, offset and odds for `place_gate`, from `chosen` images; zeros: no gate."""
         held = float((~self.empty[chosen]).mean())
         if self.presence is None or not 0 < held < 1 or not 0 < self.empty_share < 1:
             return 0.0, 0.0, 0.0
@@ -76,11 +74,11 @@ class Evidence:
         return *calibrate(self.presence[chosen], ~self.empty[chosen]), odds
 
     def score(self, cuts: Cuts) -> np.ndarray:
-        """F2 of every image, float64 (images,)."""
+        """F2 of each image, float64 (images,)."""
         return score_point(self.candidates, self.objects, self.presence, cuts)
 
     def read(self, point: Point, chosen: np.ndarray) -> Cuts:
-        """The cuts at a point of the grid, with the gate as the images of `chosen` place it."""
+        """The cuts at a point of the grid, with the gate placed on the `chosen` images."""
         cuts, times = read_point(point), GATES[read_place(point, "gate")]
         if times == 0:
             return cuts
@@ -94,38 +92,53 @@ class Evidence:
 class Tuning:
     """What tuning finds."""
 
-    fields: dict  # of tuning.json
-    prediction: Masks  # every image by cuts that were chosen without its split of the scenes, also where blank scores more
-    surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at every point
+    fields: dict[str, Any]  # of tuning.json
+    prediction: Masks  # each image by its entry in `cuts`, even if blank scores more
+    surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at each point
     point: Point  # the chosen one
-    cuts: list[Cuts]  # of every image, chosen without its split of the scenes
+    cuts: list[Cuts]  # per image, chosen without its split of the scenes
 
 
 def choose_cuts(
-    read: Callable[[int], np.ndarray],
+    read: ReadMap,
     truth: Masks,
     scenes: np.ndarray,
     presence: np.ndarray | None,
     settings: TuneSettings,
 ) -> Tuning:
-    """Cuts chosen on all images, and a figure of cuts chosen on four splits of the scenes and scored on the fifth, in turn.
+    """Chooses cuts on all images, and estimates their F2 on scenes that had no say in them.
 
-    read: the uint8 map (height, width) of the image at a position of `truth`; scenes: int64 (images,), -1 unknown; presence: float
-    (images,), the probability that each image holds an object, None where the network does not say. The search looks at the components of
-    the maps; the figure comes from the masks that `find_objects` makes, as a prediction would. Where it is not above
-    blank's, the cuts are blank. Raises KitError where all images are of one scene, where none holds an object, where none is empty
-    although empty ones shall count, and for the gate without presence.
+    For the estimate, cuts are chosen on four splits of the scenes and scored on the fifth, in turn.
+    The search scores components of the maps; the estimate scores the masks of `find_objects`, as
+    a prediction would. If the estimate is not above the blank submission, the cuts are blank.
+
+    Args:
+        read: returns the map of the image at a position of `truth`.
+        truth: the true objects of all images.
+        scenes: int64 (images,); -1: unknown.
+        presence: probability that each image holds an object, float (images,); None: unknown.
+        settings: what to tune, and how.
+
+    Returns:
+        The cuts, the estimate and the surface.
+
+    Raises:
+        KitError: if all images are of one scene, none holds an object, none is empty although
+            F2 is re-weighted to some empty images, or the gate is to be tuned without presence.
     """
     if presence is None and "gate" in settings.options:
         way = "train with --presence, or put presence.csv beside maps made elsewhere"
-        raise KitError(f"--options gate: nothing says how likely an image holds an object; {way}")
+        raise KitError(
+            f"--options gate: it is not known how likely each image holds an object; {way}"
+        )
     objects = table.count_objects(truth)
     if not objects.any():
-        raise KitError("no image of the holdout holds an object; there is nothing to choose by")
+        raise KitError("no image of the holdout holds an object, so there is nothing to tune on")
     if settings.empty_share and objects.all():
-        way = "give some, or choose for images with objects alone: --empty-share 0"
+        way = "add some, or tune for images with objects alone: --empty-share 0"
         raise KitError(
-            f"no image of the holdout is empty, so F2 at {settings.empty_share:.1%} empty images cannot be known; {way}"
+            "no image of the holdout is empty, so F2 at "
+            f"{settings.empty_share:.1%} empty images is unknown; {way}"
         )
     presence = None if presence is None else np.asarray(presence, float)
     evidence = Evidence(find_candidates(read, truth), objects, presence, settings.empty_share)
@@ -171,88 +184,33 @@ def choose_cuts(
         **found,
         "images": len(truth),
         "options": list(settings.options),
+        "seed": settings.seed,
     }
-    about["seed"] = settings.seed
     return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0], each)
 
 
-def tune_maps(
-    maps, truth, out, *, scenes=None, competition: Competition = AIRBUS, **settings
-) -> Tuning:
-    """Tunes on maps made elsewhere and writes `out` (tuning.json's fields) and, beside it, a picture of the surface as PNG.
-
-    maps: a folder with {ImageId}.png or {ImageId}.npy (see map_files.read_map), and presence.csv where an image's probability to hold an
-    object is known; truth: a CSV, of whose images those with a map count; scenes: a CSV with columns ImageId and scene, such as folds.csv
-    of the records, None: each image counts as a scene of its own. Keyword arguments are fields of TuneSettings. KitError: a missing or
-    damaged file.
-    """
-    chosen, maps, out = TuneSettings(**settings), Path(maps), Path(out)
-    check_competition(competition)
-    if chosen.tta != 1 or chosen.scale != 1:
-        raise KitError("--tta and --scale are for models; maps made elsewhere are what they are")
-    for target in (out, out.with_suffix(".png")):
-        check_target(target)
-        if str(target) in (str(truth), str(scenes)) or out.suffix == ".png":
-            raise KitError(
-                f"{target}: the cuts are written as JSON, and a picture beside them as PNG; choose another name"
-            )
-    if not maps.is_dir():
-        raise KitError(
-            f"{maps}: no such folder of maps; it holds one PNG or .npy an image, named by its id"
-        )
-    listed = csv_masks.read_ids(truth, competition)
-    there = (
-        {path.stem for path in maps.iterdir() if path.suffix in (".png", ".npy")}
-        if competition.absent_is_empty
-        else set()
-    )
-    absent = sorted(there - set(listed))
-    ids = [name for name in (*listed, *absent) if find_map_file(maps, name)]
-    if not ids:
-        raise KitError(
-            f"{maps}: holds no map of an image in {truth}; a map is called ImageId.png or ImageId.npy, such as 00ab.jpg.png"
-        )
-    if competition.height is None:
-        competition = competition.with_shape(read_map(maps, ids[0]).shape)
-    real = table.concatenate(
-        [csv_masks.read_csv(truth, competition), table.blank(absent, competition.shape)]
-    )
-    real = table.select_ids(real, ids)
-    given = read_presence(maps)
-    lacking = next((name for name in ids if name not in given), None)
-    if (maps / PRESENCE_CSV).exists() and lacking is not None:
-        raise KitError(f"{maps / PRESENCE_CSV}: says nothing of {lacking}; give all images or none")
-    scene = {} if scenes is None else _read_scenes(scenes)
-    lacking = next((name for name in ids if name not in scene), None)
-    if scenes is not None and lacking is not None:
-        raise KitError(f"{scenes}: has no row for {lacking}, which has a map")
-    of = (
-        "every image is taken for a scene of its own"
-        if scenes is None
-        else f"scenes of {Path(scenes).name}"
-    )
-    print(f"kit tune: {len(ids)} images with a map; {of}")
-    tuned = choose_cuts(
-        lambda image: read_map(maps, ids[image], real.shapes[image]),
-        real,
-        np.array([scene.get(name, -1) for name in ids], np.int64),
-        np.array([given[name] for name in ids]) if given else None,
-        chosen,
-    )
-    write_tuning(tuned, out)
-    return tuned
-
-
 def check_competition(competition: Competition) -> None:
-    """KitError where a row of the truth is not one object, which is what the cuts are chosen by."""
+    """Checks that cuts can be chosen for a competition.
+
+    Raises:
+        KitError: if a row of its truth is not one object without a label.
+    """
     if competition.row != "object" or competition.label_column or competition.label_separator:
         raise KitError(
-            f"competition {competition.name}: cuts are chosen for the F2 of objects without labels, one a row"
+            f"competition {competition.name}: cuts are chosen for object F2, which needs one "
+            "object per row and no labels"
         )
 
 
-def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
-    """Every image of `truth` by its own cuts."""
+def find_each(read: ReadMap, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts]) -> Masks:
+    """The objects of all images, each image by its own cuts.
+
+    Args:
+        read: returns the map of the image at a position of `truth`.
+        truth: gives the images' ids.
+        presence: probability that each image holds an object, float (images,); None: unknown.
+        cuts: of each image.
+    """
     given = [None] * len(truth) if presence is None else [[value] for value in presence]
     names = [[name] for name in truth.ids]
     return table.concatenate(
@@ -260,17 +218,20 @@ def find_each(read, truth: Masks, presence: np.ndarray | None, cuts: list[Cuts])
     )
 
 
-def limit_options(surface: np.ndarray, options) -> None:
-    """Leaves of a surface (search.SHAPE, selections) the points that do without the OPTIONS that are not among `options`; in place."""
+def limit_options(surface: np.ndarray, options: Iterable[str]) -> None:
+    """Sets a surface (search.SHAPE, selections) to -inf, in place, where it uses other OPTIONS."""
     for name in set(OPTIONS) - set(options):
         surface[index_at(**{name: slice(WITHOUT[name], None)})] = -np.inf
 
 
 def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) -> Point:
-    """The point in the middle of the plateau: of all points that are as good as the best the one closest to their median.
+    """The point in the middle of the plateau: the one closest to the median of all good points.
 
-    surface: float32 search.SHAPE, from the images of `chosen` (bool (images,)). As good: below the best by less than NEAR standard errors
-    of the difference between the best and the one without cuts, so the less data the broader; or by less than NOTHING.
+    A point is good if it lies below the best by less than NEAR standard errors or by less than
+    NOTHING. The standard error is that of the difference between the best point and no cuts, so the
+    plateau is broader if there is less data.
+
+    surface: float32 search.SHAPE, from the `chosen` images (bool (images,)).
     """
     best = tuple(map(int, np.unravel_index(int(np.argmax(surface)), surface.shape)))
     weights = evidence.weights(chosen)
@@ -282,7 +243,7 @@ def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) ->
     )
     near = np.argwhere(surface >= surface[best] - max(NEAR * np.sqrt(error), NOTHING))
     if surface[PLAIN] >= surface[best]:
-        return PLAIN  # of equals, the one without cuts
+        return PLAIN  # on a tie, no cuts
     places = dict(zip(AXES, near.T))
     size = places.pop("size")
     steps = np.stack([*(values[size] for values in SIZE_STEPS), *places.values()], axis=1)
@@ -294,16 +255,26 @@ def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) ->
 def split_scenes(
     scenes: np.ndarray, counts: np.ndarray, seed: int, splits: int = SPLITS
 ) -> np.ndarray:
-    """The split of the scenes that each image lies in, int64 (images,); splits are alike in images with objects.
+    """Draws the split that each image's scene belongs to, int64 (images,).
 
-    counts: objects of each image. Scenes of like content are drawn together, one for each split; there are fewer splits where there are
-    fewer scenes. Raises KitError where there is only one scene.
+    Scenes with similar numbers of images with objects are drawn together, one for each split, so
+    the splits have about as many such images each. With few scenes there are fewer splits.
+
+    Args:
+        scenes: int64 (images,); -1: unknown, a scene of its own.
+        counts: objects of each image, (images,).
+        seed: of the draw.
+        splits: how many, at most.
+
+    Raises:
+        KitError: if there is only one scene.
     """
     groups = folds.group(scenes)
     number = groups.max(initial=-1) + 1
     if number < 2:
         raise KitError(
-            "the holdout has a single scene; tuning needs two, to choose on one and score on the other"
+            "the holdout has a single scene; tuning needs two, to choose on one and score on the "
+            "other"
         )
     rng, splits = np.random.default_rng(seed), min(splits, number)
     held, size = np.bincount(groups, np.asarray(counts) > 0), np.bincount(groups)
@@ -311,20 +282,14 @@ def split_scenes(
     split = np.concatenate([rng.permutation(splits) for _ in range(-(-number // splits))])[:number]
     scene_split = np.empty(number, np.int64)
     scene_split[order] = split
-    return np.unique(scene_split, return_inverse=True)[1][groups]
+    return np.asarray(np.unique(scene_split, return_inverse=True)[1][groups])
 
 
 def write_tuning(tuned: Tuning, path: Path) -> None:
-    """The fields as JSON, and the surface as PNG beside it."""
+    """Writes the fields as JSON, and the plot of the surface as a PNG beside it.
+
+    Raises:
+        KitError: if a file cannot be written.
+    """
     surface_plot.draw_surface(tuned.surface, tuned.point, tuned.fields, path.with_suffix(".png"))
     write_json(path, tuned.fields)
-
-
-def _read_scenes(path) -> dict[str, int]:
-    """Scene by image id, from a CSV with columns ImageId and scene; a scene is any text, -1 or empty: a scene of its own."""
-    texts = {
-        row["ImageId"]: row["scene"] or "-1"
-        for row in read_rows(path, {"ImageId": str, "scene": str}, key="ImageId")
-    }
-    numbers = {text: place for place, text in enumerate(dict.fromkeys(texts.values()))} | {"-1": -1}
-    return {name: numbers[text] for name, text in texts.items()}

@@ -1,8 +1,9 @@
-"""tuning.json: what kit tune chose, read back and told."""
+"""tuning.json: what kit tune chose, read back and described."""
 
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from .. import cuts as cutting
 from ..cuts import Cuts, describe_cuts
@@ -11,14 +12,8 @@ from ..fields import fits
 from ..settings import TuneSettings
 from ..system.files import read_json
 
-FIGURES = (
-    "empty_share",
-    "f2",
-    "f2_low",
-    "f2_high",
-    "f2_plain",
-    "f2_blank",
-)  # what the cuts are worth on the holdout
+# The scores of the cuts on the holdout, and what F2 is re-weighted to.
+FIGURES = ("empty_share", "f2", "f2_low", "f2_high", "f2_plain", "f2_blank")
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,9 @@ class SavedTuning:
 
     cuts: Cuts
     settings: TuneSettings  # by which they were chosen
-    figures: dict[str, float | None]  # those of FIGURES that it holds
-    models: list[
-        dict[str, str]
-    ]  # name and weights (SHA-256) of each model whose maps chose them; []: maps made elsewhere
+    figures: dict[str, float | None]  # those of FIGURES that the file holds
+    # name and weights (SHA-256) of each model that made the maps; []: maps made elsewhere
+    models: list[dict[str, str]]
 
 
 def read_tuning(path: Path) -> SavedTuning:
@@ -53,7 +47,7 @@ def read_tuning(path: Path) -> SavedTuning:
         ]
         cuts = cutting.from_json(fields)
         if fields.get("min_peak"):
-            raise KitError("min_peak, a cut that gained nothing and is gone")
+            raise KitError("min_peak, a cut that gained nothing and was removed")
     except (KeyError, TypeError, KitError) as error:
         raise KitError(f"{path}: not written by kit tune ({error}); tune again") from None
     figures = {name: fields[name] for name in FIGURES if name in fields}
@@ -65,21 +59,19 @@ def read_tuning(path: Path) -> SavedTuning:
     return SavedTuning(cuts, settings, figures, models)
 
 
-def describe_tuning(fields: dict) -> str:
-    """The fields of tuning.json in three lines for people."""
+def describe_tuning(fields: dict[str, Any]) -> str:
+    """The fields of tuning.json in three lines, as `kit tune` prints them."""
     cuts = cutting.from_json(fields)
-    lines = [describe_cuts(cuts)]
-    share = f"{fields['empty_share']:.1%} empty images"
+    plain, blank = (f"{fields[name]:.3f}" for name in ("f2_plain", "f2_blank"))
     if cuts.blank:
-        lines.append(
-            f"object F2 at {share}: the best cuts reach {fields['f2_tuned']:.3f}, blank {fields['f2_blank']:.3f}"
-        )
+        score = f"the best cuts reach {fields['f2_tuned']:.3f}, blank {blank}"
     else:
-        lines.append(
-            f"object F2 at {share}: {fields['f2']:.3f} (95% interval {fields['f2_low']:.3f} to {fields['f2_high']:.3f}; cuts chosen on "
-            "some scenes, scored on the others)"
-        )
-    lines.append(
-        f"threshold 128 alone {fields['f2_plain']:.3f}, blank submission {fields['f2_blank']:.3f}"
-    )
+        interval = f"95% interval {fields['f2_low']:.3f} to {fields['f2_high']:.3f}"
+        way = "cuts chosen on some scenes, scored on the others"
+        score = f"{fields['f2']:.3f} ({interval}; {way})"
+    lines = [
+        describe_cuts(cuts),
+        f"object F2 at {fields['empty_share']:.1%} empty images: {score}",
+        f"threshold 128 alone {plain}, blank submission {blank}",
+    ]
     return "\n".join(lines)

@@ -68,12 +68,14 @@ def test_a_competition_is_found_by_name_or_in_a_file(tmp_path):
 
 def test_what_is_open_is_said_with_the_way_out():
     with pytest.raises(
-        KitError, match="competition dsb2018: its height is open, and needed here; give --shape HxW"
+        KitError,
+        match="competition dsb2018: its height is not set, but needed here; give --shape HxW",
     ):
         _ = COMPETITIONS["dsb2018"].shape
     with pytest.raises(
         KitError,
-        match='its order is open, and needed here; give it in a JSON file: {"order": ...} with --competition',
+        match="its order is not set, but needed here; give it in a JSON file: "
+        '{"order": ...} with --competition',
     ):
         COMPETITIONS["siim-pneumothorax"].need("order")
     assert COMPETITIONS["dsb2018"].with_shape((3, 4)).shape == (3, 4)

@@ -1,4 +1,4 @@
-"""A folder, a zip and Kaggle's mounts give the same files; a zip that was made to do harm is refused by name."""
+"""A folder, a zip and Kaggle's mounts give the same files; a malicious zip is refused by name."""
 
 import os
 import stat
@@ -108,9 +108,9 @@ def test_links_doubles_and_secrets_are_refused_by_name(tmp_path):
         sources.find_source(pack(tmp_path / "link.zip", [(link, b"/etc/passwd")]), AIRBUS)
     with pytest.warns(UserWarning, match="Duplicate name"):
         double = pack(tmp_path / "double.zip", [("train/a.jpg", b"1"), ("train/a.jpg", b"2")])
-    with pytest.raises(Refused, match=r"entry 'train/a\.jpg' is there twice"):
+    with pytest.raises(Refused, match=r"entry 'train/a\.jpg' appears twice"):
         sources.find_source(double, AIRBUS)
-    with pytest.raises(Refused, match=r"entry 'train/\./a\.jpg' is there twice"):
+    with pytest.raises(Refused, match=r"entry 'train/\./a\.jpg' appears twice"):
         sources.find_source(
             pack(tmp_path / "dots.zip", [("train/a.jpg", b"1"), ("train/./a.jpg", b"2")]), AIRBUS
         )

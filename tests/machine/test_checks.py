@@ -1,5 +1,6 @@
 """`kit check` alone: each thing that may be wrong has a verdict and a remedy."""
 
+import configparser
 import os
 import re
 from pathlib import Path
@@ -34,10 +35,19 @@ def test_this_machine_runs_the_kit(capsys):
         assert any(re.match(rf"({FINE}|{NOTE}) +{word}", line) for line in lines), word
 
 
-def test_oldest_versions_are_those_of_the_package():
-    stated = dict(re.findall(r"^    ([\w-]+)>=([\d.]+)$", (ROOT / "setup.cfg").read_text(), re.M))
-    for name, (oldest, _) in (checks.CORE | checks.TRAIN).items():
-        assert stated[name] == oldest
+def test_every_package_that_the_kit_requires_is_checked():
+    stated = configparser.ConfigParser()
+    stated.read(ROOT / "setup.cfg")
+    lists = stated["options"]["install_requires"], stated["options.extras_require"]["train"]
+    names = [line.split(">=")[0] for lines in lists for line in lines.split()]
+    assert [finding.text.split()[0] for finding in checks.check_packages()] == names
+    assert set(names) == set(checks.NEWEST)
+
+
+def test_a_kit_that_is_not_installed_is_a_note(monkeypatch):
+    monkeypatch.setattr(checks, "DISTRIBUTION", "no-such-package")
+    (found,) = checks.check_packages()
+    assert found.verdict == NOTE and "not installed" in found.text
 
 
 @pytest.mark.parametrize(
@@ -57,7 +67,7 @@ def test_versions_are_compared_as_numbers(monkeypatch, version, verdict, words):
         return version
 
     monkeypatch.setattr(checks.importlib.metadata, "version", find)
-    found = checks.check_package("numpy", "2.0", "2.4", WRONG)
+    found = checks.check_package("numpy", "2.0", WRONG)
     assert found.verdict == verdict and words in str(found)
 
 
@@ -69,15 +79,14 @@ def test_pythons(version, verdict):
 
 
 @pytest.mark.tensorflow
-def test_a_missing_package_is_wrong_only_where_the_core_needs_it(monkeypatch, capsys):
-    monkeypatch.setattr(checks, "TRAIN", {"no-such-package": ("1", "2")})
-    assert (
-        main(["check"]) == 0
-        and "no-such-package is missing, without which nothing is trained"
-        in capsys.readouterr().out
+@pytest.mark.parametrize(("extra", "status"), [('; extra == "train"', 0), ("", 1)])
+def test_a_missing_package_is_wrong_only_if_the_core_needs_it(monkeypatch, capsys, extra, status):
+    monkeypatch.setattr(
+        checks.importlib.metadata, "requires", lambda _: [f"no-such-package>=1{extra}"]
     )
-    monkeypatch.setattr(checks, "CORE", {"no-such-package": ("1", "2")})
-    assert main(["check"]) == 1
+    assert main(["check"]) == status
+    said = "no-such-package is missing" + (", without which nothing is trained" if extra else "")
+    assert said in capsys.readouterr().out
 
 
 @pytest.mark.tensorflow
@@ -123,5 +132,5 @@ def test_options_that_would_be_passed_over_are_refused(capsys):
     for option in (["--repair"], ["--source", "x"], ["--shape", "9x9"]):
         assert (
             main(["check", *option]) == 2
-            and "kit check alone looks at the machine" in capsys.readouterr().err
+            and "kit check alone checks the machine" in capsys.readouterr().err
         )

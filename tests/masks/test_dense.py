@@ -5,7 +5,7 @@ from hypothesis.extra.numpy import arrays
 from pycocotools import mask as coco
 from rlemasklib import RLEMask
 
-from kit.competition import csv_masks
+from kit.competition import csv_text
 from kit.masks import dense
 from kit.masks import table as masks
 from tests.oracles import encode_by_hand
@@ -19,7 +19,7 @@ stacks = st.tuples(st.integers(0, 4), st.integers(0, 7), st.integers(0, 7)).flat
 
 def texts(table) -> list[str]:
     """The runs of every object as Airbus's text."""
-    return [line.split(",")[1] for line in csv_masks.format_csv(table).decode().splitlines()[1:]]
+    return [line.split(",")[1] for line in csv_text.format_csv(table).decode().splitlines()[1:]]
 
 
 @given(labels)

@@ -1,4 +1,7 @@
-"""Kills and full disks: nothing that happens makes a wrong data set look right, and the same command goes on to the same bytes."""
+"""Kills and full disks: no fault makes wrong records look right.
+
+The same command resumes and ends with the same bytes.
+"""
 
 import contextlib
 import os
@@ -97,7 +100,10 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def claims(folder: Path) -> None:
-    """Whatever is there is true: a shard in the manifest has its SHA-256, and the metadata are there only when every shard is."""
+    """Asserts that the files tell the truth.
+
+    A shard in the manifest has its SHA-256, and the metadata exist only if every shard does.
+    """
     if (folder / "manifest.json").exists():
         manifest = rules.read_manifest(folder)
         assert rules.compare_shards(folder, manifest["shards"]) == {}
@@ -127,7 +133,7 @@ def test_workers_die_with_their_parent(competition, tmp_path, sign):
     wait_for_the_end_of(workers)
 
 
-# In the order of the work, so that each run comes to its point: a file whose presence is waited for, or a call.
+# In the order of the work, so that each run gets to its point: a file that appears, or a call.
 PLANNED = [
     f"{rules.CACHE}/findings.jsonl",
     Death("fsync", False, "plan.json", torn=True),
@@ -156,7 +162,10 @@ def kill(process: Child) -> None:
 
 
 def pack_until(death, competition, out, rng) -> bool:
-    """Whether the packing was killed before it came to its end: at a planned point, or, None, at a random moment."""
+    """Whether a kill came before the packing's end.
+
+    It comes at a planned point, or at a random moment if `death` is None.
+    """
     process = start(competition, out, death=death if isinstance(death, Death) else None)
     if isinstance(death, str):
         while process.poll() is None and not list(out.glob(death)):
@@ -232,12 +241,10 @@ def test_a_polite_end_is_status_0_with_everything_kept(
     children = list_children(process.pid)
     process.send_signal(number)
     output, errors = process.communicate()
-    wait_for_the_end_of(
-        children
-    )  # multiprocessing's resource tracker sees its parent's end a moment later
-    assert (
-        process.returncode == 0 and "stopped; the same command goes on" in output and errors == ""
-    )
+    # multiprocessing's resource tracker sees its parent's end a moment later
+    wait_for_the_end_of(children)
+    assert process.returncode == 0 and errors == ""
+    assert "stopped; run the same command again to resume" in output
     assert start(competition, out).wait() == 0
     assert contents(out) == contents(undisturbed)
 
@@ -278,7 +285,10 @@ def pack_with_free_space(*arguments) -> None:
 
 
 def test_a_disk_that_fills_up_in_the_middle(competition, undisturbed, little_disk, tmp_path):
-    """Free space shrinks after the check: the error names the folder, no shard counts as whole, and more space lets it go on."""
+    """Free space shrinks after the check, and the error names the folder.
+
+    No shard counts as whole, and the packing resumes once there is more space.
+    """
     out = little_disk / "records"
     status, _, errors = finish(pack_with_free_space, competition, out, *OPTIONS)
     assert status == 2 and len(errors.splitlines()) == 1, errors

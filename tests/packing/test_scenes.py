@@ -1,4 +1,7 @@
-"""Scenes from pixels: on practice competitions, whose truth is known, at three JPEG qualities, and on real images."""
+"""Scenes from pixels, on real images and on practice competitions at three JPEG qualities.
+
+The true scenes of a practice competition are known.
+"""
 
 import csv
 import io
@@ -107,7 +110,10 @@ def test_one_block_in_common_joins_and_a_like_one_does_not():
     ("noise", "light", "joined"), [(1, 0, True), (25, 0, False), (1, 10, False)]
 )
 def test_likeness_from_afar_is_not_enough(noise, light, joined):
-    """Two blocks with the same low frequencies, and so the same keys: joined only where the rest and the light agree too."""
+    """Two blocks have the same low frequencies, and so the same keys.
+
+    They are joined only if the other frequencies and the light agree, too.
+    """
     rng = np.random.default_rng(0)
     smooth = 120 + 300 * gaussian_filter(rng.normal(0, 1, (32, 32)), 3)
     tiles = rng.integers(0, 256, (2, 96, 96))
@@ -136,8 +142,10 @@ def test_other_shapes_are_refused():
 
 
 def test_real_tiles_that_share_a_block_are_joined(airbus):
-    """A quick search, all pairs of structured blocks with a correlation above 0.95, finds 217 pairs of tiles; two of them, at 0.951 and
-    0.954, show different places."""
+    """A quick search for structured blocks with a correlation above 0.95 finds 217 pairs of tiles.
+
+    Two of them, at 0.951 and 0.954, show different places.
+    """
     thumbnails = np.stack([shrink(path) for path in sorted((airbus / "train_v2").iterdir())])
     blocks = split_blocks(thumbnails)
     centered = blocks - blocks.mean(-1, keepdims=True)

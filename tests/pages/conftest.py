@@ -1,4 +1,4 @@
-"""What the tests of pages share: a model on images with every kind of mistake, and the page on it."""
+"""What the tests of pages share: a model with every kind of mistake, and the page about it."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from PIL import Image
 from kit.cuts import from_json
 from kit.masks import dense
 from kit.models.evaluation import Evaluation
-from kit.pages import report
+from kit.pages.model import make_model_page
 from kit.records.index import Index
 from kit.settings import TrainSettings, TuneSettings
 from kit.tuning import tuning
@@ -19,7 +19,7 @@ SIDE = 200
 
 
 def make_evaluation(folder, name="first", **changes) -> Evaluation:
-    """A model on the images of CASES, twice; changes: predicted boxes by image instead of theirs."""
+    """A model on the images of CASES, each twice; `changes` replaces predicted boxes by case."""
     names, truth, prediction, paths = [], [], [], []
     rng = np.random.default_rng(0)
     for turn in range(2):
@@ -90,10 +90,11 @@ def evaluation(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def page(evaluation, tmp_path_factory):
-    return report.make_model_page(evaluation).save(tmp_path_factory.mktemp("page") / "report.html")
+    return make_model_page(evaluation).save(tmp_path_factory.mktemp("page") / "report.html")
 
 
 def names_shown(browser) -> list[str]:
     return browser.execute_script(
-        "return [...document.querySelectorAll('.card')].filter(c => c.offsetParent).map(c => c.dataset.name)"
+        "return [...document.querySelectorAll('.card')]"
+        ".filter(c => c.offsetParent).map(c => c.dataset.name)"
     )

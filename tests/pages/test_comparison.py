@@ -5,8 +5,13 @@ import pytest
 
 from kit.errors import KitError
 from kit.masks import table
-from kit.pages import report
-from kit.pages.comparison import compare, find_changed, judge, list_differences
+from kit.pages.comparison import (
+    compare,
+    find_changed,
+    judge,
+    list_differences,
+    make_comparison_page,
+)
 from kit.pages.html import show, span
 from tests.browser import find_faults, open_page
 from tests.pages.conftest import make_evaluation
@@ -29,16 +34,16 @@ def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
         and last == "cuts"
         and cuts[1] == "threshold 128"
     )
-    words = ["better", "not told apart", "worse", "not told apart"]
+    words = ["better", "no clear difference", "worse", "no clear difference"]
     assert [judge(bounds) for bounds in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1), None)] == words
-    text = report.make_comparison_page([evaluation, other]).text
+    text = make_comparison_page([evaluation, other]).text
     gain, bounds = found.mean(found.f2[1] - found.f2[0])
     assert (
         bounds[0] < gain < bounds[1]
         and show(gain, bounds, "+") in text
         and span(bounds, "+") in text
     )
-    path = report.make_comparison_page([evaluation, other]).save(tmp_path / "both.html")
+    path = make_comparison_page([evaluation, other]).save(tmp_path / "both.html")
     with open_page(path) as browser:
         assert len(browser.find_elements("css selector", ".side")) == 2 * len(changed)
         assert find_faults(browser, path) == []
@@ -51,7 +56,7 @@ def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
     )
     moved.index.truth.ids[:] = evaluation.index.truth.ids
     with pytest.raises(
-        KitError, match="moved and first hold out images of one name with other masks"
+        KitError, match="moved and first hold out images of the same name with different masks"
     ):
         compare([evaluation, moved])
     third = make_evaluation(tmp_path, "third")
@@ -79,4 +84,13 @@ def test_common_images_may_stand_in_another_order(tmp_path):
     ) and 0 < found.empty.sum() < len(order)
     assert np.array_equal(found.scenes, first.groups[found.places[0]]) and np.array_equal(
         found.f2[0], found.f2[1]
+    )
+
+
+def test_names_that_matplotlib_would_typeset_or_drop(evaluation, tmp_path):
+    others = [make_evaluation(tmp_path, name) for name in ("a$^$", "_under", "<b>")]
+    text = make_comparison_page([evaluation, *others]).text
+    assert (
+        all(text.count(word) > 3 for word in ("a$^$", "_under", "&lt;b&gt;"))
+        and "<b>, training" not in text
     )

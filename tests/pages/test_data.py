@@ -26,5 +26,5 @@ def test_records_whose_scenes_were_not_searched(records, tmp_path):
     assert (
         count_scenes(dataclasses.replace(index, scenes=np.full(len(index), -1)))[1].tolist() == []
     )
-    with pytest.raises(KitError, match="--records elsewhere: goes with models"):
+    with pytest.raises(KitError, match="--records elsewhere: is only for models"):
         report.report(records, records="elsewhere")

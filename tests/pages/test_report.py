@@ -1,24 +1,21 @@
 """The pages, and what happens on them in a real browser."""
 
-import dataclasses
-import re
-
-import numpy as np
 import pytest
 
-from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import dense, table
 from kit.pages import report
-from kit.pages.html import span
-from kit.settings import choose_training
+from kit.pages.model import make_model_page
 from tests.browser import find_faults, open_page
-from tests.pages.conftest import SCRIPT, SIDE, make_evaluation, names_shown
+from tests.pages.conftest import SCRIPT, SIDE, names_shown
 from tests.scoring.test_mistakes import CASES
 
 
 def choose(browser, which: str, value: str) -> list[str]:
-    script = "const s = document.getElementById(arguments[0]); s.value = arguments[1]; s.dispatchEvent(new Event('change'))"
+    script = (
+        "const s = document.getElementById(arguments[0]); s.value = arguments[1]; "
+        "s.dispatchEvent(new Event('change'))"
+    )
     browser.execute_script(script, which, value)
     return names_shown(browser)
 
@@ -132,36 +129,6 @@ def test_every_picture_has_words_and_colors_follow_the_scheme(page, evaluation):
         )
 
 
-def test_figures_are_those_of_the_scorer(evaluation, page):
-    text = page.read_text()
-    weighted = evaluation.mean(evaluation.f2)
-    assert weighted == pytest.approx(
-        0.25 * evaluation.f2[evaluation.empty].mean()
-        + 0.75 * evaluation.f2[~evaluation.empty].mean()
-    )
-    low, high = evaluation.bound(evaluation.f2)
-    assert low < weighted < high and span((low, high)) in text
-    ladder = evaluation.ladder
-    assert (
-        ladder["as it is"] == weighted < ladder["gate"] < ladder["alarms"] < 1
-    )  # missed ships stay missed
-    assert all(f">{value:.3f}</text>" in text for value in ladder.values())
-    assert "kit train /data/records first" in text
-    labels = re.findall(r'<text class="iou"[^>]*>([^<]*)<', text)
-    assert sorted(labels) == sorted(
-        "0" if iou == 0 else f"{iou:.2f}" for iou in evaluation.mistakes.iou
-    )
-
-
-def test_the_command_is_the_one_that_trained():
-    chosen = choose_training("cpu-hour", fold=None, steps=10, presence=False, augment=())
-    command = report.describe_command({**vars(chosen), "records": "my records", "own": {}}, "m")
-    assert (
-        command
-        == "kit train 'my records' m --preset cpu-hour --fold none --no-presence --steps 10 --augment none"
-    )
-
-
 @pytest.mark.dear
 def test_the_page_of_a_model_that_was_trained_on_practice_images(model, tmp_path):
     page = report.report(model, tmp_path / "page.html")
@@ -176,7 +143,7 @@ def test_the_page_of_a_model_that_was_trained_on_practice_images(model, tmp_path
 
 @pytest.mark.dear
 def test_a_page_shows_itself_in_a_notebook(evaluation, tmp_path):
-    shown = report.make_model_page(evaluation)._repr_html_()
+    shown = make_model_page(evaluation)._repr_html_()
     assert shown.startswith("<iframe") and "<script>" not in shown and shown.count(">") == 2
     path = tmp_path / "notebook.html"
     path.write_text(
@@ -191,51 +158,8 @@ def test_a_page_shows_itself_in_a_notebook(evaluation, tmp_path):
         )
 
 
-def test_names_that_matplotlib_would_typeset_or_drop(evaluation, tmp_path):
-    others = [make_evaluation(tmp_path, name) for name in ("a$^$", "_under", "<b>")]
-    text = report.make_comparison_page([evaluation, *others]).text
-    assert (
-        all(text.count(word) > 3 for word in ("a$^$", "_under", "&lt;b&gt;"))
-        and "<b>, training" not in text
-    )
-
-
-def test_what_a_reader_should_know_of_the_cuts_is_said(evaluation):
-    own = {**evaluation.config, "own": {"model": "<mine>"}, "start_from": "other"}
-    text = report.make_model_page(
-        dataclasses.replace(evaluation, config=own, note="tuned together")
-    ).text
-    assert (
-        "tuned together." in text
-        and "your own model" in text
-        and "&lt;mine&gt;" in text
-        and "began with other" in text
-    )
-    blank = dataclasses.replace(evaluation, cuts=Cuts(blank=True))
-    assert "those of the blank submission" in report.make_model_page(blank).text
-    assert "cuts that were chosen on the others" in report.make_model_page(evaluation).text
-
-
 def test_more_models_than_colors_and_a_page_that_cannot_be_written(records, tmp_path):
-    with pytest.raises(KitError, match="at most 6 apart"):
+    with pytest.raises(KitError, match="at most 6; compare fewer"):
         report.report([tmp_path] * 7)
     with pytest.raises(KitError, match="none"):
         report.report(records, tmp_path / "none" / "page.html")
-
-
-def test_one_scene_says_nothing_of_others(evaluation):
-    index = dataclasses.replace(evaluation.index, scenes=np.zeros(len(evaluation.index), int))
-    alone = dataclasses.replace(evaluation, index=index)
-    assert alone.bound(alone.f2) is None and alone.bound(alone.f2, ~alone.empty) is None
-    halves = dataclasses.replace(
-        index, scenes=np.where(evaluation.empty, 0, evaluation.index.scenes)
-    )  # the empty ones are of one scene
-    assert (half := dataclasses.replace(evaluation, index=halves)).bound(
-        half.f2
-    ) is None and half.bound(half.f2, ~half.empty)
-    text = report.make_model_page(alone).text
-    assert (
-        "Not told apart from the blank submission" in text
-        and "one scene, which says nothing of others" in text
-    )
-    assert report.make_comparison_page([alone, alone]).text.count("not told apart") == 4

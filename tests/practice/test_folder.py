@@ -1,4 +1,4 @@
-"""Practice competitions: whole folders, exact shares, legal rows, the same bytes for the same seed."""
+"""Practice competitions: whole folders, exact shares, legal rows, equal bytes for equal seeds."""
 
 import csv
 import dataclasses
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit.competition import csv_masks as rows
+from kit.competition import csv_text
 from kit.errors import KitError
 from kit.practice import drawing, scenery
 from kit.practice import folder as practice
@@ -140,7 +140,7 @@ def test_touching_ships_stay_two_rows(tmp_path):
     first, second = (
         decode(text)
         for _, text in (
-            line.split(",") for line in rows.format_csv(truth).decode().splitlines()[1:]
+            line.split(",") for line in csv_text.format_csv(truth).decode().splitlines()[1:]
         )
     )
     assert (first[:-1] & second[1:]).sum() > 50 and not (first & second).any()
@@ -250,11 +250,18 @@ def test_an_error_leaves_nothing(tmp_path, monkeypatch, error):
 
 
 def test_a_kill_leaves_no_folder(tmp_path):
-    code = (
-        "import os, sys\nfrom kit.practice import drawing, folder\ndraw, calls = drawing.draw_scene, []\n"
-        "def die(*arguments):\n    calls.append(1)\n    return draw(*arguments) if len(calls) < 3 else os.kill(os.getpid(), 9)\n"
-        "drawing.draw_scene = die\nfolder.write_practice(sys.argv[1], images=12, test_images=2)\n"
-    )
+    code = """
+import os, sys
+from kit.practice import drawing, folder
+draw, calls = drawing.draw_scene, []
+
+def die(*arguments):
+    calls.append(1)
+    return draw(*arguments) if len(calls) < 3 else os.kill(os.getpid(), 9)
+
+drawing.draw_scene = die
+folder.write_practice(sys.argv[1], images=12, test_images=2)
+"""
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "out"], capture_output=True)
     assert done.returncode == -9 and not (tmp_path / "out").exists()
 

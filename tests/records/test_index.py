@@ -1,4 +1,7 @@
-"""The index of records and of a competition folder, against the competition's CSV, folds.csv and TensorFlow's reading of the bytes."""
+"""The index of records and of a competition folder.
+
+It is compared with the competition's CSV, folds.csv and the bytes that TensorFlow reads.
+"""
 
 import dataclasses
 import os
@@ -301,7 +304,7 @@ def test_a_folder_without_a_whole_image_is_an_error(folder, capsys):
     for path in (folder / "train_v2").iterdir():
         path.unlink()
         path.write_bytes(b"x")
-    with pytest.raises(KitError, match="no image is left; .*is no JPEG or PNG"):
+    with pytest.raises(KitError, match="no image is left; .*is not a JPEG or PNG"):
         index_folder(folder, AIRBUS)
 
 
@@ -329,7 +332,7 @@ def test_images_of_many_sizes_are_to_be_packed(practice):
         (["ImageId,scene,fold", "a.jpg,0,-2"], "row 2: fold '-2': expected a whole number"),
         (["ImageId,scene,fold", f"a.jpg,0,{2**70}"], "row 2: fold .*expected a whole number"),
         (["ImageId,scene,fold", f"a.jpg,{2**70},0"], "row 2: scene .*expected a whole number"),
-        (["ImageId,scene,fold", "a.jpg,0,0", "a.jpg,0,0"], "row 3: ImageId a.jpg is there twice"),
+        (["ImageId,scene,fold", "a.jpg,0,0", "a.jpg,0,0"], "row 3: ImageId a.jpg appears twice"),
         (["ImageId,scene", "a.jpg,0"], "has no column fold"),
         (["Image,scene,fold", "a.jpg,0,0"], "has no column ImageId"),
         (["ImageId,scene,fold", '"a.jpg,0,0'], "cannot be read as a CSV"),

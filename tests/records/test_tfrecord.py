@@ -169,7 +169,10 @@ def test_a_cut_record_is_none():
 
 
 def places_of_frames(data: bytes, at: int, end: int, depth: int = 0) -> list[int]:
-    """Where tags and lengths stand in an Example, bytes `at` to `end` of the data: Features, entry, key or Feature, list, its values."""
+    """The places of tags and lengths in an Example, which is bytes `at` to `end` of the data.
+
+    It nests: Features, entry, key or Feature, list, values.
+    """
     found = []
     while at < end:
         if depth != 3:  # there a tag tells numbers from texts

@@ -36,17 +36,18 @@ def test_a_shifted_outline_is_the_outlines():
 
 
 def test_two_ships_in_one_component_are_the_splittings():
-    # With perfect outlines the component is both ships, 100 and 25 px: it hits the larger with IoU 0.8, at 6 of 10 thresholds.
+    # With perfect outlines the component is both ships, 100 and 25 px: it hits the larger one with
+    # IoU 0.8, at 6 of 10 thresholds.
     found = values([image((0, 10, 0, 10), (0, 5, 10, 15))], [image((0, 10, 0, 15))])
-    assert found["gate"] == pytest.approx(
-        [4 * 5 / 9 / 10]
-    )  # 100 of 150 px: at 0.50, 0.55, 0.60, 0.65
+    # 100 of 150 px: a hit at 0.50, 0.55, 0.60 and 0.65
+    assert found["gate"] == pytest.approx([4 * 5 / 9 / 10])
     assert found["outlines"] == pytest.approx([6 * 5 / 9 / 10])
     assert found["splitting"] == found["alarms"] == [1.0]
 
 
 def test_a_ship_in_two_pieces_is_the_splittings():
-    # Each pixel of the ship goes to the nearer piece: 12 of its 20 columns to the left one, which ends at 8, as the other begins at 16.
+    # Each pixel of the ship goes to the nearer piece. The left piece ends at column 8 and the other
+    # begins at 16, so the left one gets 12 of the ship's 20 columns.
     found = values([image((0, 10, 0, 20))], [image((0, 10, 0, 8), (0, 10, 16, 20))])
     assert found["gate"] == [0.0]
     assert found["outlines"] == pytest.approx([2 * 5 / 6 / 10])  # 0.6: at 0.50 and 0.55
@@ -82,5 +83,5 @@ def test_a_perfect_prediction_stays_perfect():
 
 
 def test_other_images_are_an_error():
-    with pytest.raises(KitError, match="other images"):
+    with pytest.raises(KitError, match="differ in their images"):
         climb_ladder(from_labels(["a"], [image()]), from_labels(["b"], [image()]))

@@ -219,7 +219,7 @@ def test_other_competitions_are_scored_by_their_rules(tmp_path, preset, truth, p
 
 def test_an_open_score_is_said(tmp_path):
     path = write_csv(tmp_path / "t.csv", "a,-", header="record_id,encoded_pixels")
-    with pytest.raises(KitError, match="competition contrails: its score is open"):
+    with pytest.raises(KitError, match="competition contrails: its score is not set"):
         scores.score_csv(path, path, competition=COMPETITIONS["contrails"])
 
 
@@ -247,7 +247,7 @@ def test_truth_against_itself_its_union_and_shifted_on_real_images(airbus):
 
 
 def crop_pair(truth, prediction):
-    """Both without the rows and columns where neither has anything, so that the slow oracle is less slow."""
+    """Both without the rows and columns that are empty in both, to speed up the slow oracle."""
     where = np.argwhere((truth > 0) | (prediction > 0))
     (top, left), (bottom, right) = where.min(0), where.max(0) + 1
     return truth[top:bottom, left:right], prediction[top:bottom, left:right]

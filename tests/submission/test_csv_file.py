@@ -101,7 +101,7 @@ def test_masks_that_do_not_fit_are_not_written(tmp_path):
 
 def test_what_is_read_back_must_be_what_was_written(tmp_path, monkeypatch):
     monkeypatch.setattr(
-        csv_file.csv_masks,
+        csv_file.csv_text,
         "format_csv",
         lambda *_, **__: b"ImageId,EncodedPixels\na.jpg,1 2\nb.jpg,\nc.jpg,2 3\n",
     )
@@ -162,12 +162,17 @@ def test_other_competitions_are_written_and_checked(tmp_path):
 
 def test_a_disk_that_fills_up_while_writing_leaves_the_old_file(tmp_path):
     code = (
-        "import resource, sys, numpy as np\nfrom kit.masks import dense\nfrom kit.submission import csv_file\n"
-        "table = dense.from_masks([str(n) for n in range(300)], [np.ones((1, 768, 768), bool)] * 300)\n"
-        "csv_file.write_csv(table, sys.argv[1])  # compiles, so that numba writes its cache before the disk is full\n"
+        "import resource, sys, numpy as np\n"
+        "from kit.masks import dense\n"
+        "from kit.submission import csv_file\n"
+        "masks = [np.ones((1, 768, 768), bool)] * 300\n"
+        "table = dense.from_masks([str(n) for n in range(300)], masks)\n"
+        # compiles, so that numba writes its cache before the disk is full
+        "csv_file.write_csv(table, sys.argv[1])\n"
         "open(sys.argv[1], 'w').write('old')\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))\n"
-        "try: csv_file.write_csv(table, sys.argv[1])\nexcept Exception as error: print(type(error).__name__, error)"
+        "try: csv_file.write_csv(table, sys.argv[1])\n"
+        "except Exception as error: print(type(error).__name__, error)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "out.csv"], capture_output=True, text=True

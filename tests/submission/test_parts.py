@@ -43,7 +43,7 @@ def test_a_part_comes_back_as_it_was(folder, capsys):
 def test_parts_of_other_work_are_removed_and_that_is_said(folder, capsys):
     parts.write_part(folder, 0, make_part(0), parts.identify({"weights": "cd"}))
     assert list(parts.read_parts(folder, IDS, KEY)) == [1]
-    assert "held 1 parts of other work" in capsys.readouterr().out
+    assert "removed 1 parts of another prediction" in capsys.readouterr().out
     assert [path.name for path in folder.iterdir()] == ["part-00001.npz"]
 
 
@@ -66,7 +66,8 @@ def put(array, place, value):
     return array
 
 
-# Files with right checksums that nobody's kit wrote: compiled code reads what offsets say, so these are looked at first.
+# Files with right checksums that no kit wrote. Compiled code follows their offsets, so offsets are
+# checked first.
 FORGED = {
     "an offset past the end": lambda: forge("objects", lambda a: put(a, -1, a[-1] + 1)),
     "a first offset": lambda: forge("runs", lambda a: put(a, 0, -1)),
@@ -112,7 +113,7 @@ def test_what_kills_leave_is_cleared_and_nothing_else(tmp_path):
         assert not list(folder.iterdir())
     (folder / "notes.txt").write_text("mine")
     with (
-        pytest.raises(KitError, match="'notes.txt', which is no part of a prediction"),
+        pytest.raises(KitError, match="'notes.txt', which is not a part of a prediction"),
         parts.hold_parts(folder),
     ):
         pass

@@ -6,25 +6,22 @@ import json
 import os
 import resource
 import signal
-import subprocess
-import sys
 import threading
 import weakref
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from kit.competition import csv_masks
+from kit.competition import csv_text
 from kit.competition.conventions import COMPETITIONS, Competition
 from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.objects.extraction import find_objects
-from kit.submission import prediction
+from kit.submission import prediction, workers
 from kit.submission.parts import PART_SIZE, split_shards
-from kit.submission.prediction import Batch, predict_batches, predict_maps
-from kit.system import files
+from kit.submission.prediction import predict_batches
+from kit.submission.workers import Batch
 from tests.conftest import write_csv
 from tests.forks import finish
 
@@ -66,7 +63,7 @@ def predict(folder: Path, make=make_batches, ids=IDS, cuts=CUTS, plan="one", **o
 @pytest.fixture(autouse=True)
 def two_threads(monkeypatch):
     """How many batches are under way when something happens."""
-    monkeypatch.setattr(prediction.processes, "count_cores", lambda: 2)
+    monkeypatch.setattr(workers.processes, "count_cores", lambda: 2)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +76,7 @@ def whole(folder: Path, masks) -> bool:
     data = (folder / "out.csv").read_bytes()
     report = json.loads((folder / "out.json").read_text())
     return (
-        data == csv_masks.format_csv(masks, COMPETITION, submission=True)
+        data == csv_text.format_csv(masks, COMPETITION, submission=True)
         and report["sha256"] == hashlib.sha256(data).hexdigest()
         and {path.name for path in folder.iterdir()} == {"sample.csv", "out.csv", "out.json"}
     )
@@ -87,7 +84,7 @@ def whole(folder: Path, masks) -> bool:
 
 @pytest.mark.parametrize(("threads", "size"), [(1, 16), (4, 16), (4, 1), (3, PART_SIZE)])
 def test_threads_and_batches_change_no_byte(tmp_path, monkeypatch, capsys, expected, threads, size):
-    monkeypatch.setattr(prediction.processes, "count_cores", lambda: threads)
+    monkeypatch.setattr(workers.processes, "count_cores", lambda: threads)
     assert predict(tmp_path, functools.partial(make_batches, size=size)) == expected
     assert whole(tmp_path, expected) and capsys.readouterr().out == ""
     report = json.loads((tmp_path / "out.json").read_text())
@@ -119,10 +116,12 @@ def run_and_die(folder: Path, what: str, nth: int) -> None:
 
         return call
 
-    prediction.processes.count_cores = lambda: 2
+    workers.processes.count_cores = lambda: 2
+    if what == "Batch":
+        predict(folder, make_deadly_batches(nth))
     owner = {"replace": os, "fsync": os, "unlink": os, "rmdir": os}.get(what, prediction)
     setattr(owner, what, deadly(getattr(owner, what)))
-    predict(folder, make_deadly_batches(nth) if what == "Batch" else make_batches)
+    predict(folder)
 
 
 def make_deadly_batches(count: int):
@@ -172,9 +171,9 @@ def test_a_kill_at_any_point_leads_to_the_same_bytes(tmp_path, capsys, expected,
     if what in ("Batch", "write_part", "replace"):
         assert before == b"the one before"
     else:
-        assert before == csv_masks.format_csv(expected, COMPETITION, submission=True)
+        assert before == csv_text.format_csv(expected, COMPETITION, submission=True)
     assert predict(tmp_path) == expected
-    assert (f"going on: {ready} of {len(IDS)} images are done" in capsys.readouterr().out) == (
+    assert (f"resuming: {ready} of {len(IDS)} images are done" in capsys.readouterr().out) == (
         kept > 0
     )
     assert whole(tmp_path, expected)
@@ -285,7 +284,7 @@ def test_parts_of_other_work_are_not_taken(tmp_path, capsys, expected, change):
     predict(tmp_path, make, **options)
     assert len(asked) == len(IDS) - (change == "missing")
     output = capsys.readouterr().out
-    assert "held 1 parts of other work" in output and "going on" not in output
+    assert "removed 1 parts of another prediction" in output and "resuming" not in output
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
@@ -300,7 +299,7 @@ def test_a_damaged_part_is_made_again(tmp_path, capsys, expected, damage):
     output = capsys.readouterr().out
     assert (
         f"{path}: is damaged" in output
-        and f"going on: {PART_SIZE} of {len(IDS)} images are done" in output
+        and f"resuming: {PART_SIZE} of {len(IDS)} images are done" in output
     )
 
 
@@ -318,7 +317,7 @@ def run_on_little_disk(folder: Path, limit: int) -> None:
 def test_a_full_disk_is_said_keeps_what_was_there_and_the_same_call_goes_on(
     tmp_path, expected, what
 ):
-    size = len(csv_masks.format_csv(expected, COMPETITION, submission=True))
+    size = len(csv_text.format_csv(expected, COMPETITION, submission=True))
     (tmp_path / "out.csv").write_text("the one before")
     write_csv(tmp_path / "sample.csv", *(f"{name},1 1" for name in IDS))
     limit = {"part": 5000, "csv": size - 1}[what]
@@ -347,8 +346,10 @@ def test_images_that_cannot_be_read_are_blank_said_once_and_listed(tmp_path, cap
     )
     output = capsys.readouterr().out
     where = tmp_path / "out.json"
-    said = f"4 of {len(IDS)} images could not be read and are predicted blank, listed in {where}; the first: {IDS[7]}: is torn"
-    assert output == f"kit predict: {said}\n"
+    assert output == (
+        f"kit predict: 4 of {len(IDS)} images could not be read and are predicted blank, "
+        f"listed in {where}; the first: {IDS[7]}: is torn\n"
+    )
     report = json.loads((tmp_path / "out.json").read_text())
     assert report["unreadable"] == {IDS[place]: "is torn" for place in sorted(bad)} and report[
         "missing"
@@ -373,7 +374,7 @@ def test_bad_images_of_finished_parts_are_listed_too(tmp_path):
 
 def test_a_first_shard_of_bad_images_only_is_an_error(tmp_path):
     with pytest.raises(
-        KitError, match=f"{IDS[0]}: is torn; so it is with all of the first {PART_SIZE} images"
+        KitError, match=f"{IDS[0]}: is torn; the same holds for all of the first {PART_SIZE} images"
     ):
         predict(tmp_path, functools.partial(make_batches, bad=set(range(PART_SIZE))))
     assert not (tmp_path / "out.csv.parts").exists()
@@ -430,7 +431,10 @@ def test_a_map_of_another_size_than_the_submissions_is_an_error(tmp_path):
 
 
 class Lazy:
-    """An executor that works only when it is asked for a result: the latest that any could. It is its own futures."""
+    """An executor that works as late as possible: when somebody asks for a result.
+
+    It is its own future, too.
+    """
 
     def __init__(self, workers):
         self.work = None
@@ -451,10 +455,10 @@ class Lazy:
         pass
 
 
-@pytest.mark.parametrize("executor", [Lazy, prediction.ThreadPoolExecutor])
+@pytest.mark.parametrize("executor", [Lazy, workers.ThreadPoolExecutor])
 def test_batches_that_wait_are_few(tmp_path, monkeypatch, expected, executor):
-    monkeypatch.setattr(prediction.processes, "count_cores", lambda: 3)
-    monkeypatch.setattr(prediction, "ThreadPoolExecutor", executor)
+    monkeypatch.setattr(workers.processes, "count_cores", lambda: 3)
+    monkeypatch.setattr(workers, "ThreadPoolExecutor", executor)
     alive, most = set(), 0
 
     def make(places):
@@ -484,7 +488,7 @@ def test_json_that_is_no_submissions_is_not_replaced(tmp_path):
 
 
 def test_masks_of_several_labels_are_not_written_as_the_first(tmp_path):
-    with pytest.raises(KitError, match="has 4 labels, masks are predicted for one"):
+    with pytest.raises(KitError, match="has 4 labels, but masks are predicted for one"):
         predict(
             tmp_path,
             competition=dataclasses.replace(COMPETITIONS["severstal"], labels=tuple("1234")),
@@ -498,189 +502,3 @@ def test_a_submission_that_would_be_rejected_leaves_the_one_before(tmp_path, mon
     with pytest.raises(KitError, match="no prediction for 1 images of the sample"):
         predict(tmp_path)
     assert (tmp_path / "out.csv").read_text() == "the one before" and len(parts_of(tmp_path)) == 3
-
-
-# Maps from files.
-
-FEW = IDS[:20]
-
-
-@pytest.fixture
-def maps(tmp_path):
-    folder = tmp_path / "maps"
-    folder.mkdir()
-    for place, name in enumerate(FEW):
-        Image.fromarray(map_of(place)).save(folder / f"{name}.png")
-    write_csv(tmp_path / "sample.csv", *(f"{name},1 1" for name in FEW))
-    return folder
-
-
-def from_maps(folder: Path, **options):
-    return predict_maps(
-        folder,
-        folder.parent / "sample.csv",
-        folder.parent / "out.csv",
-        competition=COMPETITION,
-        **options,
-    )
-
-
-STRICT = Cuts(threshold=200, min_area=2)
-
-
-def write_tuning(path: Path, cuts: Cuts = STRICT, **fields) -> Path:
-    files.write_json(path, {**vars(cuts), "f2": 0.5, "f2_low": 0.4, "f2_high": 0.6, **fields})
-    return path
-
-
-@pytest.mark.parametrize("kind", [np.uint8, np.float16, np.float32, np.float64, "mixed"])
-def test_png_and_arrays_give_the_same_bytes(maps, capsys, kind):
-    plain = find_objects(FEW, [map_of(place) for place in range(len(FEW))])
-    for place, name in enumerate(FEW):
-        if kind != "mixed" or place % 2:
-            (maps / f"{name}.png").unlink()
-            image = map_of(place)
-            np.save(
-                maps / f"{name}.npy",
-                image if kind in (np.uint8, "mixed") else (image / 255).astype(kind),
-            )
-    assert from_maps(maps) == plain and whole_of_maps(maps, plain)
-    assert f"no {maps / 'tuning.json'}, so threshold 128 and no cuts" in capsys.readouterr().out
-
-
-def whole_of_maps(maps, masks):
-    assert (maps.parent / "out.csv").read_bytes() == csv_masks.format_csv(
-        masks, COMPETITION, submission=True
-    )
-    return not (maps.parent / "out.csv.parts").exists()
-
-
-def test_maps_need_no_tensorflow(maps, capsys):
-    code = """
-import sys
-sys.modules["tensorflow"] = sys.modules["keras"] = None
-from kit.competition.conventions import Competition
-from kit.submission.prediction import predict_maps
-predict_maps("maps", "sample.csv", "out.csv", competition=Competition(height=12, width=10))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=maps.parent, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert whole_of_maps(maps, find_objects(FEW, [map_of(place) for place in range(len(FEW))]))
-
-
-def test_the_folders_tuning_is_applied_and_another_where_it_is_named(maps, capsys):
-    path = write_tuning(maps / "tuning.json", f2_plain=None)
-    images = [map_of(place) for place in range(len(FEW))]
-    assert from_maps(maps) == find_objects(FEW, images, STRICT)
-    assert f"kit predict: {path}: threshold 200, at least 2 px" in capsys.readouterr().out
-    report = json.loads((maps.parent / "out.json").read_text())
-    assert (
-        report["holdout"] == {"f2": 0.5, "f2_low": 0.4, "f2_high": 0.6, "f2_plain": None}
-        and report["cuts"]["threshold"] == 200
-    )
-    other = write_tuning(maps.parent / "other.json", Cuts(threshold=90))
-    assert from_maps(maps, tuning=other) == find_objects(FEW, images, Cuts(threshold=90))
-
-
-@pytest.mark.parametrize(
-    "fields",
-    [{"threshold": 0}, {"f2": float("nan")}, {"f2": 10**400}, {"f2_low": "a"}, {"min_area": "1"}],
-)
-def test_a_tuning_out_of_range_is_an_error(maps, fields):
-    (maps / "tuning.json").write_text(json.dumps({**vars(Cuts()), **fields}))
-    with pytest.raises(KitError, match=r"tuning\.json: .* tune again"):
-        from_maps(maps)
-    with pytest.raises(KitError, match="none.json: missing"):
-        from_maps(maps, tuning=maps / "none.json")
-
-
-def test_a_gate_needs_what_the_network_says_of_every_image(maps):
-    cuts = Cuts(threshold=200, min_area=2, min_presence=0.2)
-    write_tuning(maps / "tuning.json", cuts)
-    with pytest.raises(
-        KitError, match="presence.csv: lacks 20 images, which the cuts need, the first is 0000.jpg"
-    ):
-        from_maps(maps)
-    write_csv(
-        maps / "presence.csv",
-        *(f"{name},{LIKELY[place]}" for place, name in enumerate(FEW)),
-        header="ImageId,presence",
-    )
-    images = [map_of(place) for place in range(len(FEW))]
-    found = from_maps(maps)
-    assert found == find_objects(FEW, images, cuts, presence=LIKELY[: len(FEW)])
-    assert len(found.labels) < len(find_objects(FEW, images, STRICT).labels)
-
-
-def test_missing_maps_are_an_error_unless_allowed(maps, capsys):
-    for name in FEW[3:5]:
-        (maps / f"{name}.png").unlink()
-    with pytest.raises(
-        KitError,
-        match="2 of the sample's 20 images are missing, the first is 0003.jpg; --allow-missing",
-    ):
-        from_maps(maps)
-    assert not (maps.parent / "out.csv").exists()
-    found = from_maps(maps, allow_missing=True)
-    assert (
-        not np.diff(found.objects)[3:5].any()
-        and "2 of 20 images could not be read and are predicted blank" in capsys.readouterr().out
-    )
-    assert json.loads((maps.parent / "out.json").read_text())["missing"] == FEW[3:5]
-    for path in maps.iterdir():
-        path.unlink()
-    with pytest.raises(
-        KitError,
-        match="20 of the sample's 20 images are missing, the first is 0000.jpg; is it the right one",
-    ):
-        from_maps(maps, allow_missing=True)
-    maps.rmdir()
-    with pytest.raises(KitError, match="no such folder of maps"):
-        from_maps(maps)
-
-
-@pytest.mark.parametrize("damage", ["cut", "shape", "logits"])
-def test_a_damaged_map_is_an_error_not_a_blank_image(maps, damage):
-    path = maps / f"{FEW[4]}.png"
-    if damage == "cut":
-        path.write_bytes(path.read_bytes()[:60])
-    else:
-        path.unlink()
-        path = maps / f"{FEW[4]}.npy"
-        np.save(path, np.full((12, 11), 0.5) if damage == "shape" else np.full((12, 10), 1.5))
-    with pytest.raises(KitError, match=str(path)):
-        from_maps(maps, allow_missing=True)
-    assert not (maps.parent / "out.csv").exists()
-
-
-@pytest.mark.parametrize("name", ["../x", "/x", "a/b.jpg", "a\\b"])
-def test_a_hostile_id_is_refused(maps, name):
-    write_csv(maps.parent / "sample.csv", f"{FEW[0]},1 1", f"{name},1 1")
-    with pytest.raises(KitError, match="is not a plain file name"):
-        from_maps(maps, allow_missing=True)
-
-
-def test_a_changed_map_is_read_again(maps, monkeypatch, capsys):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(prediction, "write_submission", stop)
-        from_maps(maps)
-    image = np.zeros((12, 10), np.uint8)
-    (maps / f"{FEW[0]}.png").unlink()
-    np.save(maps / f"{FEW[0]}.npy", image)
-    assert np.diff(from_maps(maps).objects)[0] == 0
-    assert "other work" in capsys.readouterr().out
-
-
-def test_maps_of_many_sizes(maps, tmp_path):
-    """A competition whose images differ in size; one that is missing has none."""
-    Image.fromarray(np.full((3, 40), 255, np.uint8)).save(maps / f"{FEW[1]}.png")
-    (maps / f"{FEW[2]}.png").unlink()
-    options = {"competition": Competition(height=None, width=None), "allow_missing": True}
-    found = predict_maps(maps, tmp_path / "sample.csv", tmp_path / "out.csv", **options)
-    assert found.shapes[:3].tolist() == [[12, 10], [3, 40], [0, 0]]
-    assert f"{FEW[1]},1 120\n{FEW[2]},\n" in (tmp_path / "out.csv").read_text()

@@ -27,7 +27,7 @@ def test_wanted_columns_are_converted_and_others_passed_over(tmp_path):
         ("id,size\na,1\n\nb,x\n", "row 4: size 'x'"),
         ("id,size\na\n", "row 2: size 'None': more or fewer cells"),
         ("id,size\na,1,2\n", "row 2: .*more or fewer cells"),
-        ("id,size\na,1\na,2\n", "row 3: id a is there twice"),
+        ("id,size\na,1\na,2\n", "row 3: id a appears twice"),
         ('id,size\n"a,1\n', "cannot be read as a CSV"),
         ("id,size\n\udcff,1\n", "cannot be read as a CSV"),
         (f"id,size\n{'a' * 200000},1\n", "cannot be read as a CSV"),

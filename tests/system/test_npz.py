@@ -58,7 +58,7 @@ def test_every_flipped_bit_and_every_cut_is_found_or_harmless(path):
 
 
 def test_a_hidden_last_member_is_found(path):
-    """A comment of 128 bytes that a directory entry claims to have makes zipfile pass over the entries after it."""
+    """A directory entry claims a comment of 128 bytes, so zipfile skips the entries after it."""
     data = bytearray(path.read_bytes())
     last = data.rindex(b"PK\1\2", 0, data.rindex(b"PK\1\2"))
     data[last + 32] = 128
@@ -72,7 +72,7 @@ def test_nothing_is_unpickled_and_words_are_an_object(path):
     with pytest.raises(ValueError, match="allow_pickle"):
         read_arrays(path)
     np.savez(path, words=np.frombuffer(b"[]", np.uint8))
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         read_arrays(path)
 
 

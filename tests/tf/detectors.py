@@ -1,4 +1,4 @@
-"""A network of almost no cost, whose maps hold objects: what is brighter than a level, on average over 9 x 9 px."""
+"""A network of almost no cost that finds objects: pixels with a bright mean over 9 x 9 px."""
 
 import keras
 import numpy as np
@@ -9,7 +9,10 @@ SETTINGS = {"epochs": 1, "steps": 1, "batch": 2, "crop": 32, "learning_rate": 0.
 
 
 def make_detector(level: float = 110.0, presence: bool = True) -> keras.Model:
-    """uint8 images to maps, and the images' mean red as the presence; no view of an image has the map of another."""
+    """uint8 images to maps, where pixels brighter than `level` are objects.
+
+    The presence is the image's mean red. No view of an image has the map of another view.
+    """
     images = keras.Input((None, None, 3), dtype="uint8")
     values = keras.layers.Rescaling(1 / 25)(images)
     kernel = np.random.default_rng(0).uniform(0, 2 / 243, (9, 9, 3, 1))

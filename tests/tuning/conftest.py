@@ -7,6 +7,8 @@ from scipy.ndimage import gaussian_filter
 from kit.masks import dense
 from kit.tuning.candidates import find_candidates
 
+SCENES = np.arange(48) // 3  # of the images of `made`
+
 
 @pytest.fixture(scope="session")
 def noisy():
@@ -31,3 +33,23 @@ def noisy():
 def candidates(noisy):
     """The candidates of the noisy maps."""
     return find_candidates(noisy[0].__getitem__, noisy[1])
+
+
+@pytest.fixture(scope="session")
+def made():
+    """(maps, truth): 48 maps, with ships of 0.55 on every other image.
+
+    The empty ones have a bright false alarm of 4 px.
+    """
+    rng, maps, labels = np.random.default_rng(0), [], []
+    for place in range(48):
+        truth, image = np.zeros((64, 64), np.int32), 0.3 * rng.random((64, 64))
+        top, left = rng.integers(4, 40, 2)
+        if place % 2:
+            truth[top : top + 12, left : left + 15] = 1
+            image[truth > 0] = 0.55
+        else:
+            image[top : top + 2, left : left + 2] = 0.9
+        labels.append(truth)
+        maps.append(np.rint(255 * image).astype(np.uint8))
+    return maps, dense.from_labels([f"{place}.jpg" for place in range(48)], labels)

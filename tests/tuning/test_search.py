@@ -104,7 +104,7 @@ def test_weights_are_those_of_the_weighted_mean():
 
 
 def test_the_gate_stands_where_a_prediction_breaks_even():
-    """By hand: of images with q = 0.4, predicting earns 0.4 * f; leaving them empty earns 0.6; at f = 1.5 they break even."""
+    """By hand, q = 0.4: predicting earns 0.4 * f, leaving empty 0.6; they are equal at f = 1.5."""
     cut = search.place_gate(0.6, 1.0, 1.0, 0.0, 1.0)
     assert np.isclose(cut, 1 / 1.6)  # q f = 1 - q
     assert np.isclose(

@@ -68,6 +68,7 @@ def test_what_kit_tune_did_not_write_is_refused_with_the_way_out(tmp_path, chang
 def test_it_is_told_in_three_lines():
     assert describe_tuning(FIELDS).splitlines() == [
         "threshold 153, at least 30 px",
-        "object F2 at 50.0% empty images: 0.700 (95% interval 0.600 to 0.800; cuts chosen on some scenes, scored on the others)",
+        "object F2 at 50.0% empty images: 0.700 (95% interval 0.600 to 0.800; "
+        "cuts chosen on some scenes, scored on the others)",
         "threshold 128 alone 0.650, blank submission 0.500",
     ]

@@ -11,7 +11,7 @@
     const kind = choose("kind"), count = choose("count");
     const compare = key === "name"
       ? (a, b) => (a.dataset.name < b.dataset.name ? -1 : 1)
-      : (a, b) => sign * (a.dataset[key] - b.dataset[key]); // stable: of equals the worst first
+      : (a, b) => sign * (a.dataset[key] - b.dataset[key]); // stable: among equals, the worst stays first
     for (const card of cards) {
       card.hidden = !((!kind || card.dataset.kinds.split(" ").includes(kind)) && (!count || card.dataset.group === count));
     }

@@ -1,4 +1,7 @@
-"""One crop in the graph: read the file, choose a window from the runs, decode only that part of the JPEG, draw only the runs there."""
+"""One crop in the graph: read the file, choose a window from the runs, decode only that window.
+
+Of a JPEG only the window is decoded; of the runs only those in it are drawn.
+"""
 
 import numpy as np
 import tensorflow as tf
@@ -7,17 +10,15 @@ from ...records.index import Index
 
 
 class IndexTensors:
-    """An index as tensors; calling it with an image's place gives its fields in the graph."""
+    """An index as tensors. Call it with an image's place to get its fields in the graph."""
 
     def __init__(self, index: Index):
         truth = index.truth
         owner = np.repeat(np.arange(len(truth.labels)), np.diff(truth.runs))
-        first = np.repeat(
-            truth.objects[:-1], np.diff(truth.objects)
-        )  # first object of each object's image
-        self.paths, self.path = (
-            tf.constant(part) for part in np.unique(index.paths.astype(str), return_inverse=True)
-        )
+        # The first object of each object's image.
+        first = np.repeat(truth.objects[:-1], np.diff(truth.objects))
+        paths, path = np.unique(index.paths.astype(str), return_inverse=True)
+        self.paths, self.path = tf.constant(paths), tf.constant(path)
         self.offsets, self.shapes = tf.constant(index.offsets), tf.constant(truth.shapes)
         self.objects, self.runs = tf.constant(truth.objects), tf.constant(truth.runs)
         self.start, self.length = tf.constant(truth.start), tf.constant(truth.length)
@@ -25,8 +26,13 @@ class IndexTensors:
         self.in_shards = bool((index.offsets >= 0).any())
 
     def __call__(self, image) -> dict[str, tf.Tensor]:
-        """Height and width in px, `runs` (objects + 1,): where the runs of each object begin, `start`, `length` and `number` (which object,
-        from 0) of the runs, and `data`, the image file's bytes."""
+        """The fields of an image.
+
+        Returns:
+            `height` and `width` in px; `runs` (objects + 1,), where the runs of each object begin;
+            `start`, `length` and `number` (which object, from 0) of the runs; `data`, the bytes of
+            the image file.
+        """
         runs = self.runs[self.objects[image] : self.objects[image + 1] + 1]
         first, last = runs[0], runs[-1]
         return {
@@ -40,13 +46,16 @@ class IndexTensors:
         }
 
     def read(self, image):
-        """The bytes of an image file, or of the image in the record that begins at its offset."""
+        """The bytes of an image, from its file or from the record at its offset."""
         path = self.paths[self.path[image]]
         return _read_record(path, self.offsets[image]) if self.in_shards else tf.io.read_file(path)
 
 
 def _read_record(path, offset):
-    """The image in the record that begins at a byte of a shard; as cheap as reading in order, and its checksum is compared."""
+    """The image in the record that begins at this byte of a shard.
+
+    It costs no more than reading in order, and TensorFlow compares the record's checksum.
+    """
     nothing, one = tf.constant(0, tf.int64), tf.constant(1, tf.int64)
     records = tf.raw_ops.TFRecordDatasetV2(
         filenames=[path], compression_type="", buffer_size=nothing, byte_offsets=[offset]
@@ -57,15 +66,24 @@ def _read_record(path, offset):
     record = tf.raw_ops.DatasetToSingleElement(
         dataset=records, output_types=[tf.string], output_shapes=[[]]
     )[0]
-    return tf.io.parse_single_example(record, {"image": tf.io.FixedLenFeature([], tf.string)})[
-        "image"
-    ]
+    features = {"image": tf.io.FixedLenFeature([], tf.string)}
+    return tf.io.parse_single_example(record, features)["image"]
 
 
 def choose_window(fields, crop: int, around, seed) -> tf.Tensor:
-    """A window of `crop` px a side (less where the image is smaller): around a run of an object drawn at random, or anywhere.
+    """Chooses a window at random, around an object or anywhere.
 
-    That object's pixel lies anywhere in the window, with equal chance but for the image's border.
+    Around an object: it draws an object, then one of its runs. The middle of that run lies anywhere
+    in the window with equal chance, except near the image's border.
+
+    Args:
+        fields: what IndexTensors gives for the image.
+        crop: side in px; less if the image is smaller.
+        around: bool scalar, whether the window lies around an object.
+        seed: integer tensor (2,).
+
+    Returns:
+        int32 (4,): top, left, height and width.
     """
     draws = tf.random.stateless_uniform([4], seed)
     shape = tf.stack([fields["height"], fields["width"]])
@@ -86,55 +104,46 @@ def choose_window(fields, crop: int, around, seed) -> tf.Tensor:
 
 
 def _pick(draw, count):
-    """A whole number below `count` from a number in [0, 1)."""
+    """Scales a draw in [0, 1) to a whole number below `count`."""
     return tf.minimum(tf.cast(draw * tf.cast(count, tf.float32), tf.int32), count - 1)
 
 
 def decode_image(data, window=None) -> tf.Tensor:
-    """uint8 (height, width, 3) of a window, None for the whole image; of a JPEG only that part is decoded, a PNG is decoded and cut."""
+    """Decodes a window of an image, or the whole image (None), to uint8 (height, width, 3).
+
+    Of a JPEG only the window is decoded; a PNG is decoded and cut.
+    """
 
     def read_png():
         image = tf.io.decode_png(data, channels=3)
-        return (
-            image
-            if window is None
-            else image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
-        )
+        if window is None:
+            return image
+        return image[window[0] : window[0] + window[2], window[1] : window[1] + window[3]]
 
     def read_jpeg():
-        return (
-            tf.io.decode_jpeg(data, channels=3)
-            if window is None
-            else tf.io.decode_and_crop_jpeg(data, window, channels=3)
-        )
+        if window is None:
+            return tf.io.decode_jpeg(data, channels=3)
+        return tf.io.decode_and_crop_jpeg(data, window, channels=3)
 
     return tf.cond(tf.io.is_jpeg(data), read_jpeg, read_png)
 
 
 def decode_mask(fields, window=None, numbered: bool = False) -> tf.Tensor:
-    """uint8 (height, width) of a window, None for the whole image: 1 where an object is, or, numbered, 1 to 255 by object (more than 255
-    begin again at 1).
+    """Draws the mask of a window, or of the whole image (None), as uint8 (height, width).
 
-    Only runs in the window's columns are expanded: pixel by pixel, in the order of the window's rows, one scatter (no transpose).
+    An object's pixels are 1, or, if numbered, its number from 1 to 255; after 255 it begins again
+    at 1. Only runs that reach the window's columns are expanded to pixels. One scatter puts them in
+    the order of the window's rows, without a transpose.
     """
-    start, length, height, number = (
-        fields["start"],
-        fields["length"],
-        fields["height"],
-        fields["number"],
-    )
+    start, length, height = fields["start"], fields["length"], fields["height"]
+    number = fields["number"]
     if window is None:
         top, left, high, wide = 0, 0, height, fields["width"]
     else:
         top, left, high, wide = tf.unstack(window)
-        near = tf.where((start // height < left + wide) & ((start + length - 1) // height >= left))[
-            :, 0
-        ]
-        start, length, number = (
-            tf.gather(start, near),
-            tf.gather(length, near),
-            tf.gather(number, near),
-        )
+        reaches = (start // height < left + wide) & ((start + length - 1) // height >= left)
+        near = tf.where(reaches)[:, 0]
+        start, length, number = (tf.gather(values, near) for values in (start, length, number))
     pixels = tf.ragged.range(start, start + length).flat_values
     row, column = pixels % height - top, pixels // height - left
     places = row * wide + column
@@ -146,18 +155,18 @@ def decode_mask(fields, window=None, numbered: bool = False) -> tf.Tensor:
     if window is not None:
         inside = tf.where((row >= 0) & (row < high) & (column >= 0) & (column < wide))[:, 0]
         places, values = tf.gather(places, inside), tf.gather(values, inside)
-    mask = tf.scatter_nd(
-        places[:, None], values, (high * wide)[None]
-    )  # objects never overlap: no pixel twice
+    # Objects never overlap, so no pixel comes twice.
+    mask = tf.scatter_nd(places[:, None], values, (high * wide)[None])
     return tf.reshape(mask, tf.stack([high, wide]))
 
 
 def shrink_image(data, factor: int) -> tf.Tensor:
-    """uint8 (height / factor, width / factor, 3), rounded up: the whole image, each pixel the mean of an area.
+    """Decodes a whole image, shrunk: uint8 (height / factor, width / factor, 3), rounded up.
 
-    A JPEG is decoded at the largest of 1/2, 1/4 and 1/8 scale that divides the factor; what is left is averaged.
+    Each pixel is the mean of an area. The decoder shrinks a JPEG by the largest of 1, 2, 4 and 8
+    that divides the factor; averaging does the rest.
     """
-    ratio = max(part for part in (1, 2, 4, 8) if factor % part == 0)
+    ratio = max(ratio for ratio in (1, 2, 4, 8) if factor % ratio == 0)
 
     def draft():
         return tf.io.decode_jpeg(data, channels=3, ratio=ratio), factor // ratio
@@ -169,13 +178,19 @@ def shrink_image(data, factor: int) -> tf.Tensor:
 
 
 def average_areas(images, factor) -> tf.Tensor:
-    """uint8 images (..., height, width, 3), shrunk by a factor, sides rounded up: each pixel the mean of an area."""
+    """Shrinks uint8 images (..., height, width, 3) by a factor, sides rounded up.
+
+    Each pixel is the mean of an area.
+    """
     size = (tf.shape(images)[-3:-1] + factor - 1) // factor
     return tf.cast(tf.round(tf.image.resize(images, size, "area")), tf.uint8)
 
 
 def shrink_mask(mask, factor: int) -> tf.Tensor:
-    """uint8 (height / factor, width / factor), rounded up: 255 times the share of each area that objects cover."""
+    """Shrinks a mask to uint8 (height / factor, width / factor), rounded up.
+
+    Each value is 255 times the share of its area that objects cover.
+    """
     size = (tf.shape(mask) + factor - 1) // factor
     covered = tf.image.resize(tf.cast(mask > 0, tf.float32)[..., None], size, "area")[..., 0]
     return tf.cast(tf.round(255 * covered), tf.uint8)

@@ -1,4 +1,7 @@
-"""Which image each crop comes from: a function of the crop's number, so that a training starts at any step and skips nothing."""
+"""Sampling: which image each crop comes from.
+
+The image is a function of the crop's number, so a training can start at any step and skip nothing.
+"""
 
 from dataclasses import dataclass
 
@@ -7,25 +10,32 @@ import tensorflow as tf
 
 from ...errors import KitError
 
-MOST = 15  # objects; more count as this many where object counts are balanced
+MOST = 15  # objects; balancing counts more objects as this many
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """Groups of images and how many crops of an epoch each gives; the arrays of the groups stand one after the other."""
+    """Groups of images, and how many crops of an epoch come from each."""
 
     seed: int
-    members: np.ndarray  # int64: images of all groups
-    first: np.ndarray  # int64 (groups,): where the images of each begin
-    counts: np.ndarray  # int64 (groups,): images of each
-    bounds: np.ndarray  # int64 (groups + 1,): crops of an epoch, group by group
-    around: np.ndarray  # bool (groups,): the crop lies around an object
+    members: np.ndarray  # int64: images of all groups, one group after the other
+    first: np.ndarray  # int64 (groups,): where the images of each group begin
+    counts: np.ndarray  # int64 (groups,): number of images in each group
+    bounds: np.ndarray  # int64 (groups + 1,): borders of the groups among the crops of an epoch
+    around: np.ndarray  # bool (groups,): whether the crops lie around an object
 
     def draw(self, numbers: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        """Crops by number, int64 (n,) from 0, to images, int64 (n,), and whether each crop lies around an object, bool (n,).
+        """Finds the images of crops.
 
-        An epoch's crops are permuted by (seed, epoch). Each group goes through its images again and again, every time in another order,
-        so after any number of whole epochs each was shown as often as any other of the group, or once more.
+        (seed, epoch) permutes the crops of an epoch. Each group passes through its images again and
+        again, every time in another order. So after any number of whole epochs, the counts of how
+        often each image of a group was shown differ by one at most.
+
+        Args:
+            numbers: int64 (n,), the numbers of the crops, from 0.
+
+        Returns:
+            The images, int64 (n,), and whether each crop lies around an object, bool (n,).
         """
         total = int(self.bounds[-1])
         epoch = numbers // total
@@ -44,7 +54,7 @@ class Sampling:
 
 
 def _permute(places, keys, count, seed: int):
-    """The images of `places` under permutations of range(count), one for each seed and keys."""
+    """Permutes `places` in range(count); every (seed, *keys) has its own permutation."""
     shape = tf.shape(places)
     seeds = tf.stack(
         [
@@ -54,9 +64,8 @@ def _permute(places, keys, count, seed: int):
         1,
     )
     last = tf.broadcast_to(tf.cast(count, tf.int64), shape) - 1
-    return tf.raw_ops.RandomIndexShuffle(
-        index=places, seed=seeds, max_index=last
-    )  # tf.random.experimental's wrapper takes no vectors
+    # The wrapper in tf.random.experimental takes no vectors.
+    return tf.raw_ops.RandomIndexShuffle(index=places, seed=seeds, max_index=last)
 
 
 def plan_sampling(
@@ -68,46 +77,47 @@ def plan_sampling(
     balance: bool = False,
     seed: int = 0,
 ) -> Sampling:
-    """How an epoch of `crops` crops is drawn from images with `objects` objects each, int (images,).
+    """Plans how the crops of an epoch are drawn.
 
-    ship_share: share of crops around an object drawn at random; empty_share: share of crops from images without one, None for whatever
-    all images hold, of which the other crops are then drawn; balance: every object count (0 to 14, 15 and more) is drawn equally often.
-    Raises KitError for shares that add up to more than one, or where there is no image for a share.
+    Args:
+        objects: int (images,), number of objects in each image.
+        crops: crops per epoch.
+        ship_share: share of the crops that lie around an object drawn at random.
+        empty_share: share of the crops from images without objects. The other crops come from
+            images with objects, or, if this is None, from all images.
+        balance: draw each object count (0 to 14, 15 and more) equally often.
+        seed: seed of the order.
+
+    Raises:
+        KitError: if the shares add up to more than one, or a share has no image.
     """
     objects, everything = np.asarray(objects), np.arange(len(objects))
     full, empty = np.flatnonzero(objects > 0), np.flatnonzero(objects == 0)
     if min(ship_share, empty_share or 0) < 0 or ship_share + (empty_share or 0) > 1 + 1e-9:
         raise KitError(
-            f"--ship-share {ship_share:g} and --empty-share {empty_share or 0:g}: less than 0, or together more than 1"
+            f"--ship-share {ship_share:g} and --empty-share {empty_share or 0:g}: "
+            "one is less than 0, or they are together more than 1"
         )
     rest = 1 - ship_share - (empty_share or 0)
-    groups = [(full, ship_share, True, f"--ship-share {ship_share:g}: no image holds an object")]
+    asked = [(full, ship_share, True, f"--ship-share {ship_share:g}: no image holds an object")]
     if empty_share is None:
-        groups.append((everything, rest, False, "no image"))
+        asked.append((everything, rest, False, "no image to draw crops from"))
     else:
-        groups.append(
-            (
-                empty,
-                empty_share,
-                False,
-                f"--empty-share {empty_share:g}: every image holds an object",
-            )
-        )
-        groups.append(
-            (full, rest, False, f"--empty-share {empty_share:g}: no image holds an object")
-        )
-    parts: list[tuple[np.ndarray, float, bool]] = []
-    for images, share, around, problem in groups:
+        flag = f"--empty-share {empty_share:g}"
+        asked.append((empty, empty_share, False, f"{flag}: every image holds an object"))
+        asked.append((full, rest, False, f"{flag}: no image holds an object"))
+    groups: list[tuple[np.ndarray, float, bool]] = []
+    for images, share, around, problem in asked:
         if share > 1e-9:
             if not len(images):
                 raise KitError(problem)
             counts = np.minimum(objects[images], MOST) if balance else np.zeros(len(images))
             kinds = np.unique(counts)
-            parts += [(images[counts == kind], share / len(kinds), around) for kind in kinds]
-    sizes = np.array([len(images) for images, _, _ in parts], np.int64)
-    bounds = np.round(crops * np.cumsum([0.0, *(share for _, share, _ in parts)])).astype(np.int64)
+            groups += [(images[counts == kind], share / len(kinds), around) for kind in kinds]
+    sizes = np.array([len(images) for images, _, _ in groups], np.int64)
+    bounds = np.round(crops * np.cumsum([0.0, *(share for _, share, _ in groups)])).astype(np.int64)
     first = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype(np.int64)
-    members = np.concatenate([images for images, _, _ in parts]).astype(np.int64)
+    members = np.concatenate([images for images, _, _ in groups]).astype(np.int64)
     return Sampling(
-        seed, members, first, sizes, bounds, np.array([around for _, _, around in parts])
+        seed, members, first, sizes, bounds, np.array([around for _, _, around in groups])
     )

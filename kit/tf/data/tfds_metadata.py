@@ -1,4 +1,4 @@
-"""Records as tensorflow-datasets knows them: their features, and the metadata by which it opens them without the kit."""
+"""Metadata of records for tensorflow-datasets, which then opens them without the kit."""
 
 import contextlib
 import io
@@ -30,7 +30,12 @@ def features():
 
 
 def write_metadata(folder: Path, shards: list[dict]) -> None:
-    """Writes tensorflow-datasets' metadata of some shards (file, split, count, bytes, in order) into `folder`."""
+    """Writes the metadata of shards for tensorflow-datasets.
+
+    Args:
+        folder: where the metadata goes.
+        shards: file, split, count and bytes of each shard, in order.
+    """
     import tensorflow_datasets as tfds
 
     template = tfds.core.ShardedFileTemplate(
@@ -39,14 +44,14 @@ def write_metadata(folder: Path, shards: list[dict]) -> None:
     splits: dict[str, list[dict]] = {}
     for shard in shards:
         splits.setdefault(shard["split"], []).append(shard)
-        (folder / shard["file"]).touch()  # it asks for the names, not for what they hold
+        (folder / shard["file"]).touch()  # write_metadata needs the files' names only
     infos = [
         tfds.core.SplitInfo(
             name=name,
-            shard_lengths=[shard["count"] for shard in parts],
-            num_bytes=sum(shard["bytes"] for shard in parts),
+            shard_lengths=[shard["count"] for shard in held],
+            num_bytes=sum(shard["bytes"] for shard in held),
         )
-        for name, parts in splits.items()
+        for name, held in splits.items()
     ]
     with contextlib.redirect_stdout(io.StringIO()):
         tfds.folder_dataset.write_metadata(

@@ -1,1 +1,1 @@
-"""From a trained network to maps, tuned cuts and a submission."""
+"""Inference: from a trained network to maps, tuned cuts and a submission."""

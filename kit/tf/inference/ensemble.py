@@ -1,4 +1,4 @@
-"""From images to uint8 maps: one network over some views at some scale, and the mean of several networks."""
+"""From images to uint8 maps: one network over several views, and the mean of several networks."""
 
 import functools
 from collections.abc import Callable
@@ -15,56 +15,63 @@ from ..data.crops import average_areas
 from ..network.outputs import take_map, take_presence
 from .views import VIEWS_BY_TTA, turn, turn_back
 
-BATCH = 2  # whole images a step on a CPU: more are not faster there and need more memory
+BATCH = 2  # whole images per step on a CPU; larger batches need more memory and are not faster
 
-Found = tuple[
-    tf.Tensor, tf.Tensor | None
-]  # uint8 maps (batch, height, width), presence float32 (batch,) where there is that output
+# uint8 maps (batch, height, width), and presence float32 (batch,) if the network has that output
+Found = tuple[tf.Tensor, tf.Tensor | None]
 
 
 def forward(network: keras.Model):
-    """The network as a compiled function: uint8 (batch, height, width, 3) -> its outputs, by inference statistics."""
+    """Compiles the network in inference mode: uint8 (batch, height, width, 3) -> its outputs."""
     return tf.function(lambda batch: network(batch, training=False), reduce_retracing=True)
 
 
 def choose_batch(alike: bool) -> int:
-    """Whole images a step: one where their sizes differ."""
+    """Whole images per step; one if their sizes differ."""
     if not alike:
         return 1
     return 16 if tf.config.list_physical_devices("GPU") else BATCH
 
 
 def count_batch(index: Index) -> int:
-    """Whole images of an index a step."""
+    """Whole images of an index per step."""
     return choose_batch(index.size is not None)
 
 
 def quantize(probabilities) -> tf.Tensor:
     """round(255 p) as uint8, the same as kit.objects.components.to_uint8."""
     values = tf.round(255 * tf.cast(probabilities, tf.float32))
-    return tf.cast(
-        tf.raw_ops.ClipByValue(t=values, clip_value_min=0.0, clip_value_max=255.0), tf.uint8
-    )  # one pass; saturate_cast: two
+    # saturate_cast would take two passes.
+    values = tf.raw_ops.ClipByValue(t=values, clip_value_min=0.0, clip_value_max=255.0)
+    return tf.cast(values, tf.uint8)
 
 
 def make_mapper(
     network: keras.Model, tta: int = 1, scale: int = 1
 ) -> Callable[[tf.Tensor | np.ndarray], Found]:
-    """A function from uint8 images (batch, height, width, 3) to `Found`, still on the device; the network is compiled once.
+    """Makes the function that maps uint8 images (batch, height, width, 3) to `Found`.
 
-    tta: views (1, 4 or 8) whose float32 probabilities are averaged. scale: images are shrunk by this factor, each pixel the mean of an
-    area, and the probabilities are enlarged again, bilinearly. Rounding to uint8 comes last, and once. A probability that is no number is
-    an InvalidArgumentError: rounded it would be an empty map.
+    The network is compiled once, and the results stay on the device. The function raises
+    InvalidArgumentError if a probability is NaN or infinite: rounded, it would look like an empty
+    map.
+
+    Args:
+        network: the network.
+        tta: views (1, 4 or 8) whose float32 probabilities are averaged.
+        scale: factor by which images are shrunk; each pixel is the mean of an area. The
+            probabilities are enlarged again, bilinearly, before the only rounding to uint8.
+
+    Returns:
+        The function.
     """
     run, views = forward(network), VIEWS_BY_TTA[tta]
     check = functools.partial(
         tf.debugging.check_numerics, message="a map of the network; are its weights sound?"
     )
 
+    # One graph halves the time that the calls in `find` spend outside the network.
     @tf.function(reduce_retracing=True)
-    def find_once(
-        images,
-    ) -> Found:  # one graph takes half of what the calls below take beside the network
+    def find_once(images) -> Found:
         found = network(images, training=False)
         return quantize(check(take_map(found))), take_presence(found)
 
@@ -73,38 +80,40 @@ def make_mapper(
         small = average_areas(images, scale) if scale > 1 else images
         total: Any = None
         presence: Any = None
-        for view in views:  # one after the other: in one graph the activations of all views would want memory at once
+        # One view at a time: in one graph the activations of all views would need memory at once.
+        for view in views:
             found = run(turn(small, view))
             probabilities, likely = turn_back(take_map(found), view), take_presence(found)
             total = probabilities if total is None else total + probabilities
             presence = likely if presence is None else presence + likely
         if len(views) > 1:
-            total, presence = (
-                total / len(views),
-                None if presence is None else presence / len(views),
-            )
-        if scale > 1:
-            total = tf.image.resize(total[..., None], images.shape[1:3])[
-                ..., 0
-            ]  # bilinear, half-pixel centers
+            total /= len(views)
+            presence = None if presence is None else presence / len(views)
+        if scale > 1:  # bilinear, half-pixel centers
+            total = tf.image.resize(total[..., None], images.shape[1:3])[..., 0]
         return quantize(check(total)), presence
 
     return find_once if tta == scale == 1 else find
 
 
 def collect(found: list[Found]) -> tuple[np.ndarray, np.ndarray | None]:
-    """The mean of what several networks found in the same images: uint8 maps and presence, as arrays.
+    """Averages what several networks found in the same images; returns uint8 maps and presence.
 
-    Maps are averaged as integers (kit.objects.map_files.average), so that stored maps give the same. Presence: see `average_presence`.
+    Maps are averaged as integers (kit.objects.map_files.average), so that stored maps give the same
+    mean. For presence see `average_presence`.
     """
     likely = [None if presence is None else presence.numpy() for _, presence in found]
     return average([maps.numpy() for maps, _ in found]), average_presence(likely)
 
 
 def average_presence(found: list[np.ndarray | None]) -> np.ndarray | None:
-    """What the networks say together of how likely an image holds an object, float32 (images,); None: none says.
+    """Averages the networks' presence, the probability that an image holds an object.
 
-    It is the mean of their logits: that of probabilities would lie nearer to the middle than any, below a gate chosen on single networks.
+    It averages logits. Averaged probabilities would lie closer to one half, below a gate that was
+    chosen on single networks. Networks without that output, None in the list, do not count.
+
+    Returns:
+        float32 (images,), or None if no network has that output.
     """
     known = [np.asarray(presence) for presence in found if presence is not None]
     if len(known) < 2:

@@ -1,4 +1,4 @@
-"""A model folder's evaluation: its maps of the holdout, its cuts, and what came of its training."""
+"""A model folder's evaluation on its holdout: maps, cuts and the history of its training."""
 
 import dataclasses
 from pathlib import Path
@@ -16,36 +16,44 @@ from ...settings import TuneSettings
 from ...tuning import tuning
 from ...tuning.tuning_file import read_tuning
 from ..failures import explained
-from .inference import open_holdout
+from .holdout import open_holdout
 
 
 @explained
 def evaluate(model, *, records=None, network=None) -> Evaluation:
-    """What a model folder is worth on the fold that it held out; maps that are missing are computed.
+    """Evaluates a model folder on the fold that it held out, and computes maps that are missing.
 
-    Cuts are chosen again as tuning.json says they were, on four splits of the scenes for the fifth, in turn; those of a tuning together
-    with other models are taken as they stand; without tuning.json it is threshold 128 and no cut. All that is said. records: where they
-    are now;
-    network: your own, where the training had one. KitError: no fold was held out, a competition whose rows are not objects.
+    With a tuning.json, cuts are chosen again by its settings: each fifth of the scenes gets cuts
+    chosen on the other four. Cuts that were tuned for several models together are applied as they
+    are. Without a tuning.json, threshold 128 and no cuts are used. Prints one line unless a new
+    choice confirms tuning.json.
+
+    Args:
+        model: the model folder.
+        records: folder of the records; None: where training found them.
+        network: your own network, if the training had one.
+
+    Raises:
+        KitError: if no fold was held out, or if the competition's rows are not objects.
     """
     folder = Path(model)
     config = read_config(folder)
     tuning.check_competition(conventions.from_json(config["competition"]))
     if config["fold"] is None:
         raise KitError(
-            f"{folder}: was trained on all folds (--fold none), so there are no images that it has not seen"
+            f"{folder}: was trained on all folds (--fold none), so no holdout is left to evaluate; "
+            "train with --fold 0"
         )
     written, known, words, settings = folder / "tuning.json", None, "", TuneSettings()
     if written.exists():
         saved = read_tuning(written)
-        known, settings, names = (
-            saved.cuts,
-            saved.settings,
-            [model["name"] for model in saved.models],
-        )
+        known, settings = saved.cuts, saved.settings
+        names = [model["name"] for model in saved.models]
         if len(names) > 1:
-            together = f"{written} was chosen for {' and '.join(names)} together"
-            words = f"{together}: its cuts are applied as they stand, to images that chose them too"
+            words = (
+                f"{written} was chosen for {' and '.join(names)} together; its cuts are applied "
+                "as they are, to images that were used to choose them"
+            )
     holdout = open_holdout(
         [folder], records, networks=network, tta=settings.tta, scale=settings.scale
     )
@@ -60,9 +68,15 @@ def evaluate(model, *, records=None, network=None) -> Evaluation:
         tuned = tuning.choose_cuts(*holdout, settings)
         each, prediction = tuned.cuts, tuned.prediction
         if known != cutting.from_json(tuned.fields):
-            words = f"{written} holds other cuts, perhaps of earlier weights: they are chosen anew here; kit tune {folder} writes them"
+            words = (
+                f"{written} holds other cuts, perhaps of earlier weights; "
+                f"this report chooses them anew, and kit tune {folder} saves them"
+            )
     if known is None:
-        words = f"{folder} is not tuned, so threshold 128 and no cuts; kit tune {folder} chooses better ones"
+        words = (
+            f"{folder} is not tuned, so threshold 128 and no cuts; "
+            f"kit tune {folder} chooses better ones"
+        )
     if words:
         print(f"kit report: {words}")
     gated = [cuts.blank or cuts.min_presence > 0 for cuts in each]

@@ -1,4 +1,4 @@
-"""The holdout's maps of a model folder, as training leaves them and tuning computes them: one by one, so that a kill costs little."""
+"""The holdout's maps in a model folder, written one by one, so that a kill costs little."""
 
 import contextlib
 import csv
@@ -28,31 +28,45 @@ from .ensemble import collect, count_batch, make_mapper
 from .load import load_model
 
 SIGNATURE = "source.sha256"
-OURS = re.compile(
-    rf"\.png(\.tmp)?$|^({re.escape(PRESENCE_CSV)}|{re.escape(SIGNATURE)})$|\.tmp$"
-)  # names of files in a folder of maps
+# Names of the files that the kit writes into a folder of maps.
+OURS = re.compile(rf"\.png(\.tmp)?$|^({re.escape(PRESENCE_CSV)}|{re.escape(SIGNATURE)})$|\.tmp$")
 WAITING = 4  # batches of maps that may wait for the disk
 
 
 def compute_maps(
     model, records=None, *, tta: int = 1, scale: int = 1, network: keras.Model | None = None
 ) -> tuple[Path, Index]:
-    """The holdout's maps of a model folder: the folder of maps in it (PNG, named by image id; presence.csv), and the holdout's index.
+    """Computes the maps of a model's holdout with its best weights.
 
-    tta, scale: see make_mapper; each choice has a folder of its own, `maps` or such as `maps-tta8-scale2`. records: where they are now;
-    network: your own, where the training had one. Training leaves those of the best weights in `maps`. What is there already, of these
-    weights and records, is not computed again. Raises KitError where there is no holdout, and on a full disk.
+    Maps of these weights and records that exist already are not computed again. Training leaves
+    the maps of the best weights in `maps`.
+
+    Args:
+        model: the model folder.
+        records: folder of the records; None: where training found them.
+        tta, scale: see `make_mapper`. Each choice has its own folder, such as `maps-tta8-scale2`.
+        network: your own network, if the training had one.
+
+    Returns:
+        The folder of maps, which holds a PNG named by id for each image and presence.csv, and the
+        holdout's index.
+
+    Raises:
+        KitError: if there is no holdout, the records are not those of the training, or the disk is
+            full.
     """
-    TuneSettings(tta=tta, scale=scale)  # refuses what cannot be
+    TuneSettings(tta=tta, scale=scale)  # refuses invalid values
     config, weights = read_config(Path(model)), find_best_weights(Path(model))
     source = open_records(records if records is not None else config["records"])
     if config["fold"] is None:
         raise KitError(
-            f"{model}: was trained on all folds, so there is no holdout to tune on; train with --fold 0 or so"
+            f"{model}: was trained on all folds, so there is no holdout to tune on; "
+            "train with --fold 0"
         )
     if source.sha256 != config["records_sha256"]:
         raise KitError(
-            f"{model}: was trained on other records than {source.folder}, whose holdout it may have seen; give its own"
+            f"{model}: was trained on other records than {source.folder}, "
+            "whose holdout it may have seen; give the records of its training"
         )
     index = open_index(source, [config["fold"]])
     folder = Path(model) / "".join(
@@ -60,13 +74,16 @@ def compute_maps(
     )
     batch = count_batch(index)
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise KitError(f"{folder}: is a link or a file, where kit tune keeps maps; remove it")
+        raise KitError(f"{folder}: is a link or a file, but kit tune keeps maps there; remove it")
     with hold(folder, "kit tune"):
         detects = config["presence"] and "model" not in config["own"]
         lines, done = _take_up(folder, _sign(weights, source), index.truth.ids, detects)
-        # Whole batches, as in an undisturbed run: a network may sum in another order in a batch of another size.
-        parts = np.split(np.arange(len(index)), range(batch, len(index), batch))
-        todo = np.concatenate([np.arange(0), *(part for part in parts if not done[part].all())])
+        # Whole batches, as in an undisturbed run: the batch size may change a network's order of
+        # summation.
+        batches = np.split(np.arange(len(index)), range(batch, len(index), batch))
+        todo = np.concatenate(
+            [np.arange(0), *(places for places in batches if not done[places].all())]
+        )
         if len(todo):
             find = make_mapper(load_model(model, network)[0], tta, scale)
             with (
@@ -81,29 +98,30 @@ def compute_maps(
 
 @contextlib.contextmanager
 def keeping(folder: Path, ids: np.ndarray, lines: int = 0):
-    """A function (places, uint8 maps, presence or None) that leaves the maps of a batch in a folder; after the block all are there.
+    """Gives a function (places, uint8 maps, presence or None) that saves the maps of a batch.
 
-    ids: of all images; lines: how many of them presence.csv holds already. Worker threads write the PNGs, a batch's lines of presence.csv
-    follow them. Raises KitError on a full disk.
+    Worker threads write the PNGs, then a batch's lines are appended to presence.csv. When the block
+    ends, all maps are written.
+
+    Args:
+        folder: folder of maps.
+        ids: ids of all images.
+        lines: number of images that presence.csv holds already.
+
+    Raises:
+        KitError: if the disk is full.
     """
     waiting: deque[tuple[np.ndarray, np.ndarray | None, list[Future]]] = deque()
     listing = folder / PRESENCE_CSV
 
     def keep(places, maps, presence):
-        if (
-            presence is not None and not listing.exists()
-        ):  # before the first map: where it is missing, a map is all that there will be
+        # Before the first map: a folder without presence.csv is one of a network without presence.
+        if presence is not None and not listing.exists():
             _append(listing, HEADER + "\n")
-        waiting.append(
-            (
-                places,
-                presence,
-                [
-                    threads.submit(_write, folder, ids[place], image)
-                    for place, image in zip(places, maps)
-                ],
-            )
-        )
+        writes = [
+            threads.submit(_write, folder, ids[place], image) for place, image in zip(places, maps)
+        ]
+        waiting.append((places, presence, writes))
         if len(waiting) > WAITING:
             finish()
 
@@ -112,15 +130,12 @@ def keeping(folder: Path, ids: np.ndarray, lines: int = 0):
         for write in writes:
             write.result()
         if presence is not None:
-            pairs = zip(places, presence.tolist())
-            _append(
-                listing,
-                "".join(
-                    f"{_begin_line(ids[place])}{value!r}\n"
-                    for place, value in pairs
-                    if place >= lines
-                ),
+            added = (
+                f"{_begin_line(ids[place])}{value!r}\n"
+                for place, value in zip(places, presence.tolist())
+                if place >= lines
             )
+            _append(listing, "".join(added))
 
     with ThreadPoolExecutor(count_cores()) as threads:
         yield keep
@@ -144,14 +159,14 @@ def _append(path: Path, text: str) -> None:
 
 
 def _begin_line(name: str) -> str:
-    """An image's line in presence.csv up to the value."""
+    """An image's line of presence.csv up to the value."""
     text = io.StringIO()
     csv.writer(text, lineterminator="").writerow([name, ""])
     return text.getvalue()
 
 
 def sign_maps(folder: Path, weights: Path, records: Records) -> None:
-    """Notes in a folder of maps from which weights and records they come."""
+    """Notes in a folder of maps which weights and records they come from."""
     write_text(folder / SIGNATURE, _sign(weights, records))
 
 
@@ -162,9 +177,18 @@ def _sign(weights: Path, records: Records) -> str:
 def _take_up(
     folder: Path, signature: str, ids: np.ndarray, detects: bool
 ) -> tuple[int, np.ndarray]:
-    """Lines that presence.csv of a folder of maps holds, and which images are done, bool (images,); detects: there has to be one.
+    """Finds what a folder of maps holds already, and removes maps of other weights or records.
 
-    Maps from another source are removed, and so is what a kill left behind the last whole line.
+    It also cuts presence.csv after its last whole line, which a kill may leave torn.
+
+    Args:
+        folder: folder of maps.
+        signature: text of SIGNATURE for the present weights and records.
+        ids: ids of all images.
+        detects: whether the network has a presence output, so that each map needs its line.
+
+    Returns:
+        The number of lines in presence.csv, and which images are done, bool (images,).
     """
     signed = folder / SIGNATURE
     if not signed.is_file() or signed.read_bytes() != signature.encode():
@@ -172,7 +196,8 @@ def _take_up(
         other = next((path for path in left if path.is_dir() or not OURS.search(path.name)), None)
         if other is not None:
             raise KitError(
-                f"{other}: is nothing that kit tune writes, and the maps beside it are of other weights; move it away"
+                f"{other}: was not written by kit tune, and the maps beside it are of other "
+                "weights; move it away"
             )
         for path in left:
             path.unlink()
@@ -186,7 +211,7 @@ def _take_up(
 
 
 def _trim(path: Path, ids: np.ndarray) -> int:
-    """Cuts presence.csv behind the lines that are whole and in order; returns how many."""
+    """Cuts presence.csv after the lines that are whole and in order; returns their number."""
     data, lines = path.read_bytes(), 0
     at = len(HEADER) + 1
     if not data.startswith(f"{HEADER}\n".encode()):

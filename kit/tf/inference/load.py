@@ -1,4 +1,4 @@
-"""Model folders: the network with its best weights, and what is known of it."""
+"""Loading of models: the network of a model folder with its best weights, and its settings."""
 
 import os
 from pathlib import Path
@@ -13,16 +13,21 @@ from ..network.weights import load_weights
 
 
 def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:
-    """The network of a model folder with its best weights, and config.json; KitError where something is missing or does not fit.
+    """Loads the network of a model folder with its best weights; returns it and config.json.
 
-    model: your own network, where the training had one. The kit's computes as find_precision says.
+    `model` is your own network, if the training had one. The kit's own computes in the precision
+    that `find_precision` gives.
+
+    Raises:
+        KitError: if a file is missing, or the weights do not fit the network.
     """
     folder = Path(folder)
     config, weights = read_config(folder), find_best_weights(folder)
     if model is None:
         if "model" in config["own"]:
             raise KitError(
-                f"{folder}: its network is not the kit's but {config['own']['model']}; give it: load_model(folder, model)"
+                f"{folder}: its network is not the kit's but {config['own']['model']}; "
+                "pass it: load_model(folder, model)"
             )
         names = ("decoder", "scale", "output", "presence")
         model = unet(
@@ -35,14 +40,21 @@ def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, d
 
 
 def find_precision(config: dict) -> str | None:
-    """The half precision that a model was trained in, where this machine computes fast in it; else None, float32, which is as right."""
+    """The half precision that a model was trained in, if it is fast on this machine.
+
+    Otherwise None, which is float32 and as accurate.
+    """
     return config["mixed"] if config["mixed"] == choose_precision("auto") else None
 
 
 def pair_models(models, networks=None) -> list[tuple[Path, keras.Model | None]]:
-    """Model folders, one path or several, each with your own network, where its training had one.
+    """Pairs model folders with your own networks, or with None for the kit's.
 
-    networks: None, or as many as models, None among them for the kit's own.
+    `models` is one path or several. `networks` is None, or has one entry per model, which is None
+    for a model with the kit's own network.
+
+    Raises:
+        KitError: if there is no model, or if the numbers of models and networks differ.
     """
     folders = (
         [Path(models)]
@@ -58,6 +70,7 @@ def pair_models(models, networks=None) -> list[tuple[Path, keras.Model | None]]:
     )
     if not folders or len(given) != len(folders):
         raise KitError(
-            f"{len(folders)} model folders and {len(given)} networks: give at least one folder, and a network for each or none"
+            f"{len(folders)} model folders and {len(given)} networks: "
+            "give at least one folder, and one network per folder or none"
         )
     return list(zip(folders, given))

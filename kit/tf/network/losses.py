@@ -1,7 +1,8 @@
-"""Losses: one float32 value a sample, from masks and probabilities; defined on empty masks.
+"""Losses: one float32 value per image, from masks and probabilities; defined on empty masks.
 
-Masks are integers, 0 where there is no object, or floats that say how much of a pixel objects cover. Where the probabilities are coarser
-than the mask by a whole factor, they are compared with the share of each area that objects cover.
+Masks are integers, 0 outside of objects, or floats, the share of each pixel that objects cover. If
+the probabilities are coarser than the mask by a whole factor, they are compared with the share of
+each area that objects cover.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,11 +12,19 @@ import tensorflow as tf
 
 from ...errors import KitError
 
-SMALLEST = 1e-6  # probabilities are kept that far from 0 and 1, where logarithms end
+SMALLEST = 1e-6  # probabilities stay this far from 0 and 1, so that logarithms are finite
 
 
 def match(truth, prediction) -> tuple[tf.Tensor, tf.Tensor]:
-    """(covered, probability), both float32 (batch, height, width) of the prediction's size; the latter may come with a channel of one."""
+    """Brings a truth and a prediction to the prediction's size.
+
+    Args:
+        truth: masks (batch, height, width), see the module's docstring.
+        prediction: probabilities (batch, height, width) or (batch, height, width, 1).
+
+    Returns:
+        (covered share, probability), both float32 (batch, height, width).
+    """
     prediction = tf.cast(prediction, tf.float32)
     if prediction.shape.rank == 4:
         prediction = prediction[..., 0]
@@ -23,7 +32,7 @@ def match(truth, prediction) -> tuple[tf.Tensor, tf.Tensor]:
 
 
 def _pool(values, prediction):
-    """Means of areas, as many as the prediction has pixels."""
+    """Means of areas, one area for each pixel of the prediction."""
     factor = 1
     if values.shape[1] and prediction.shape[1]:
         factor = -(-values.shape[1] // prediction.shape[1])
@@ -32,28 +41,29 @@ def _pool(values, prediction):
     bottom, right = -values.shape[1] % factor, -values.shape[2] % factor
     room, ones = [[0, 0], [0, bottom], [0, right], [0, 0]], tf.ones_like(values[:1, ..., None])
     sums, shares = (
-        tf.nn.avg_pool2d(tf.pad(part, room), factor, factor, "VALID")
-        for part in (values[..., None], ones)
+        tf.nn.avg_pool2d(tf.pad(each, room), factor, factor, "VALID")
+        for each in (values[..., None], ones)
     )
-    return (sums / shares)[..., 0]  # at the border an area is only what lies in the image
+    return (sums / shares)[..., 0]  # at the border only what lies in the image counts
 
 
 @keras.saving.register_keras_serializable(package="kit")
 class Dice(keras.losses.Loss):
-    """1 - (2 sum(y p) + 1) / (sum(y) + sum(p) + 1), sums over an image's pixels (Milletari 2016, V-Net); the ones define it on an empty
-    mask, where its gradient is next to nothing: give it bce or focal beside it."""
+    """1 - (2 sum(y p) + 1) / (sum(y) + sum(p) + 1), sums over an image's pixels.
+
+    From Milletari 2016, V-Net. The ones define it on an empty mask; its gradient is next to nothing
+    there, so add bce or focal.
+    """
 
     def call(self, y_true, y_pred):
         truth, prediction = match(y_true, y_pred)
-        both, either = (
-            tf.reduce_sum(truth * prediction, (1, 2)),
-            tf.reduce_sum(truth + prediction, (1, 2)),
-        )
+        both = tf.reduce_sum(truth * prediction, (1, 2))
+        either = tf.reduce_sum(truth + prediction, (1, 2))
         return 1 - (2 * both + 1) / (either + 1)
 
 
 class Weighted(keras.losses.Loss):
-    """`factor` times a mean over pixels, those of objects weighing `weight` times as much as others."""
+    """`factor` times a mean over pixels; object pixels weigh `weight` times as much as others."""
 
     def __init__(self, weight: float = 3.0, factor: float = 1.0, **options):
         super().__init__(**options)
@@ -63,7 +73,16 @@ class Weighted(keras.losses.Loss):
         return super().get_config() | {"weight": self.weight, "factor": self.factor}
 
     def average(self, there, absent, prediction) -> tf.Tensor:
-        """`factor` times the mean over pixels of -there log(p) - absent log(1 - p), float32 (batch,)."""
+        """`factor` times the mean over pixels of -there log(p) - absent log(1 - p).
+
+        Args:
+            there: weight of "object" for each pixel, float32 (batch, height, width).
+            absent: weight of "no object" for each pixel, likewise.
+            prediction: the probabilities p, likewise.
+
+        Returns:
+            float32 (batch,).
+        """
         prediction = tf.clip_by_value(prediction, SMALLEST, 1 - SMALLEST)
         values = -there * tf.math.log(prediction) - absent * tf.math.log1p(-prediction)
         return self.factor * tf.reduce_mean(values, (1, 2))
@@ -71,7 +90,10 @@ class Weighted(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable(package="kit")
 class CrossEntropy(Weighted):
-    """Mean over pixels of -w y log(p) - (1 - y) log(1 - p): object pixels weigh w times as much as others."""
+    """Mean over pixels of -w y log(p) - (1 - y) log(1 - p).
+
+    Object pixels weigh w times as much as others.
+    """
 
     def call(self, y_true, y_pred):
         truth, prediction = match(y_true, y_pred)
@@ -80,7 +102,10 @@ class CrossEntropy(Weighted):
 
 @keras.saving.register_keras_serializable(package="kit")
 class Focal(Weighted):
-    """Mean over pixels of -w y (1 - p)^2 log(p) - (1 - y) p^2 log(1 - p) (Lin 2017, Focal Loss, gamma 2): easy pixels count little."""
+    """Mean over pixels of -w y (1 - p)^2 log(p) - (1 - y) p^2 log(1 - p): easy pixels count little.
+
+    From Lin 2017, Focal Loss, with gamma 2.
+    """
 
     def call(self, y_true, y_pred):
         truth, p = match(y_true, y_pred)
@@ -89,10 +114,12 @@ class Focal(Weighted):
 
 @keras.saving.register_keras_serializable(package="kit")
 class Balanced(Weighted):
-    """Cross entropy whose object pixels weigh area^-1/2, so that ships of 40 px and of 20,000 px both count.
+    """Cross entropy whose object pixels weigh area^-1/2.
 
-    The mask numbers the objects, 1 to 255 (batches(numbered=True)); an area is what the crop shows of an object, taken as 25 to 10,000
-    px. Weights are normalized in the batch (over all replicas): on average an object's pixel weighs w times as much as another.
+    So ships of 40 px and of 20,000 px both count. The mask numbers the objects from 1 to 255
+    (batches(numbered=True)). An area is what the crop shows of an object, clipped to 25 to 10,000
+    px. Weights are normalized in the batch, over all replicas: on average an object pixel weighs w
+    times as much as another pixel.
     """
 
     numbered = True
@@ -102,7 +129,7 @@ class Balanced(Weighted):
         return self.average(_pool(self.weigh(y_true), prediction), 1 - truth, prediction)
 
     def weigh(self, y_true) -> tf.Tensor:
-        """float32 (batch, height, width): how much each pixel of an object weighs, 0 outside of objects."""
+        """Weights of object pixels, float32 (batch, height, width); 0 outside of objects."""
         numbers = tf.cast(y_true, tf.int32)
         sample = tf.range(tf.shape(numbers)[0])[:, None, None] * 256
         there = tf.cast(numbers > 0, tf.float32)
@@ -131,10 +158,15 @@ LOSS_CLASSES: dict[str, type[keras.losses.Loss]] = {
 
 @keras.saving.register_keras_serializable(package="kit")
 class Sum(keras.losses.Loss):
-    """The sum of several losses; each is a keras.losses.Loss, or a function (truth, prediction), with one value a sample or more.
+    """The sum of several losses.
 
-    A loss of another maker gets the covered share as floats of the prediction's size, or the mask as it is, where its attribute `numbered`
-    is true. KitError for one with a single value a batch: averaged over replicas it would train with too large a step.
+    Each is a keras.losses.Loss or a function (truth, prediction) that gives one value per image or
+    per pixel. A loss from elsewhere gets the covered share as floats of the prediction's size, or
+    the mask as it is if the loss has a true attribute `numbered`.
+
+    Raises:
+        KitError: if a loss gives a single value per batch. Averaged over replicas, it would train
+            with too large a step.
     """
 
     def __init__(self, parts: Sequence[Callable], **options):
@@ -143,44 +175,33 @@ class Sum(keras.losses.Loss):
 
     @property
     def numbered(self) -> bool:
-        """Whether a part wants to tell objects apart."""
-        return any(getattr(part, "numbered", False) for part in self.parts)
+        """Whether a loss needs masks that number the objects."""
+        return any(getattr(loss, "numbered", False) for loss in self.parts)
 
     def call(self, y_true, y_pred):
-        return tf.add_n([self._value(part, y_true, y_pred) for part in self.parts])
+        return tf.add_n([self._value(loss, y_true, y_pred) for loss in self.parts])
 
-    def _value(self, part, truth, prediction):
-        if type(part) not in LOSS_CLASSES.values() and not getattr(part, "numbered", False):
+    def _value(self, loss, truth, prediction):
+        if type(loss) not in LOSS_CLASSES.values() and not getattr(loss, "numbered", False):
             truth, prediction = match(truth, prediction)
-        values = (
-            part.call(truth, prediction)
-            if isinstance(part, keras.losses.Loss)
-            else part(truth, prediction)
-        )
-        values = tf.cast(values, tf.float32)
+        call = loss.call if isinstance(loss, keras.losses.Loss) else loss
+        values = tf.cast(call(truth, prediction), tf.float32)
         if values.shape.rank == 0:
-            raise KitError(
-                f"loss {_name(part)}: gives one value for a batch, expected one a sample"
-            )
+            raise KitError(f"loss {_name(loss)}: gives one value per batch, expected one per image")
         return tf.reduce_mean(values, list(range(1, values.shape.rank)))
 
     def get_config(self):
-        return super().get_config() | {
-            "parts": [keras.saving.serialize_keras_object(part) for part in self.parts]
-        }
+        parts = [keras.saving.serialize_keras_object(loss) for loss in self.parts]
+        return super().get_config() | {"parts": parts}
 
     @classmethod
     def from_config(cls, config):
-        return cls(
-            **{
-                **config,
-                "parts": [keras.saving.deserialize_keras_object(part) for part in config["parts"]],
-            }
-        )
+        parts = [keras.saving.deserialize_keras_object(loss) for loss in config["parts"]]
+        return cls(**{**config, "parts": parts})
 
 
-def _name(part) -> str:
-    return getattr(part, "__name__", None) or getattr(part, "name", None) or type(part).__name__
+def _name(loss) -> str:
+    return getattr(loss, "__name__", None) or getattr(loss, "name", None) or type(loss).__name__
 
 
 def make_loss(
@@ -188,18 +209,22 @@ def make_loss(
     weight: float = 3.0,
     factor: float = 1.0,
 ) -> Sum:
-    """The sum of losses given by name or as they are; weight, factor: of those of LOSS_CLASSES that know one, see Weighted.
+    """Adds up losses.
 
-    Raises KitError for an unknown name.
+    Args:
+        names: names from LOSS_CLASSES, or losses themselves; one or several.
+        weight: how many times as much as others the object pixels of a named loss weigh.
+        factor: factor of a named loss. Dice has neither weight nor factor.
+
+    Raises:
+        KitError: if a name is unknown.
     """
-    parts = []
-    for part in [names] if callable(names) or isinstance(names, str) else names:
-        if callable(part):
-            parts.append(part)
-        elif part in LOSS_CLASSES:
-            parts.append(
-                LOSS_CLASSES[part]() if part == "dice" else LOSS_CLASSES[part](weight, factor)
-            )
+    losses = []
+    for loss in [names] if callable(names) or isinstance(names, str) else names:
+        if callable(loss):
+            losses.append(loss)
+        elif loss in LOSS_CLASSES:
+            losses.append(Dice() if loss == "dice" else LOSS_CLASSES[loss](weight, factor))
         else:
-            raise KitError(f"--loss {part}: choose among {', '.join(LOSS_CLASSES)}")
-    return Sum(parts)
+            raise KitError(f"--loss {loss}: choose among {', '.join(LOSS_CLASSES)}")
+    return Sum(losses)

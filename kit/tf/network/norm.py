@@ -1,4 +1,4 @@
-"""Batch norms by TensorFlow's fused op, which Keras leaves out."""
+"""Batch norms by TensorFlow's fused op, which Keras does not use."""
 
 import keras
 import tensorflow as tf
@@ -6,9 +6,11 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable(package="kit")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch norm over the last axis, in training by one op for the statistics and one for the gradient instead of some forty.
+    """Keras's batch norm over the last axis, faster in training.
 
-    Where the statistics are taken over several replicas (`synchronized`), and at inference, it is Keras's own.
+    In training it takes one op for the statistics and one for the gradient, instead of about forty.
+    At inference, and if statistics are taken over several replicas (`synchronized`), it is Keras's
+    own.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -22,9 +24,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             inputs, gamma, beta, epsilon=self.epsilon, is_training=True
         )
         count = tf.cast(tf.size(inputs) // inputs.shape[-1], tf.float32)
-        variance = (
-            variance * (count - 1) / count
-        )  # the op's is that of a sample, Keras keeps the mean square
+        # The op divides by count - 1, Keras keeps the mean square.
+        variance = variance * (count - 1) / count
         for kept, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
             kept.assign(kept * self.momentum + now * (1 - self.momentum))
         return values

@@ -1,22 +1,20 @@
-"""The plain U-Net: two convolutions a level, dropout between them, no batch norm and no encoder that could be pretrained."""
+"""The plain U-Net: two convolutions per level with dropout between them.
+
+It has no batch norm, and no encoder that could be pretrained.
+"""
 
 import keras
 
-FILTERS = (
-    16,
-    32,
-    64,
-    128,
-    256,
-)  # of each level, from the image's own resolution down to a sixteenth
+FILTERS = (16, 32, 64, 128, 256)  # per level, from the image's own resolution to a sixteenth
 DROPOUT = 0.2
 
 
 def plain_unet(output: int = 1) -> keras.Model:
-    """Floats (batch, height, width, 3), sides multiples of 16, to [features, deepest features].
+    """Builds a model from floats (batch, height, width, 3) to [features, deepest features].
 
-    The features are (batch, height / output, width / output, 16 or, at output 2, 32), the deepest (batch, height / 16, width / 16, 256).
-    With output 2 the topmost level of the way up does not exist.
+    The sides must be multiples of 16. The features are (batch, height / output, width / output,
+    channels): 16 channels, or 32 at output 2, which leaves out the topmost level of the way up. The
+    deepest features are (batch, height / 16, width / 16, 256).
     """
     images = keras.Input((None, None, 3), name="values")
     values, skips = images, []

@@ -1,15 +1,20 @@
-"""What this machine computes fast: which half precision, and whether TensorFlow turns oneDNN on by itself."""
+"""What this machine computes fast: which half precision, and whether TensorFlow starts oneDNN."""
 
 from pathlib import Path
 
 import tensorflow as tf
 
-CPU = Path("/proc/cpuinfo")  # what a CPU can, on Linux
+CPU = Path("/proc/cpuinfo")  # lists what the CPU can do, on Linux
 TENSOR_CORES = 7, 0  # compute capability of the first GPU that has them
 
 
 def choose_precision(asked: str | None) -> str | None:
-    """What was asked; of "auto" float16 where every GPU has tensor cores, bfloat16 on a CPU with AVX512_BF16 or AMX, else None, float32."""
+    """Chooses the half precision for "auto"; anything else is returned as asked.
+
+    Returns:
+        float16 if every GPU has tensor cores, bfloat16 on a CPU with AVX512_BF16 or AMX, else None,
+        which means float32.
+    """
     if asked != "auto":
         return asked
     gpus = tf.config.list_physical_devices("GPU")
@@ -23,16 +28,20 @@ def choose_precision(asked: str | None) -> str | None:
 
 
 def describe_precision(asked: str | None) -> str | None:
-    """One line for the user where "auto" was decided, or where what was asked is slow here (13.4 s instead of 1.5 s a step of slim)."""
+    """One line for the user if "auto" was asked or the asked precision is slow here; else None.
+
+    bfloat16 on a CPU that lacks it takes 13.4 s per step of slim instead of 1.5 s.
+    """
     if asked == "auto":
-        return f"computes in {choose_precision(asked) or 'float32, half precision is not faster here'} (--mixed auto)"
+        found = choose_precision(asked) or "float32, half precision is not faster here"
+        return f"computes in {found} (--mixed auto)"
     if asked == "bfloat16" and not tf.config.list_physical_devices("GPU") and not _has_bfloat16():
-        return "this CPU has no AVX512_BF16, and computes bfloat16 slowly: --mixed none is faster"
+        return "this CPU has no AVX512_BF16 and computes bfloat16 slowly: --mixed none is faster"
     return None
 
 
 def starts_onednn() -> bool:
-    """Whether TensorFlow computes by oneDNN without being told; yes where nothing is known of the CPU."""
+    """Whether TensorFlow starts oneDNN by itself; True if nothing is known of the CPU."""
     return not CPU.is_file() or any(word in CPU.read_text() for word in ("vnni", "bf16", "amx_"))
 
 

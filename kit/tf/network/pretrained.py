@@ -1,4 +1,7 @@
-"""Encoder weights that were trained on ImageNet: the file that segmentation-models knows, found offline by its name and checksum."""
+"""Encoder weights trained on ImageNet: the file that segmentation-models publishes.
+
+It is found offline by its name and checksum.
+"""
 
 import contextlib
 import hashlib
@@ -17,11 +20,12 @@ from ...system.kaggle import MOUNTS, list_inputs
 
 WORD = "imagenet"
 _MOBILE = "https://storage.googleapis.com/tensorflow/keras-applications/"
-_MOBILENETS = {  # of Keras, which states no checksum
+_MOBILENETS = {  # from Keras, which publishes no checksum
     "mobilenet": f"{_MOBILE}mobilenet/mobilenet_1_0_224_tf_no_top.h5",
-    "mobilenetv2": f"{_MOBILE}mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    "mobilenetv2": f"{_MOBILE}mobilenet_v2/"
+    "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
 }
-SECONDS = 5  # in which a host that can be reached answers
+SECONDS = 5  # a host that can be reached answers within this time
 
 
 class Published(NamedTuple):
@@ -29,24 +33,27 @@ class Published(NamedTuple):
 
     name: str
     address: str
-    checksum: (
-        str | None
-    )  # MD5 or SHA-256 by its length, in hexadecimal digits; None: none is stated
+    # Hexadecimal digits of an MD5 or SHA-256, told apart by length; None: none is published.
+    checksum: str | None
 
 
 def find_published(encoder: str) -> Published:
-    """The file with the ImageNet weights of an encoder; KitError for one that has none."""
+    """Finds the published file with an encoder's ImageNet weights.
+
+    Raises:
+        KitError: if the encoder has none.
+    """
     package = ENCODERS[encoder].weights
     if package is None:
         raise KitError(
-            f"--encoder-weights {WORD}: the encoder {encoder} has none; leave them out or choose another encoder"
+            f"--encoder-weights {WORD}: the encoder {encoder} has none; "
+            "leave them out or choose another encoder"
         )
     if package == "keras":
         return Published(_MOBILENETS[encoder].rpartition("/")[2], _MOBILENETS[encoder], None)
-    with contextlib.redirect_stdout(
-        io.StringIO()
-    ):  # segmentation-models prints the framework's name
-        import segmentation_models  # noqa: F401  # which these two need
+    # segmentation-models prints the framework's name; the other two need it.
+    with contextlib.redirect_stdout(io.StringIO()):
+        import segmentation_models  # noqa: F401
         from classification_models.weights import WEIGHTS_COLLECTION
         from efficientnet.model import BASE_WEIGHTS_PATH, WEIGHTS_HASHES
     if package == "efficientnet":
@@ -63,10 +70,12 @@ def find_published(encoder: str) -> Published:
 
 
 def find_encoder_weights(asked: str | None, encoder: str, mounts: Path = MOUNTS) -> str | None:
-    """The path of the file that `--encoder-weights` asks for: none, a path, or `imagenet`.
+    """Finds the file that `--encoder-weights` asks for: none, a path, or `imagenet`.
 
-    That is looked for among the attached inputs and in Keras's cache, then downloaded. KitError, in one line with the way out, where it is
-    nowhere, and for a file whose checksum is not the published one.
+    For `imagenet` it looks among the attached inputs and in Keras's cache, then downloads.
+
+    Raises:
+        KitError: if the file is nowhere, or its checksum is not the published one.
     """
     if asked != WORD:
         return asked
@@ -75,17 +84,16 @@ def find_encoder_weights(asked: str | None, encoder: str, mounts: Path = MOUNTS)
 
 
 def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
-    """The path of a published file among attached inputs or in Keras's cache, None where it is nowhere.
+    """Finds a published file among attached inputs or in Keras's cache; None if it is nowhere.
 
-    KitError where all files of its name have another checksum.
+    Raises:
+        KitError: if every file of that name has another checksum, or a file cannot be read.
     """
     wrong = None
     cache = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    for path in (
-        *(folder / wanted.name for folder in list_inputs(mounts)),
-        Path(cache, "models", wanted.name),
-    ):
-        if not os.path.isfile(path):  # which a folder that must not be read does not stop
+    for folder in (*list_inputs(mounts), Path(cache, "models")):
+        path = folder / wanted.name
+        if not os.path.isfile(path):  # unlike Path.is_file, False in a folder without permission
             continue
         try:
             if wanted.checksum is None or digest_like(path, wanted.checksum) == wanted.checksum:
@@ -95,33 +103,32 @@ def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
         wrong = wrong or path
     if wrong:
         raise KitError(
-            f"{wrong}: damaged or something else, its checksum is not {wanted.checksum}, which is published; "
-            f"attach that file or train with --encoder-weights none"
+            f"{wrong}: damaged or another file, its checksum is not {wanted.checksum}; "
+            "attach the published file or train with --encoder-weights none"
         )
     return None
 
 
 def digest_like(path: Path, like: str) -> str:
-    """Checksum of a file, of the kind of `like`."""
+    """Checksum of a file, MD5 or SHA-256 as `like` is."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "md5" if len(like) == 32 else "sha256").hexdigest()
 
 
 def _download(wanted: Published) -> str:
     host = urlsplit(wanted.address).hostname
-    stated = (
-        f" ({'MD5' if len(wanted.checksum) == 32 else 'SHA-256'} {wanted.checksum})"
-        if wanted.checksum
-        else ""
-    )
+    stated = ""
+    if wanted.checksum:
+        stated = f" ({'MD5' if len(wanted.checksum) == 32 else 'SHA-256'} {wanted.checksum})"
     try:
         socket.create_connection((host, 443), SECONDS).close()
-        print(f"kit train: downloads {wanted.address}")
+        print(f"kit train: downloading {wanted.address}")
         return keras.utils.get_file(
             wanted.name, wanted.address, cache_subdir="models", file_hash=wanted.checksum
         )
     except Exception as error:
         raise KitError(
-            f"--encoder-weights {WORD}: no attached input holds {wanted.name}{stated}, and it cannot be downloaded ({error}); "
+            f"--encoder-weights {WORD}: no attached input holds {wanted.name}{stated}, "
+            f"and it cannot be downloaded ({error}); "
             "attach a dataset that holds it, or train with --encoder-weights none"
         ) from None

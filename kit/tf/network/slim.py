@@ -1,22 +1,21 @@
-"""The slim U-Net: residual blocks of few filters, for a training on a CPU, where more steps are worth more than more filters."""
+"""The slim U-Net: residual blocks of few filters, for training on a CPU.
+
+There, more steps gain more than more filters.
+"""
 
 import keras
 
-FILTERS = (
-    16,
-    32,
-    64,
-    128,
-    192,
-)  # at a half, a fourth ... a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512
+# At a half, a fourth ... a thirty-second of the size; resnet18 has 64, 64, 128, 256, 512.
+FILTERS = (16, 32, 64, 128, 192)
 
 
 def slim_unet(decoder: tuple[int, ...]) -> keras.Model:
-    """Floats (batch, height, width, 3), sides multiples of 32, to [features, deepest features].
+    """Builds a model from floats (batch, height, width, 3) to [features, deepest features].
 
-    A stem of two convolutions, then two residual blocks a level (He 2016, Deep Residual Learning); the way up has one convolution a stage,
-    `decoder` filters each, deepest first. With four stages the features have half the sides of the image, with five its own; the
-    deepest have a thirty-second.
+    The sides must be multiples of 32. A stem of two convolutions comes first, then two residual
+    blocks per level (He 2016, Deep Residual Learning). The way up has one convolution per stage,
+    with the filters of `decoder`, deepest first. With four stages the features have half the sides
+    of the image, with five its own; the deepest have a thirty-second.
     """
     images = keras.Input((None, None, 3), name="values")
     skips = [_convolve(_convolve(images, FILTERS[0], "stem_a", stride=2), FILTERS[0], "stem_b")]
@@ -37,10 +36,9 @@ def slim_unet(decoder: tuple[int, ...]) -> keras.Model:
 
 
 def _add(short, values, filters: int, name: str, stride: int = 1):
-    """A residual block: two convolutions of `values`, added to `short`."""
-    values = _convolve(
-        _convolve(values, filters, f"{name}1", stride), filters, f"{name}2", active=False
-    )
+    """Adds a residual block: two convolutions of `values`, added to `short`."""
+    values = _convolve(values, filters, f"{name}1", stride)
+    values = _convolve(values, filters, f"{name}2", active=False)
     return keras.layers.ReLU(name=name)(keras.layers.Add(name=f"{name}_add")([values, short]))
 
 

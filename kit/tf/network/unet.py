@@ -1,4 +1,7 @@
-"""The network: a U-Net that eats uint8 RGB of any size and gives a probability map, at its own resolution while it is trained."""
+"""The network: a U-Net from uint8 RGB of any size to a probability map.
+
+In training the map has the network's own resolution, else that of the image.
+"""
 
 import contextlib
 import io
@@ -18,7 +21,10 @@ from .slim import slim_unet
 
 
 def _size(tensor) -> tuple:
-    """Height and width of (batch, height, width, ...), each a number where it is static: what follows then stays static too."""
+    """Height and width of (batch, height, width, ...).
+
+    Each is a number if it is static, so that what follows stays static too.
+    """
     dynamic = tf.shape(tensor)
     return tuple(
         dynamic[axis] if tensor.shape[axis] is None else tensor.shape[axis] for axis in (1, 2)
@@ -27,19 +33,22 @@ def _size(tensor) -> tuple:
 
 @keras.saving.register_keras_serializable(package="kit")
 class Prepare(keras.layers.Layer):
-    """uint8 RGB (batch, height, width, 3) to floats that the encoder expects, padded at the bottom and the right, shrunk by `scale`.
+    """Turns uint8 RGB (batch, height, width, 3) into the floats that the encoder expects.
 
-    Values become (value - mean) / deviation. The padding, to the encoder's multiple, mirrors the image where it is large enough.
+    Values become (value - mean) / deviation. The image is padded at the bottom and the right to the
+    encoder's multiple, by its mirror image if it is large enough, else by zeros. Then it is shrunk.
+
+    Args:
+        mean: of each channel, as the encoder expects it.
+        deviation: of each channel, likewise.
+        scale: factor by which the image is shrunk.
+        multiple: the sides must be multiples of this after shrinking.
     """
 
     def __init__(self, mean, deviation, scale: int = 1, multiple: int = 32, **options):
         super().__init__(**options)
-        self.mean, self.deviation, self.scale, self.multiple = (
-            tuple(mean),
-            tuple(deviation),
-            scale,
-            multiple,
-        )
+        self.mean, self.deviation = tuple(mean), tuple(deviation)
+        self.scale, self.multiple = scale, multiple
 
     def call(self, images):
         height, width = _size(images)
@@ -50,7 +59,7 @@ class Prepare(keras.layers.Layer):
         )
         room = [[0, 0], [0, bottom], [0, right], [0, 0]]
         mirror = (bottom <= height) & (right <= width)
-        if isinstance(mirror, bool):  # tf.cond refuses what is static
+        if isinstance(mirror, bool):  # tf.cond refuses a static condition
             values = tf.pad(values, room, "SYMMETRIC" if mirror else "CONSTANT")
         else:
             values = tf.cond(
@@ -64,20 +73,18 @@ class Prepare(keras.layers.Layer):
         return (shape[0], None, None, 3)
 
     def get_config(self):
-        return super().get_config() | {
-            "mean": self.mean,
-            "deviation": self.deviation,
-            "scale": self.scale,
-            "multiple": self.multiple,
-        }
+        names = ("mean", "deviation", "scale", "multiple")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 @keras.saving.register_keras_serializable(package="kit")
 class Probability(keras.layers.Layer):
-    """Logits (batch, padded height / factor, padded width / factor, 1) and the images to float32 probabilities.
+    """Turns logits and the images into float32 probabilities.
 
-    In training (batch, ceil(height / factor), ceil(width / factor)); else enlarged to (batch, height, width). Probabilities are enlarged,
-    not logits: training compares them with the share of a cell that objects cover, and it is coverage that is interpolated.
+    Logits are (batch, padded height / factor, padded width / factor, 1). Probabilities are (batch,
+    ceil(height / factor), ceil(width / factor)) in training, else enlarged to (batch, height,
+    width). Probabilities are enlarged, not logits: training compares them with the share of a cell
+    that objects cover, so coverage is interpolated.
     """
 
     def __init__(self, factor: int = 1, **options):
@@ -92,9 +99,8 @@ class Probability(keras.layers.Layer):
             height, width = -(-height // self.factor), -(-width // self.factor)
         elif self.factor > 1:
             rows, columns = _size(values)
-            values = tf.image.resize(
-                values, (rows * self.factor, columns * self.factor)
-            )  # bilinear, half-pixel centers
+            # Bilinear, half-pixel centers.
+            values = tf.image.resize(values, (rows * self.factor, columns * self.factor))
         return values[:, :height, :width, 0]
 
     def compute_output_shape(self, shapes):
@@ -116,24 +122,31 @@ def unet(
     mixed: str | None = None,
     synchronized: bool = False,
 ) -> keras.Model:
-    """U-Net: uint8 RGB (batch, height, width, 3) of any size -> float32 probabilities (batch, height, width).
+    """Builds a U-Net: uint8 RGB (batch, height, width, 3) of any size to float32 probabilities.
 
-    Called with training=True it gives them at its own resolution, (batch, ceil(height / f), ceil(width / f)) with f = scale * output; else
-    enlarged to full size. With presence it returns {"map": those, "presence": float32 (batch,)}, the probability that the image holds
-    any object, from the deepest features.
+    Probabilities are (batch, height, width). Called with training=True, the network gives them at
+    its own resolution: (batch, ceil(height / f), ceil(width / f)) with f = scale * output.
 
-    encoder: one of ENCODERS; "plain" is the plain U-Net of plain.py, which has its own filters and ignores `decoder`; "slim" the one of
-        slim.py, for CPUs.
-    decoder: filters of the five decoder stages, deepest first.
-    scale: the network sees the image shrunk by this factor (a quarter of the cost at 2; truth that goes that way still scores 0.97).
-    output: 2 leaves out the last decoder stage, so the head sits at half the resolution of what the network sees.
-    momentum: of every batch norm (segmentation-models' 0.99 needs some 500 steps before inference sees trained statistics).
-    weights: path of an .h5 file with the encoder's weights, None for random ones.
-    mixed: "float16" or "bfloat16": layers compute in it, heads and outputs in float32; variables are float32 either way; "auto": see
-        kit.tf.network.precision.
-    synchronized: batch norms take their statistics over all replicas.
+    Args:
+        encoder: one of ENCODERS. "plain" is the plain U-Net of plain.py, which has its own filters
+            and ignores `decoder`; "slim" is the one of slim.py, for CPUs.
+        decoder: filters of the five decoder stages, deepest first.
+        scale: factor by which the network sees the image shrunk. 2 costs a quarter; truth that is
+            shrunk and enlarged that way still scores 0.97.
+        output: 2 leaves out the last decoder stage, so the head sits at half the resolution that
+            the network sees.
+        momentum: of every batch norm. segmentation-models' 0.99 needs about 500 steps before
+            inference sees trained statistics.
+        presence: also give the probability that the image holds any object, from the deepest
+            features. The network then returns {"map": probabilities, "presence": float32 (batch,)}.
+        weights: path of an .h5 file with the encoder's weights; None for random ones.
+        mixed: "float16" or "bfloat16", in which layers compute; heads, outputs and variables are
+            float32 either way. "auto": see kit.tf.network.precision.
+        synchronized: batch norms take their statistics over all replicas.
 
-    Raises KitError for an unknown encoder or precision, an output other than 1 and 2, and a missing, damaged or unfitting file of weights.
+    Raises:
+        KitError: if the encoder or precision is unknown, the output is neither 1 nor 2, or the file
+            of weights is missing, damaged or does not fit.
 
     >>> import numpy as np
     >>> network, images = unet("plain", output=2), np.zeros((1, 70, 51, 3), np.uint8)
@@ -147,25 +160,28 @@ def unet(
     mixed, known = choose_precision(mixed), ENCODERS[encoder]
     if output not in (1, 2):
         raise KitError(
-            f"output {output!r}: choose 1, a map at the resolution that the network sees, or 2, at half of it"
+            f"output {output!r}: choose 1 (a map at the resolution that the network sees) "
+            "or 2 (at half of it)"
         )
     with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
         if weights is not None and known.weights is None:
             raise KitError(
-                f"{weights}: the encoder {encoder} takes no weights; leave them out or choose another encoder"
+                f"{weights}: the encoder {encoder} takes no weights; "
+                "leave them out or choose another encoder"
             )
         core = FAMILIES[known.family](
             encoder, decoder[: known.stages + 1 - output], output, weights
         )
         for layer in core.layers:
             if isinstance(layer, keras.layers.BatchNormalization):
-                layer.__class__ = BatchNormalization  # segmentation-models makes Keras's own, perhaps with weights
+                # segmentation-models builds Keras's own batch norms, perhaps with loaded weights.
+                layer.__class__ = BatchNormalization
                 layer.momentum, layer.synchronized = momentum, synchronized
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
         features, deepest = core(
             Prepare(known.mean, known.deviation, scale, known.multiple, name="prepare")(images)
         )
-        # Heads in float32 under any policy: a float16 logit is too coarse near 0 and 1.
+        # Heads are float32 under any policy: a float16 logit is too coarse near 0 and 1.
         logits = keras.layers.Conv2D(1, known.head, padding="same", dtype="float32", name="logits")(
             features
         )
@@ -187,7 +203,10 @@ def _policy(name: str):
 def _library_unet(
     encoder: str, decoder: tuple[int, ...], output: int, weights: str | None
 ) -> keras.Model:
-    """segmentation-models' U-Net without its head, as many decoder stages as filters: floats to [features, deepest features]."""
+    """Builds segmentation-models' U-Net, headless: from floats to [features, deepest features].
+
+    It has as many decoder stages as `decoder` has filters.
+    """
     if weights is not None and not Path(weights).is_file():
         raise KitError(f"{weights}: no such file of encoder weights")
     with contextlib.redirect_stdout(io.StringIO()):  # it prints the framework's name
@@ -204,7 +223,8 @@ def _library_unet(
     except (OSError, ValueError, KeyError) as error:
         raise KitError(f"{weights}: cannot be loaded as weights of {encoder}: {error}") from None
     if weights is None and ENCODERS[encoder].raw:
-        # Its first batch norm starts at pixels' statistics: from mean 0, variance 1 a fresh resnet34 passes float16's 65,504 at inference.
+        # Its first batch norm starts at the statistics of pixels. From mean 0 and variance 1, a
+        # fresh resnet34 exceeds float16's 65,504 at inference.
         first = whole.get_layer("bn_data")
         first.moving_mean.assign(tf.fill([3], 127.5))
         first.moving_variance.assign(tf.fill([3], 60.0**2))
@@ -214,8 +234,8 @@ def _library_unet(
     return keras.Model(whole.input, [features, deepest], name=encoder)
 
 
-# How encoders are built, by family: (encoder, filters of the decoder's stages, output, weights) to a model from floats to [features,
-# deepest features].
+# The builders of encoders by family. Each takes (encoder, filters of the decoder's stages, output,
+# weights) and gives a model from floats to [features, deepest features].
 FAMILIES: dict[str, Callable[..., keras.Model]] = {
     "segmentation-models": _library_unet,
     "plain": lambda encoder, decoder, output, weights: plain_unet(output),
@@ -224,7 +244,10 @@ FAMILIES: dict[str, Callable[..., keras.Model]] = {
 
 
 def _detect(deepest):
-    """Features (batch, height, width, channels) to float32 (batch,): the probability that the image holds any object."""
+    """The probability that the image holds any object, float32 (batch,).
+
+    `deepest` are features (batch, height, width, channels).
+    """
     average = keras.layers.GlobalAveragePooling2D(dtype="float32", name="presence_average")(deepest)
     maximum = keras.layers.GlobalMaxPooling2D(dtype="float32", name="presence_maximum")(deepest)
     pooled = keras.layers.Concatenate(dtype="float32", name="presence_pooled")([average, maximum])

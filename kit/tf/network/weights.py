@@ -1,4 +1,4 @@
-"""Weights of a network as .weights.h5 files: written whole or not at all, and refused where they do not fit."""
+"""Weights of a network as .weights.h5 files, written whole or not at all."""
 
 import os
 import shutil
@@ -12,39 +12,42 @@ from ...system.files import replacing
 
 
 def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
-    """Loads an .h5 file; KitError where it is damaged or belongs to another network."""
+    """Loads an .h5 file.
+
+    Raises:
+        KitError: if the file is damaged or belongs to another network.
+    """
     try:
-        with warnings.catch_warnings():  # Keras warns of groups that it misses, then raises
+        with warnings.catch_warnings():  # Keras warns of missing groups, then raises
             warnings.simplefilter("ignore")
             network.load_weights(str(path))
-    except (
-        ValueError,
-        OSError,
-        KeyError,
-        RuntimeError,
-        TypeError,
-        AttributeError,
-    ) as error:  # as h5py finds the damage
+    # What h5py raises depends on the damage.
+    except (ValueError, OSError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KitError(
-            f"{path}: not the weights of a U-Net with encoder {encoder} (another encoder, or a damaged file): {first[:160]}"
+            f"{path}: not the weights of a U-Net with encoder {encoder} "
+            f"(another encoder, or a damaged file): {first[:160]}"
         ) from None
 
 
 def copy_weights(path: Path, target: Path) -> None:
-    """A copy of a file of weights, whole or not at all."""
+    """Copies a file of weights, whole or not at all."""
     with replacing(target) as temporary:
         shutil.copyfile(path, temporary)
 
 
 def save_weights(network: keras.Model, path: Path) -> None:
-    """The weights of a network; KitError on a full disk."""
+    """Saves the weights of a network, whole or not at all.
+
+    Raises:
+        KitError: if the disk is full.
+    """
     with replacing(path) as temporary:
-        whole = temporary.with_name(f"{temporary.name}.weights.h5")  # Keras asks for this ending
+        whole = temporary.with_name(f"{temporary.name}.weights.h5")  # Keras requires this ending
         try:
             network.save_weights(str(whole))
             os.replace(whole, temporary)
-        except RuntimeError as error:  # HDF5 does not say OSError on a full disk
+        except RuntimeError as error:  # HDF5 does not raise OSError on a full disk
             raise KitError(
                 f"{path}: cannot be written, is the disk full? {str(error).splitlines()[0][:120]}"
             ) from None

@@ -1,1 +1,1 @@
-"""What trains: the loop, its step, optimizer, schedule and stop."""
+"""Training: the loop, its step, optimizer, schedule, state and stop."""

@@ -1,4 +1,4 @@
-"""The holdout's score: whole images through the network, maps to masks, and object F2 by the kit's own scorer."""
+"""The holdout's score: maps of whole images become masks, which the kit's own scorer rates."""
 
 import contextlib
 import csv
@@ -22,9 +22,18 @@ from ..network.outputs import take_map, take_presence
 
 
 def scan_maps(run, index: Index, text: str, numbered: bool = False):
-    """Batches of whole images: their places, uint8 maps (batch, height, width), presence or None, probabilities and masks of that shape.
+    """Computes the maps of all images of an index, batch by batch, and shows a progress bar.
 
-    run: the function made by `forward`, once a network: making it anew traces the whole network again.
+    Args:
+        run: the function that `forward` makes. Make it once per network: each new one traces the
+            whole network again.
+        index: the images.
+        text: label of the progress bar.
+        numbered: number the objects of a mask from 1 to 255; else all are 1.
+
+    Yields:
+        One tuple per batch: places in the index, uint8 maps (batch, height, width), presence
+        float32 (batch,) or None, and probabilities and masks of the maps' shape.
     """
     with progress.bar(len(index), text, leave=False) as bar:
         for places, images, real in scan(index, count_batch(index), numbered):
@@ -47,10 +56,18 @@ def score_holdout(
     keep: Path | None = None,
     stopped: Callable[[], object] = lambda: None,
 ) -> dict | None:
-    """The HOLDOUT_COLUMNS of history.csv, at threshold 128 without cuts; None where `stopped` said so.
+    """Scores the holdout at threshold 128 without cuts.
 
-    run: see `scan_maps`; loss: keras.losses.Loss with one value a sample; keep: folder in which the maps are left as compute_maps would,
-    so that tuning needs no forward pass of its own.
+    Args:
+        run: see `scan_maps`.
+        index: the holdout's images.
+        loss: keras.losses.Loss with one value per sample.
+        keep: folder for the maps, written as compute_maps writes them, so that tuning needs no
+            forward pass of its own; None: maps are dropped.
+        stopped: called after each batch; a true value ends the scoring.
+
+    Returns:
+        The HOLDOUT_COLUMNS of history.csv, or None if `stopped` ended the scoring.
     """
     losses, found = [], []
     with contextlib.nullcontext() if keep is None else keeping(keep, index.truth.ids) as put:
@@ -63,7 +80,7 @@ def score_holdout(
                 put(places, maps, presence)
             if stopped():
                 break
-    if stopped():  # also where that was said while the last maps were written
+    if stopped():  # a signal may also come while the last maps are written
         return None
     counts = count(index.truth, table.concatenate(found))
     summary = scores.summarize(counts)
@@ -76,10 +93,14 @@ def score_holdout(
 
 
 class ObjectF2(keras.callbacks.Callback):
-    """For Keras's own `fit`: adds HOLDOUT_COLUMNS to each epoch's logs, and a row to a CSV where one is named.
+    """Scores the holdout in Keras's own `fit`: adds HOLDOUT_COLUMNS to each epoch's logs.
 
-    source, folds: the holdout, as for kit.open_index. The model eats uint8 images and gives probabilities; its loss has one value
-    a sample.
+    The model maps uint8 images to probabilities; its loss gives one value per sample.
+
+    Args:
+        source: records or a folder, as for kit.open_index.
+        folds: the folds held out, as for kit.open_index.
+        csv_path: a CSV file that gets one row per epoch; None: none is written.
     """
 
     def __init__(self, source, folds=None, *, csv_path=None):
@@ -87,13 +108,13 @@ class ObjectF2(keras.callbacks.Callback):
         self.index, self.csv_path = open_index(source, folds), csv_path
 
     def on_train_begin(self, logs=None):
-        """Compiles the forward pass, and begins the CSV anew."""
+        """Compiles the forward pass and removes an old CSV."""
         self.run = forward(self.model)
         if self.csv_path is not None:
             Path(self.csv_path).unlink(missing_ok=True)
 
     def on_epoch_end(self, epoch, logs=None):
-        """Scores the holdout."""
+        """Scores the holdout and adds the result to `logs` and the CSV."""
         logs = {} if logs is None else logs
         logs |= score_holdout(self.run, self.index, self.model.loss) or {}
         if self.csv_path is not None:

@@ -1,15 +1,17 @@
-"""The learning rate as a function of the step alone, so that a training can go on at any step."""
+"""The learning rate, a function of the step alone, so that a training can resume at any step."""
 
 import math
 
 
 def constant(step: int, steps: int, epoch: int) -> float:
-    """1, whatever the step."""
+    """1 at every step."""
     return 1.0
 
 
 def stepwise(step: int, steps: int, epoch: int) -> float:
-    """The ancestor's: 1 in the first two epochs, then exp(-0.1) times the last epoch's; epoch: steps of one.
+    """The ancestor's schedule: 1 for two epochs, then each exp(-0.1) times the one before.
+
+    `epoch` is the number of steps per epoch.
 
     >>> [round(stepwise(step, 40, 10), 3) for step in (0, 19, 20, 29, 30)]
     [1.0, 1.0, 0.905, 0.905, 0.819]
@@ -32,10 +34,19 @@ SCHEDULES = {"constant": constant, "step": stepwise, "cosine": cosine}
 def learning_rate(
     schedule, step: int, steps: int, epoch: int, peak: float, warmup: float = 0.0
 ) -> float:
-    """Learning rate of `step` (from 0) of `steps`: rises linearly to `peak` over the share `warmup`, then follows the schedule.
+    """The learning rate of a step: it rises linearly to the peak, then follows the schedule.
 
-    schedule: a name of SCHEDULES, or a function (step, steps, epoch) -> share of the peak, where `epoch` is the steps of one epoch; it
-    counts from the end of the warm-up.
+    Args:
+        schedule: a name in SCHEDULES, or a function (step, steps, epoch) -> share of the peak. It
+            sees steps counted from the end of the warm-up.
+        step: the step, from 0.
+        steps: all steps of the training.
+        epoch: steps per epoch.
+        peak: the largest learning rate.
+        warmup: share of all steps in which the learning rate rises.
+
+    Returns:
+        The learning rate.
 
     >>> [round(learning_rate("cosine", step, 100, 10, 1.0, 0.1), 3) for step in (0, 9, 10, 55, 99)]
     [0.1, 1.0, 1.0, 0.5, 0.0]

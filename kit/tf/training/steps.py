@@ -1,4 +1,4 @@
-"""One step of training, the same on one device and on several, and the moving average of the weights."""
+"""One training step, the same on one device and on several, and the weights' moving average."""
 
 import contextlib
 from collections.abc import Sequence
@@ -12,11 +12,18 @@ from ..network.outputs import take_map
 from ..network.precision import choose_precision
 from .muon import Muon
 
-PRESENCE_WEIGHT = 0.25  # weight of the second output's cross entropy beside the pixels' losses
+PRESENCE_WEIGHT = 0.25  # of the presence output's cross entropy; the pixels' losses weigh 1
 
 
 def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
-    """MirroredStrategy over some devices (such as GPU:0), by default over all GPUs where there are several; else the default strategy."""
+    """Chooses how a step is spread over devices, such as GPU:0.
+
+    It is MirroredStrategy for several devices, OneDeviceStrategy for one. If no device is given, it
+    is MirroredStrategy over all GPUs if there are several, else TensorFlow's default.
+
+    Raises:
+        KitError: if this machine lacks a device.
+    """
     known = [
         device.name.removeprefix("/physical_device:")
         for device in tf.config.list_physical_devices()
@@ -39,8 +46,10 @@ OPTIMIZER_CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {
 def make_optimizer(
     learning_rate: float, mixed: str | None = None, name: str = "adam"
 ) -> keras.optimizers.Optimizer:
-    """One of OPTIMIZER_CLASSES; its loss is scaled where gradients are float16, whose smallest number is 6e-8; bfloat16 reaches as far as
-    float32."""
+    """Makes one of OPTIMIZER_CLASSES, and scales its loss if gradients are float16.
+
+    The smallest number in float16 is 6e-8; bfloat16 has the range of float32.
+    """
     optimizer = OPTIMIZER_CLASSES[name](learning_rate)
     return (
         keras.optimizers.LossScaleOptimizer(optimizer)
@@ -50,9 +59,10 @@ def make_optimizer(
 
 
 class Averages:
-    """A moving average of a network's weights and statistics; momentum 0: none is kept.
+    """A moving average of a network's weights and statistics; momentum 0 keeps none.
 
-    After step t the momentum is min(momentum, (1 + t) / (10 + t)), so that the first weights, random ones, are soon forgotten.
+    After step t the momentum is min(momentum, (1 + t) / (10 + t)), so that the average soon forgets
+    the random weights at the start.
     """
 
     def __init__(self, network: keras.Model, momentum: float):
@@ -65,7 +75,7 @@ class Averages:
         self.kept = [tf.Variable(np.array(variable), trainable=False) for variable in self.live]
 
     def update(self, step) -> None:
-        """To be called after each step, inside its graph."""
+        """Moves the averages towards the weights; call it after each step, inside its graph."""
         if not self.momentum:
             return
         count = tf.cast(step, tf.float32)
@@ -75,7 +85,7 @@ class Averages:
 
     @contextlib.contextmanager
     def in_place(self):
-        """The network has the averages as its weights inside the block, and its own again after it."""
+        """Gives the network the averages as its weights inside the block, then its own again."""
         own = [np.array(variable) for variable in self.live]
         try:
             for variable, kept in zip(self.live, self.kept):
@@ -96,10 +106,20 @@ def make_step(
     clip: float,
     averages: Averages | None = None,
 ):
-    """One step as a compiled function: a (distributed) batch of uint8 images and masks -> the mean loss over the whole batch.
+    """Compiles one training step, which changes weights, statistics, optimizer and averages.
 
-    It changes weights, statistics, optimizer and averages. loss: keras.losses.Loss with one value a sample; batch: images of all replicas
-    together; clip: largest global norm of the gradient (0: any), which is summed over replicas before.
+    Args:
+        network: maps uint8 images to probabilities, or to a dict with `presence` beside them.
+        optimizer: made by `make_optimizer`.
+        loss: keras.losses.Loss with one value per sample.
+        strategy: made by `choose_strategy`.
+        batch: images per step, on all replicas together.
+        clip: largest global norm of the gradient, once it is summed over replicas; 0: no limit.
+        averages: the moving average to update; None: none.
+
+    Returns:
+        A function (images, masks) of a batch, distributed if there are replicas -> the mean loss
+        over the whole batch.
     """
     replicas = strategy.num_replicas_in_sync
 
@@ -126,7 +146,7 @@ def make_step(
             scale = optimizer.dynamic_scale if hasattr(optimizer, "dynamic_scale") else 1.0
             norm = tf.linalg.global_norm(gradients) / tf.cast(scale, tf.float32)
             factor = clip / tf.maximum(norm, clip)
-        # Keras sums what it is given over the replicas once more.
+        # Keras sums these gradients over the replicas once more.
         optimizer.apply(
             [gradient * (factor / replicas) for gradient in gradients], network.trainable_variables
         )

@@ -1,4 +1,4 @@
-"""Whether a training ends early: hours, Ctrl-C, SIGTERM (tests: tf/training/test_resume.py)."""
+"""What ends a training early: --max-hours, Ctrl-C, SIGTERM (tests: tf/training/test_resume.py)."""
 
 import signal
 import threading
@@ -6,7 +6,10 @@ import time
 
 
 class Stop:
-    """Inside the `with` block Ctrl-C and SIGTERM are noted instead of obeyed; a second one has its usual effect."""
+    """Tells whether to end early; inside its `with` block Ctrl-C and SIGTERM are only noted.
+
+    A second signal of the same kind has its usual effect. `hours` None sets no time limit.
+    """
 
     def __init__(self, hours: float | None):
         self.hours, self.end = hours, time.monotonic() + 3600 * (hours or 0)
@@ -30,11 +33,11 @@ class Stop:
             signal.signal(number, handler)
 
     def left(self) -> float | None:
-        """Seconds until its hours are over, None where it has no end."""
+        """Seconds until the time limit; None if there is no limit."""
         return None if self.hours is None else self.end - time.monotonic()
 
     def reason(self) -> str | None:
-        """What ends the training, None where nothing does."""
+        """What ends the training now; None if nothing does."""
         if self.hours is not None and time.monotonic() > self.end:
             return f"--max-hours {self.hours:g}"
         return self.signal

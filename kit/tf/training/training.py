@@ -1,4 +1,4 @@
-"""Training: what was asked, whether a folder can go on with it, and the run."""
+"""Training: checks what was asked and whether the model folder can resume it, then runs it."""
 
 import dataclasses
 import importlib.metadata
@@ -27,22 +27,36 @@ from .stop import Stop
 
 # Names of temporary files that a kill may leave.
 LEFT = re.compile(
-    r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+|maps)\.tmp.*"
+    r"\.((step-[\d-]+\.npz|[\w.-]+\.weights\.h5|history\.csv|config\.json|environment\.txt)\.\d+"
+    r"|maps)\.tmp.*"
 )
 OWN = ("loss", "augment", "schedule")  # settings that may be the caller's own functions
 
 
 @explained
 def train(records, out, *, model=None, **settings) -> list[dict]:
-    """Trains a U-Net on all folds of `records` but one, into the folder `out`; returns the rows of history.csv.
+    """Trains a U-Net on all folds of the records but one, into a model folder.
 
-    Again, with the same arguments: goes on where the training was stopped, by whatever. Keyword arguments are the fields of
-    TrainSettings; `preset` names one of kit.PRESETS, those given beside it win. Your own: model, a keras.Model or a function that
-    makes one, which eats uint8 (batch, height, width, 3) and gives probabilities (batch, height, width); loss, a function (truth,
-    probabilities) with one value a sample, or a list of such and names; augment, a function (image, mask, seed) -> (image, mask) of one
-    crop in the graph; schedule, a function (step, steps, epoch) -> share of the learning rate. Stops early, saved, at max_hours, Ctrl-C
-    and SIGTERM. Raises KitError for unusable input, for settings that are not those the training began with, and for a loss that is not
-    a number.
+    Call it again with the same arguments to resume, however the training was stopped. It saves and
+    stops at `max_hours`, at Ctrl-C and at SIGTERM.
+
+    Args:
+        records: folder of records.
+        out: the model folder.
+        model: your own network, or a function that makes it; it maps uint8 (batch, height, width,
+            3) to probabilities (batch, height, width).
+        **settings: fields of TrainSettings. `preset` names one of kit.PRESETS; fields given beside
+            it win. Three of them take your own functions:
+            loss: (truth, probabilities) -> one value per sample; or a list of functions and names.
+            augment: (image, mask, seed) -> (image, mask) of one crop, in the graph.
+            schedule: (step, steps, epoch) -> share of the learning rate.
+
+    Returns:
+        The rows of history.csv.
+
+    Raises:
+        KitError: if the input is unusable, if the training in `out` began with other settings, or
+            if the loss or a weight becomes NaN or infinite.
     """
     own = {name: settings[name] for name in OWN if _is_own(settings.get(name))}
     chosen, weights = check_settings(out, model=model, **settings)
@@ -53,30 +67,34 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     shape = source.competition.shape if source.competition.height else None
     if chosen.crop and shape and chosen.crop > min(shape):
         raise KitError(f"--crop {chosen.crop}: the images are only {shape[0]} x {shape[1]} px")
-    if chosen.crop and chosen.crop % (chosen.scale * chosen.output):
+    shrink = chosen.scale * chosen.output
+    if chosen.crop and chosen.crop % shrink:
         raise KitError(
-            f"--crop {chosen.crop}: give a multiple of {chosen.scale * chosen.output} px, by which the network's map is smaller"
+            f"--crop {chosen.crop}: give a multiple of {shrink} px, "
+            "since --scale and --output shrink the map by that factor"
         )
     index = open_index(source, folds)
-    if not chosen.crop and chosen.scale * chosen.output > 1 and index.size is None:
+    if not chosen.crop and shrink > 1 and index.size is None:
         raise KitError(
-            "--crop none: images of several sizes need a network whose map is as large as they are: --scale 1 --output 1"
+            "--crop none: images of several sizes need a map of full size; "
+            "give --scale 1 --output 1"
         )
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())
     ):
         raise KitError(
-            f"{out}: exists already and is no model folder; remove it or choose another folder for the model"
+            f"{out}: exists already and is not a model folder; "
+            "remove it or choose another folder for the model"
         )
     if hours is not None and chosen.max_hours is None:
         print(
-            f"kit train: stops, saved, in {hours:.1f} hours, before Kaggle ends this session; --max-hours gives another limit"
+            f"kit train: saves and stops in {hours:.1f} hours, before Kaggle ends this session; "
+            "--max-hours sets another limit"
         )
     if words := describe_precision(chosen.mixed):
         print(f"kit train: {words}")
-    chosen = dataclasses.replace(
-        chosen, mixed=choose_precision(chosen.mixed)
-    )  # so that another machine does not go on in another one
+    # Saved as chosen here, so that another machine cannot resume in another precision.
+    chosen = dataclasses.replace(chosen, mixed=choose_precision(chosen.mixed))
     config = {
         "records": str(source.folder.resolve()),
         "records_sha256": source.sha256,
@@ -108,17 +126,22 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
 
 
 def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str | None]:
-    """The settings of a training into `out`, and the path of its encoder's weights, None where it begins without or goes on.
+    """Checks the settings of a training before any data exist; arguments are those of `train`.
 
-    Arguments are those of `train`. It reads no data, so that a notebook asks before it packs. KitError for settings that are none, and for
-    weights that are nowhere.
+    Since it reads no data, a notebook can call it before packing.
+
+    Returns:
+        The settings, and the path of the encoder's weights. The path is None if the network begins
+        without weights, is the caller's own or comes from a saved state.
+
+    Raises:
+        KitError: if a setting is invalid or the weights cannot be found.
     """
     chosen = choose_training(
         **{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)}
     )
-    begun = model is not None or list_states(
-        Path(out) / "state"
-    )  # a state holds the encoder's weights too
+    # A saved state holds the encoder's weights too.
+    begun = model is not None or list_states(Path(out) / "state")
     return chosen, None if begun else find_encoder_weights(chosen.encoder_weights, chosen.encoder)
 
 
@@ -141,7 +164,7 @@ def _name(value) -> str:
 
 
 def _compare(out: Path, config: dict) -> None:
-    """KitError where a training began in `out` with other settings."""
+    """Raises a KitError if the training in `out` began with other settings."""
     if not (out / "config.json").is_file():
         return
     former = read_json(out / "config.json", "the settings of a training")
@@ -151,19 +174,20 @@ def _compare(out: Path, config: dict) -> None:
             continue
         if name == "records_sha256":
             raise KitError(
-                f"{out}: was trained on other records than {config['records']}; choose another folder for the model"
+                f"{out}: was trained on other records than {config['records']}; "
+                "choose another folder for the model"
             )
         option = "your own" if name == "own" else f"--{name.replace('_', '-')}"
         by = f" by --preset {config['preset']}" if name in preset and preset[name] == value else ""
         may = ", ".join(f"--{part.replace('_', '-')}" for part in CHANGEABLE)
         raise KitError(
-            f"{out}: its training began with {option} {former.get(name)}, now it is {value}{by}; only {may} may change; "
-            f"choose another folder, perhaps with --start-from {out}"
+            f"{out}: its training began with {option} {former.get(name)}, now it is {value}{by}; "
+            f"only {may} may change; choose another folder, perhaps with --start-from {out}"
         )
 
 
 def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
-    """Folds to train on and to hold out."""
+    """Splits the folds into those to train on and the one held out, if any."""
     if fold is None:
         return source.folds, []
     if fold not in source.folds:
@@ -176,7 +200,7 @@ def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
 
 
 def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) -> str:
-    """Versions, threads, devices and arithmetic that the bytes of a training depend on."""
+    """Versions, threads, devices and precision, on which the bytes of a training depend."""
     names = (
         "tensorflow",
         "keras",
@@ -187,17 +211,15 @@ def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) ->
         "pandas",
         "scikit-image",
     )
-    lines = [f"{name} {importlib.metadata.version(name)}" for name in names]
-    lines.append(
-        f"python {platform.python_version()} {platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    )
-    lines.append(
-        f"intra-op threads {tf.config.threading.get_intra_op_parallelism_threads() or 'all cores'}, inter-op threads 1"
-    )
-    lines.append(
-        f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {os.environ.get('TF_ENABLE_ONEDNN_OPTS', 'unset')}"
-    )
-    lines.append(
-        f"gpus {len(tf.config.list_physical_devices('GPU'))}, replicas {strategy.num_replicas_in_sync}"
-    )
+    threads = tf.config.threading.get_intra_op_parallelism_threads() or "all cores"
+    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
+    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "unset")
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    lines = [
+        *(f"{name} {importlib.metadata.version(name)}" for name in names),
+        f"python {platform.python_version()} {machine}",
+        f"intra-op threads {threads}, inter-op threads 1",
+        f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {onednn}",
+        f"gpus {gpus}, replicas {strategy.num_replicas_in_sync}",
+    ]
     return "\n".join(lines) + "\n"

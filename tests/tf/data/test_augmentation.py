@@ -8,27 +8,17 @@ from scipy import ndimage
 
 from kit.errors import KitError
 from kit.tf.data import augmentation
-from kit.tf.data.augmentation import NAMES, OPERATIONS, augment, copy_paste
+from kit.tf.data.augmentation import NAMES, OPERATIONS, augment
+from tests.tf.data.conftest import distinct_for_seeds, noise, run, seeded
 
 COLORS = ("brightness", "contrast", "gamma")
-BOX = np.ones((3, 3), bool)
-
-
-def seeded(number, step=0):
-    return tf.constant([number, step], tf.int64)
-
-
-def run(operation, image, mask, number=0, **pinned):
-    image, mask = operation(tf.constant(image), tf.constant(mask), seeded(number), **pinned)
-    return image.numpy(), mask.numpy()
-
-
-def noise(*shape, seed=0):
-    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
 
 
 def scene(*shape, seed=0):
-    """A smooth gray scene with a few rectangles, their numbers from 1 to 255, each with a flat color of its own: (image, mask)."""
+    """(image, mask): a smooth gray scene with a few rectangles.
+
+    Each has a flat color of its own and a number from 1 to 255.
+    """
     rng = np.random.default_rng(seed)
     mask = np.zeros(shape, np.uint8)
     for number in (1, 90, 255):
@@ -44,20 +34,8 @@ def inner(mask, width=2):
     return ndimage.grey_erosion(mask, 2 * width + 1) == ndimage.grey_dilation(mask, 2 * width + 1)
 
 
-def batch_of(count, size=24, seed=0):
-    """Noise images with rectangles numbered at random: (images, masks)."""
-    rng = np.random.default_rng(seed)
-    masks = np.zeros((count, size, size), np.uint8)
-    for mask in masks:
-        for _ in range(3):
-            top, left = rng.integers(0, size, 2)
-            mask[top : top + rng.integers(1, 8), left : left + rng.integers(1, 8)] = rng.integers(
-                1, 256
-            )
-    return noise(count, size, size, seed=seed), masks
-
-
-# Every operation runs twice: eagerly, and inside tf.data, where the graph is optimized and several run at once.
+# Every operation runs twice: eagerly, and inside tf.data, which optimizes the graph and runs
+# several at once.
 
 
 @pytest.mark.parametrize("name", [*OPERATIONS, "all"])
@@ -81,19 +59,6 @@ def test_tf_data_gives_the_same_bytes_as_an_eager_call(name, shape):
         )
 
 
-def test_copy_paste_gives_the_same_bytes_in_tf_data_as_eagerly():
-    images, masks = batch_of(5)
-    data = tf.data.Dataset.range(8).map(
-        lambda index: copy_paste(
-            tf.constant(images), tf.constant(masks), tf.stack([tf.constant(7, tf.int64), index])
-        ),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    for place, (changed, moved) in enumerate(data):
-        expected = copy_paste(tf.constant(images), tf.constant(masks), seeded(7, place))
-        assert np.array_equal(changed, expected[0]) and np.array_equal(moved, expected[1])
-
-
 @pytest.mark.parametrize("shape", [(32, 32), (24, 40), (None, 40), (None, None)])
 def test_static_shapes_are_kept(shape):
     for operation in (*OPERATIONS.values(), augment(NAMES)):
@@ -103,12 +68,6 @@ def test_static_shapes_are_kept(shape):
             tf.TensorSpec([2], tf.int32),
         )
         assert [out.as_list() for out in graph.output_shapes] == [[*shape, 3], [*shape]]
-    graph = tf.function(copy_paste).get_concrete_function(
-        tf.TensorSpec([4, *shape, 3], tf.uint8),
-        tf.TensorSpec([4, *shape], tf.uint8),
-        tf.TensorSpec([2], tf.int32),
-    )
-    assert [out.as_list() for out in graph.output_shapes] == [[4, *shape, 3], [4, *shape]]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 3), (7, 2)])
@@ -120,19 +79,10 @@ def test_crops_down_to_one_pixel(shape):
             assert changed.shape == image.shape and np.array_equal(moved, mask)
 
 
-@pytest.mark.parametrize("name", [*OPERATIONS, "all", "copy_paste"])
+@pytest.mark.parametrize("name", [*OPERATIONS, "all"])
 def test_the_same_seed_gives_the_same_bytes_and_others_give_others(name):
-    operation = {**OPERATIONS, "all": augment(NAMES), "copy_paste": copy_paste}[name]
-    image, mask = batch_of(4) if name == "copy_paste" else (noise(32, 32), scene(32, 32)[1])
-
-    def results():
-        return [
-            b"".join(part.tobytes() for part in run(operation, image, mask, number))
-            for number in range(20)
-        ]
-
-    first = results()
-    assert first == results() and len(set(first)) >= 5
+    operation = augment(NAMES) if name == "all" else OPERATIONS[name]
+    distinct_for_seeds(operation, noise(32, 32), scene(32, 32)[1])
 
 
 # Geometry: image and mask move together.
@@ -248,8 +198,8 @@ def test_colors_leave_the_mask_and_do_not_wrap_around(name):
     "count", [1, 5, 300]
 )  # TensorFlow casts whole vectors with saturation, the values left over without
 def test_values_out_of_range_become_black_and_white(count):
-    assert set(augmentation._to_gray(tf.fill([count], -20.0)).numpy()) == {0}
-    assert set(augmentation._to_gray(tf.fill([count], 300.0)).numpy()) == {255}
+    assert set(augmentation.to_gray(tf.fill([count], -20.0)).numpy()) == {0}
+    assert set(augmentation.to_gray(tf.fill([count], 300.0)).numpy()) == {255}
 
 
 @pytest.mark.parametrize("amount", [0.75, 1.33])
@@ -352,105 +302,6 @@ def test_operations_do_not_draw_alike():
     ]
     powers = [int(run(augment(["gamma"]), image, mask, number)[0][0, 0, 0]) for number in range(40)]
     assert abs(np.corrcoef(shifts, powers)[0, 1]) < 0.5
-
-
-# Copy and paste
-
-
-def paste_slowly(image, mask, donor, numbers):
-    """The rule of copy_paste pixel by pixel: (image, mask)."""
-    image, before = image.astype(float), mask
-    mask = mask.copy()
-    free = [number for number in range(1, 256) if number not in before]
-    for number in sorted(set(numbers.flat) - {0}):
-        if free and not (before[numbers == number] > 0).any():
-            mask[numbers == number] = free.pop(0)
-    pasted = (mask > 0) & (before == 0)
-    ring, outer = ndimage.binary_dilation(pasted, BOX), ndimage.binary_dilation(pasted, BOX, 2)
-    weight = np.where(before > 0, 0, (pasted * 1.0 + ring + outer) / 3)[..., None]
-    return np.round(image * (1 - weight) + donor * weight), mask
-
-
-def flips(image):
-    return [image, image[::-1], image[:, ::-1], image[::-1, ::-1]]
-
-
-def test_copy_paste_is_the_slow_rule_for_one_flip_of_the_next_example():
-    used = set()
-    for seed in range(25):
-        images, masks = batch_of(4, seed=seed)
-        changed, moved = run(copy_paste, images, masks, seed, share=1.0)
-        for place in range(4):
-            donor, numbers = images[(place + 1) % 4], masks[(place + 1) % 4]
-            expected = [
-                paste_slowly(images[place], masks[place], *pair)
-                for pair in zip(flips(donor), flips(numbers))
-            ]
-            fits = [
-                np.array_equal(changed[place], image) and np.array_equal(moved[place], mask)
-                for image, mask in expected
-            ]
-            assert any(fits)
-            if sum(fits) == 1:  # else nothing was pasted
-                used.add(fits.index(True))
-    assert used == {0, 1, 2, 3}
-
-
-def test_copy_paste_keeps_what_is_there_and_gives_new_numbers():
-    pasted = 0
-    for seed in range(25):
-        images, masks = batch_of(4, seed=seed)
-        changed, moved = run(copy_paste, images, masks, seed, share=1.0)
-        for place in range(4):
-            there, new = masks[place] > 0, (moved[place] > 0) & (masks[place] == 0)
-            assert np.array_equal(moved[place][there], masks[place][there])
-            assert np.array_equal(changed[place][there], images[place][there])
-            assert not set(moved[place][new]) & set(masks[place].flat)
-            donor = {tuple(color) for color in images[(place + 1) % 4][masks[(place + 1) % 4] > 0]}
-            assert all(tuple(color) in donor for color in changed[place][new])
-            untouched = ~ndimage.binary_dilation(new, BOX, 2)
-            assert np.array_equal(changed[place][untouched], images[place][untouched])
-            pasted += new.any()
-    assert pasted > 40
-
-
-def test_copy_paste_blends_two_pixels_around_an_object():
-    images = np.stack([np.full((15, 15, 3), 30, np.uint8), np.full((15, 15, 3), 90, np.uint8)])
-    masks = np.zeros((2, 15, 15), np.uint8)
-    masks[1, 7, 7] = 9
-    changed, moved = run(copy_paste, images, masks, share=1.0)
-    assert changed[0, 7, 3:12, 1].tolist() == [30, 30, 50, 70, 90, 70, 50, 30, 30] and moved[
-        0, 7, 5:10
-    ].tolist() == [0, 0, 1, 0, 0]
-    assert np.array_equal(changed[1], images[1]) and np.array_equal(moved[1], masks[1])
-
-
-def test_copy_paste_never_gives_a_number_twice_even_when_few_are_left():
-    masks = np.zeros((2, 20, 20), np.uint8)
-    masks[0, :9].flat[:180] = np.arange(1, 181)
-    masks[0, 11:].flat[:72] = np.arange(181, 253)
-    masks[1, 9:11] = np.arange(
-        1, 21
-    )  # twenty objects of two pixels in the middle rows, where a flip leaves them
-    moved = run(copy_paste, noise(2, 20, 20), masks, share=1.0)[1]
-    new = (moved[0] > 0) & (masks[0] == 0)
-    assert (
-        set(moved[0][new]) == {253, 254, 255} and new.sum() == 6
-    )  # the other seventeen are left out
-    assert np.array_equal(moved[0][~new], masks[0][~new])
-
-
-def test_copy_paste_takes_a_share_and_leaves_a_batch_of_one():
-    images, masks = batch_of(1, seed=3)
-    for number in range(10):
-        changed, moved = run(copy_paste, images, masks, number, share=1.0)
-        assert np.array_equal(changed, images) and np.array_equal(moved, masks)
-    images, masks = noise(100, 8, 8), np.zeros((100, 8, 8), np.uint8)
-    masks[::2, 4, 4] = 1  # no flip moves a neighbor's pixel here
-    masks[1::2, 1, 1] = 1
-    changed = (run(copy_paste, images, masks)[1] != masks).any((1, 2)).sum()
-    assert 30 < changed < 70
-    assert np.array_equal(run(copy_paste, images, masks, share=0.0)[1], masks)
 
 
 def test_every_number_of_a_draw_lies_in_its_stated_range():

@@ -26,7 +26,10 @@ def equal(a, b) -> bool:
 
 @pytest.fixture(scope="module")
 def painted(tmp_path_factory):
-    """A competition of oblong images, PNG and JPEG, in which every ship is white on black: the image says what its mask must be."""
+    """A competition of oblong images, PNG and JPEG, with white ships on black.
+
+    So the image tells what its mask must be.
+    """
     from PIL import Image
 
     from kit.competition.conventions import Competition
@@ -56,7 +59,7 @@ def painted(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pair(painted):
-    """The painted competition's records, and the folder with the records' folds, in the same order."""
+    """The painted competition's records, and its folder with their folds, in the same order."""
     folder, packed, competition = painted
     one, two = (
         open_index(packed),
@@ -335,7 +338,7 @@ def test_a_scan_gives_every_image_once_in_order_with_its_truth(records, pair, nu
     ("choice", "words"),
     [
         ({"folds": [7]}, r"folds \[7\] hold no image; it has folds \[0, 1\]"),
-        ({"crop": 161}, "crop 161: .* sides from 160 px"),
+        ({"crop": 161}, "crop 161: .* an image side of only 160 px"),
         ({"augment": ("dihedral", "mixup")}, "no augmentation is called mixup"),
         ({"ship_share": 0.5, "empty_share": 0.1}, "every image holds an object"),
         ({"ship_share": 0.9, "empty_share": 0.2}, "together more than 1"),

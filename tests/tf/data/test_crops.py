@@ -205,9 +205,9 @@ def test_a_window_of_a_jpeg_is_that_slice_of_the_whole(practice, records):
             found = traced(data, window).numpy()
             off = np.abs(found - cut(full, window))
             assert found.dtype == np.uint8 and not off[:, 1:-1].any()
-            assert (
-                off.max() <= 16
-            )  # colors are stored at half the resolution: the window's outer columns lack a neighbor to blend with
+            # JPEG stores colors at half the resolution, so the window's outer columns lack a
+            # neighbor to blend with.
+            assert off.max() <= 16
             assert np.array_equal(decode_image(data, tf.constant(window, tf.int32)), found)
 
 
@@ -338,7 +338,10 @@ def test_a_window_depends_on_its_seed_alone(tmp_path):
 
 
 def area_means(values, factor):
-    """Means over areas that divide an image of values (height, width, ...) evenly, its sides over `factor` rounded up."""
+    """Means over equal areas of an image (height, width, ...).
+
+    The sides of the result are those of the image over `factor`, rounded up.
+    """
     for axis in (0, 1):
         old = values.shape[axis]
         new = -(-old // factor)

@@ -17,7 +17,8 @@ found = {}
 for split in builder.info.splits:
     for item in tfds.as_numpy(builder.as_dataset(split=split)):
         found[item["image_id"].decode()] = {
-            "split": split, "scene": int(item["scene"]), "shape": item["image"].shape, "size": [int(item["height"]), int(item["width"])],
+            "split": split, "scene": int(item["scene"]), "shape": item["image"].shape,
+            "size": [int(item["height"]), int(item["width"])],
             "objects": int(item["objects"]), "labels": item["labels"].tolist(),
             "runs": [item["runs"][name].tolist() for name in ("start", "length", "object")],
         }

@@ -19,7 +19,7 @@ def network():
 
 
 def darkness(images):
-    """A network of no cost, that no view changes: the share of darkness of a pixel, and of the first one."""
+    """A network of no cost: the map is a pixel's darkness, the presence that of the first pixel."""
     return {
         "map": 1 - tf.cast(images[..., 0], tf.float32) / 255,
         "presence": tf.cast(images[:, 0, 0, 0], tf.float32) / 255,

@@ -7,9 +7,10 @@ import pytest
 from kit.errors import KitError
 from kit.masks import table
 from kit.objects.extraction import find_objects
-from kit.pages import report
+from kit.pages.model import make_model_page
 from kit.tf.inference.evaluation import evaluate
-from kit.tf.inference.inference import open_holdout, tune
+from kit.tf.inference.holdout import open_holdout
+from kit.tf.inference.inference import tune
 from tests.tf.detectors import make_detector
 
 
@@ -42,7 +43,7 @@ def test_a_tuned_model_is_seen_by_cuts_chosen_without_the_image(copy):
     if "f2_tuned" not in written:
         assert found.bound(found.f2) == (written["f2_low"], written["f2_high"])
     assert {name: written[name] for name in found.tuning.fields} == found.tuning.fields
-    page = report.make_model_page(found)
+    page = make_model_page(found)
     assert "F2 over the cuts" in page.text and found.environment.splitlines()[0] in page.text
 
 
@@ -80,7 +81,7 @@ def test_cuts_that_were_chosen_for_several_models_are_taken_as_they_stand_and_th
     )
     assert (
         found.note in capsys.readouterr().out
-        and found.note.split("/")[-1] in report.make_model_page(found).text
+        and found.note.split("/")[-1] in make_model_page(found).text
     )
 
 
@@ -121,5 +122,5 @@ def test_a_model_that_held_nothing_out_has_no_report(copy, capsys):
 def test_a_competition_whose_rows_are_no_objects_has_none_either(copy):
     competition = json.loads((copy / "config.json").read_text())["competition"]
     change(copy / "config.json", competition=competition | {"row": "image"})
-    with pytest.raises(KitError, match="cuts are chosen for the F2 of objects"):
+    with pytest.raises(KitError, match="cuts are chosen for object F2"):
         evaluate(copy, network=make_detector())

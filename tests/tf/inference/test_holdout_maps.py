@@ -101,7 +101,7 @@ def test_maps_of_other_weights_or_records_are_made_anew(copy):
 def test_what_is_not_ours_is_not_removed(copy, tmp_path):
     (copy / "maps" / "source.sha256").write_text("other weights")
     (copy / "maps" / "thesis.txt").write_text("mine")
-    with pytest.raises(KitError, match=r"thesis\.txt: is nothing that kit tune writes"):
+    with pytest.raises(KitError, match=r"thesis\.txt: was not written by kit tune"):
         compute_maps(copy, network=make_detector())
     assert len(list((copy / "maps").iterdir())) > 3
     os.rename(copy / "maps", tmp_path / "elsewhere")

@@ -18,7 +18,7 @@ from kit.objects import map_files
 from kit.objects.extraction import find_objects
 from kit.records.index import open_index
 from kit.submission import csv_file
-from kit.submission.prediction import PART_SIZE
+from kit.submission.parts import PART_SIZE
 from kit.system.seals import digest_file
 from kit.tf.data.batches import scan
 from kit.tf.inference.ensemble import average_presence, collect, make_mapper
@@ -38,7 +38,7 @@ def copy(detector, tmp_path):
 
 @pytest.fixture(scope="module")
 def folds(detector, small, tmp_path_factory):
-    """Model folders and their networks: two of fold 0, the second without presence, and one of fold 1."""
+    """Model folders and their networks: two of fold 0, one without presence; one of fold 1."""
     out = tmp_path_factory.mktemp("folds")
     one = shutil.copytree(detector, out / "one")
     two = train_detector(small / "records", out / "two", level=150.0, presence=False)
@@ -183,7 +183,8 @@ def test_different_folds_are_tuned_on_together_out_of_fold(folds, small, tuned_o
 def test_presence_that_one_fold_lacks_is_not_used_and_that_is_said(folds, tuned_on, capsys):
     _, two, three = folds
     tune([two, three], networks=[folds[two](), folds[three]()])
-    assert tuned_on["presence"] is None and "only some folds' models say" in capsys.readouterr().out
+    assert tuned_on["presence"] is None
+    assert "only some folds have a model" in capsys.readouterr().out
 
 
 def test_models_of_other_records_are_not_tuned_together(detector, model):
@@ -244,8 +245,7 @@ def test_tuned_cuts_views_and_scale_are_applied_and_said(copy, few, tmp_path, ca
     found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     said = capsys.readouterr().out
     assert (
-        "tuning.json: threshold 140, at least 20 px, images with an object by at least 0.200"
-        in said
+        "tuning.json: threshold 140, at least 20 px, presence of an object at least 0.200" in said
         and "other weights" not in said
     )
     ids = csv_masks.read_ids(few / "sample_submission_v2.csv")
@@ -307,7 +307,8 @@ def test_models_that_were_tuned_apart_are_refused(folds, few, tmp_path):
     (two / "tuning.json").unlink(missing_ok=True)
     with pytest.raises(
         KitError,
-        match=r"two: was not tuned together with \S+one; choose cuts for all: kit tune \S+one \S+two",
+        match=r"two: was not tuned together with \S+one; "
+        r"choose cuts for all: kit tune \S+one \S+two",
     ):
         predict([one, two], few, tmp_path / "out.csv", networks=networks)
     write_tuning(two, threshold=129)
@@ -395,7 +396,7 @@ def test_a_killed_prediction_goes_on_to_the_same_bytes(copy, small, tmp_path, pa
     predict(copy, place, tmp_path / "out.csv", networks=make_detector())
     assert sum(passes) == (300 if when == "before" else 300 - PART_SIZE)
     assert (when == "after") == (
-        f"going on: {PART_SIZE} of 300 images are done" in capsys.readouterr().out
+        f"resuming: {PART_SIZE} of 300 images are done" in capsys.readouterr().out
     )
     assert (tmp_path / "out.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     assert not (tmp_path / "out.csv.parts").exists()
@@ -406,7 +407,8 @@ def test_missing_images_are_an_error_unless_allowed(copy, few, tmp_path, capsys)
         (few / "test_v2" / name).unlink()
     with pytest.raises(
         KitError,
-        match=r"few: 2 of the sample's 7 images are missing, the first is 031\.jpg; --allow-missing",
+        match=r"few: 2 of the sample's 7 images are missing, the first is 031\.jpg; "
+        "--allow-missing",
     ):
         predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     found = predict(copy, few, tmp_path / "out.csv", networks=make_detector(), allow_missing=True)
@@ -442,8 +444,8 @@ SPOILED = {
     "lost": "cannot be decoded",
     "small": "is 48 px wide and 32 high, the competition's images are 48 x 48",
     "gray": "its colors are L, expected RGB",
-    "text": "is no JPEG or PNG",
-    "empty": "is no JPEG or PNG",
+    "text": "is not a JPEG or PNG",
+    "empty": "is not a JPEG or PNG",
 }
 
 

@@ -187,7 +187,7 @@ def test_the_factor_is_of_all_losses_but_dice(name):
 
 
 def test_one_value_for_a_whole_batch_is_refused(sides):
-    with pytest.raises(KitError, match="mean_of_all: gives one value for a batch"):
+    with pytest.raises(KitError, match="mean_of_all: gives one value per batch"):
 
         def mean_of_all(truth, prediction):
             return tf.reduce_mean(truth - prediction)

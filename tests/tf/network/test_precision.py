@@ -15,7 +15,10 @@ from kit.tf.training.steps import make_optimizer
 
 @pytest.fixture
 def machine(monkeypatch, tmp_path):
-    """A machine whose CPU has some flags, and GPUs of some compute capabilities, None where that is not known."""
+    """A machine with some CPU flags, and GPUs of some compute capabilities.
+
+    None is an unknown capability.
+    """
 
     def pretend(flags: str, *gpus):
         (tmp_path / "cpuinfo").write_text(f"flags : {flags}")

@@ -72,7 +72,8 @@ def test_a_file_that_is_not_the_published_one_is_refused(published, tmp_path):
     (tmp_path / "input" / "slug" / "encoder.h5").write_bytes(b"weights, cut")
     with pytest.raises(
         KitError,
-        match=rf"encoder.h5: damaged.* its checksum is not {published.checksum}.*--encoder-weights none",
+        match=rf"encoder.h5: damaged.* its checksum is not {published.checksum}.*"
+        "--encoder-weights none",
     ):
         find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
     (tmp_path / "input" / "whole").mkdir()
@@ -85,7 +86,8 @@ def test_a_file_that_is_not_the_published_one_is_refused(published, tmp_path):
 def test_without_internet_the_file_to_attach_is_named(published, tmp_path):
     with pytest.raises(
         KitError,
-        match=rf"no attached input holds encoder.h5 \(MD5 {published.checksum}\).*attach.*--encoder-weights none",
+        match=rf"no attached input holds encoder.h5 \(MD5 {published.checksum}\).*attach.*"
+        "--encoder-weights none",
     ):
         find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
 

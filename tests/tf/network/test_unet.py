@@ -13,7 +13,10 @@ from tests.tf.network.conftest import NARROW, layers, noise
 
 
 def step(network: keras.Model, images: np.ndarray, truth: np.ndarray) -> float:
-    """One descent on the mean squared error against the truth's mean in each cell of the map; returns that error."""
+    """One step of gradient descent; returns the error before it.
+
+    It is the mean squared error against the truth's mean in each cell of the map.
+    """
     optimizer = keras.optimizers.SGD(0.1)
     optimizer.build(network.trainable_variables)
 

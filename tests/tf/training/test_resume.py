@@ -1,4 +1,4 @@
-"""Kills, signals, full disks and damaged states: a training that goes on ends as if nothing had happened."""
+"""Kills, signals, full disks and damaged states: a resumed training ends as if undisturbed."""
 
 import csv
 import os
@@ -164,7 +164,7 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(tiny, undisturbed, tm
     out = shutil.copytree(undisturbed, tmp_path / "model")
     before = {path: path.read_bytes() for path in out.rglob("*.h5")}
     assert len(train(tiny, out, **SMALL)) == 3
-    assert "is finished: 3 epochs; a larger --epochs goes on" in capsys.readouterr().out
+    assert "is finished after 3 epochs; a larger --epochs continues it" in capsys.readouterr().out
     assert before == {path: path.read_bytes() for path in out.rglob("*.h5")}
     history = train(tiny, out, **(SMALL | {"epochs": 4}))
     assert [row["epoch"] for row in history] == [
@@ -172,7 +172,7 @@ def test_a_finished_training_says_so_and_more_epochs_go_on(tiny, undisturbed, tm
         2,
         3,
         4,
-    ] and "going on" in capsys.readouterr().out
+    ] and "resuming" in capsys.readouterr().out
     assert [row["epoch"] for row in history_of(out)] == ["1", "2", "3", "4"]
 
 
@@ -250,7 +250,7 @@ def test_on_kaggle_a_training_ends_before_its_session(
     assert train(tiny, tmp_path / "model", **SMALL) == []
     text = capsys.readouterr().out
     assert (
-        "before Kaggle ends this session; --max-hours gives another limit" in text
+        "before Kaggle ends this session; --max-hours sets another limit" in text
         and "stopped by --max-hours 1e-09" in text
     )
     train(tiny, tmp_path / "model", max_hours=1.0, **SMALL)
@@ -288,7 +288,7 @@ def test_the_time_to_the_end_is_said_once_after_fifty_steps(tiny, tmp_path, caps
         tmp_path / "model",
         **(SMALL | {"steps": 60, "epochs": 2, "save_minutes": 5.0, "max_hours": 24.0}),
     )
-    lines = [line for line in capsys.readouterr().out.splitlines() if "s a step" in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if "s per step" in line]
     assert (
         len(lines) == 1 and "the 70 steps left take" in lines[0] and "--max-hours" not in lines[0]
     )
@@ -380,7 +380,7 @@ def test_weights_that_are_no_numbers_are_never_saved(tiny, tmp_path):
 
     settings = {name: value for name, value in SMALL.items() if name != "loss"}
     with pytest.raises(
-        KitError, match=r"the weights are no numbers in step 1 \(images .*good weights of step 0"
+        KitError, match=r"weights are NaN or infinite in step 1 \(images .*good weights of step 0"
     ):
         train(tiny, tmp_path / "model", loss=fine_but_for_its_gradient, **settings)
     good = arrays_of(tmp_path / "model" / "last.weights.h5")

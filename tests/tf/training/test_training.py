@@ -71,7 +71,7 @@ def test_a_training_leaves_history_weights_and_settings(model, practice):
 
 
 def train_on_all_cores(records, out, seed, options):
-    """In a child: a training of a network with batch norms, by as many threads as TensorFlow wants."""
+    """In a child: trains a network with batch norms in as many threads as TensorFlow wants."""
     os.environ.pop("TF_NUM_INTRAOP_THREADS", None)
     train(records, out, seed=seed, fold=None, **(SLIM | {"epochs": 1} | options))
 
@@ -236,7 +236,7 @@ def test_unusable_settings_are_named_and_leave_nothing(packed, tmp_path, change,
 
 def test_a_folder_that_is_no_model_is_not_touched(packed, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    with pytest.raises(KitError, match="is no model folder"):
+    with pytest.raises(KitError, match="is not a model folder"):
         train(packed, tmp_path, **TINY)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -301,6 +301,6 @@ def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_pa
 
 def test_a_loss_that_is_no_number_stops_with_the_step(packed, tmp_path):
     with pytest.raises(
-        KitError, match=r"the (loss is nan|weights are no numbers) in step \d+ \(images "
+        KitError, match=r"the (loss is nan|weights are NaN or infinite) in step \d+ \(images "
     ):
         train(packed, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": 1e30}))
