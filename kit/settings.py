@@ -23,7 +23,7 @@ class PracticeSettings(Settings):
     empty_share: float = setting(0.75, "share of tiles without a ship", low=0, high=1)
     clutter: float = setting(
         1.0,
-        "amount of land, harbor, cloud and rock that looks like ships, 0 (open water) to 1",
+        "amount of land, cloud and rock that looks like ships, 0 (open water) to 1",
         low=0,
         high=1,
     )

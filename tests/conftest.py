@@ -6,6 +6,7 @@ and the real images if they are there.
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,12 @@ def practice(once) -> Path:
         write_practice(folder / "competition", images=24, test_images=4, empty_share=0.5, seed=3)
 
     return once("practice", make) / "competition"
+
+
+@pytest.fixture
+def competition(practice, tmp_path):
+    """A competition folder of the test's own."""
+    return shutil.copytree(practice, tmp_path / "competition")
 
 
 @pytest.fixture(scope="session")
@@ -170,6 +177,20 @@ def kit_cli(tmp_path):
         return done.returncode, done.stdout, done.stderr
 
     return run
+
+
+def fails(capsys, *arguments) -> str:
+    """Runs `kit` here; asserts status 2 and one line on standard error, which it returns."""
+    from kit.cli import main
+
+    try:
+        status = main([str(argument) for argument in arguments])
+    except SystemExit as stop:
+        status = stop.code
+    captured = capsys.readouterr()
+    lines = captured.err.splitlines()
+    assert status == 2 and len(lines) == 1 and lines[0].startswith("kit"), (status, captured)
+    return lines[0]
 
 
 def write_csv(path: Path, *rows: str, header: str = "ImageId,EncodedPixels") -> Path:

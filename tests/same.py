@@ -21,6 +21,10 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
 ROOT = Path(__file__).resolve().parents[1]
 STEPS = "--epochs 1 --steps 20 --crop 64 --batch 2"
 # Two trainings: the default encoder, and the slim one with everything that a preset switches on.
@@ -45,7 +49,7 @@ def main(arguments: list[str]) -> int:
             out = Path(folder, str(number))
             out.mkdir()
             print(f"{tree}: running", flush=True)
-            made.append(run_road(tree.resolve(), out, options.images.resolve()))
+            made.append(run_road(tree.resolve(), out, Path(folder, "0"), options.images.resolve()))
     different = 0
     for name in dict.fromkeys([*made[0], *made[1]]):
         one, other = (found.get(name) for found in made)
@@ -56,8 +60,11 @@ def main(arguments: list[str]) -> int:
     return int(different > 0)
 
 
-def run_road(tree: Path, out: Path, images: Path) -> dict:
-    """What the kit in `tree` makes in the folder `out`: digests and figures by name."""
+def run_road(tree: Path, out: Path, first: Path, images: Path) -> dict:
+    """What the kit in `tree` makes in the folder `out`: digests and figures by name.
+
+    Predictions are for the practice competition in the folder `first`, of the first checkout.
+    """
     found: dict = {}
     environment = os.environ | {"PYTHONPATH": str(tree)}
 
@@ -73,7 +80,8 @@ def run_road(tree: Path, out: Path, images: Path) -> dict:
 
     kit("practice", "practice", "--images", 60, "--test-images", 12, "--seed", 5)
     note("practice, ", digest_folder(out / "practice", ["*"]))
-    source = images if (images / "train_v2").is_dir() else out / "practice"
+    practice = first / "practice"
+    source = images if (images / "train_v2").is_dir() else practice
     kit("pack", source, "records", "--seed", 0, "--folds", 3)
     note("records, ", digest_folder(out / "records", ["*.tfrecord-*", "f*"]))
     kit("pack", source, "few", "--limit", 60, "--folds", 3, "--seed", 1)
@@ -83,18 +91,48 @@ def run_road(tree: Path, out: Path, images: Path) -> dict:
         options = "size,rectangles" + (",gate" if "--presence" in settings else "")
         kit("tune", name, "--options", options, "--empty-share", 0.3)
         note(f"{name}, cuts: ", read_tuning(out / name / "tuning.json"))
-        kit("predict", name, "practice", f"{name}.csv")
+        kit("predict", name, practice, f"{name}.csv")
         found[f"{name}, submission"] = digest((out / f"{name}.csv").read_bytes())
         kit("report", name)
         page = (out / name / "report.html").read_text()
         found[f"{name}, figures on the page"] = digest_figures(page)
-    truth = "practice/truth/test_ship_segmentations_v2.csv"
+    write_maps(out / "maps")
+    options = ("--options", "size,rectangles,gate", "--empty-share", 0.3)
+    kit("tune", "--maps", "maps", "maps/truth.csv", "tuned.json", *options)
+    note("maps, cuts: ", read_tuning(out / "tuned.json"))
+    kit("predict", "--maps", "maps", "--tuning", "tuned.json", "maps/truth.csv", "maps.csv")
+    found["maps, submission"] = digest((out / "maps.csv").read_bytes())
+    found["maps, score"] = kit("score", "maps/truth.csv", "maps.csv", "--json")
+    found["maps, check"] = kit("check", "maps.csv", "maps/truth.csv")
+    truth = practice / "truth" / "test_ship_segmentations_v2.csv"
     found["score"] = kit("score", truth, "slim.csv", "--json", "--per-image", "by-image.csv")
     found["score, by image"] = digest((out / "by-image.csv").read_bytes())
-    found["check"] = kit("check", "slim.csv", "practice/sample_submission_v2.csv")
+    found["check"] = kit("check", "slim.csv", practice / "sample_submission_v2.csv")
     kit("report", "records", "--out", "data.html")
     found["figures on the data's page"] = digest_figures((out / "data.html").read_text())
     return found
+
+
+def write_maps(folder: Path) -> None:
+    """Noisy maps of 60 images with up to four bright rectangles, presence.csv, and truth.csv."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    rows, said = ["ImageId,EncodedPixels"], ["ImageId,presence"]
+    for number in range(60):
+        name, values = f"{number:03d}.jpg", rng.normal(40, 25, (768, 768))
+        for place in range(number % 5):
+            height, width = rng.integers(4, 60, 2)
+            top, left = 150 * place + rng.integers(0, 60), rng.integers(0, 700)
+            values[top : top + height, left : left + width] += rng.uniform(60, 180)
+            starts = [(left + column) * 768 + top + 1 for column in range(min(width, 768 - left))]
+            rows.append(f"{name}," + " ".join(f"{start} {height}" for start in starts))
+        if not number % 5:
+            rows.append(f"{name},")
+        said.append(f"{name},{np.clip(rng.normal(0.7 if number % 5 else 0.4, 0.2), 0, 1):.4f}")
+        smooth = gaussian_filter(values, 1.5)
+        Image.fromarray(np.clip(smooth, 0, 255).astype(np.uint8)).save(folder / f"{name}.png")
+    (folder / "truth.csv").write_text("\n".join(rows) + "\n")
+    (folder / "presence.csv").write_text("\n".join(said) + "\n")
 
 
 def digest(data: bytes) -> str:

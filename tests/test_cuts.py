@@ -37,7 +37,8 @@ def test_what_is_no_cut_is_refused(fields):
 
 def test_cuts_are_told_in_words():
     assert cuts.describe_cuts(Cuts()) == "threshold 128"
-    text = cuts.describe_cuts(Cuts(153, 100, 77, 30, 0.6, True, 0.5, 0.25))
+    chosen = Cuts(153, 100, 77, min_area=30, min_confidence=0.6, rectangles=True, min_fit=0.5)
+    text = cuts.describe_cuts(dataclasses.replace(chosen, min_presence=0.25))
     assert text == (
         "threshold 153, 77 for components below 100 px, at least 30 px, mean probability at least "
         "0.6, rectangles where their soft IoU is at least 0.5, presence of an object at least 0.250"

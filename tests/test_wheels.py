@@ -30,6 +30,8 @@ OURS = {
 CORE = (
     "masks/test_rle",
     "competition/test_csv_masks",
+    "competition/test_csv_conventions",
+    "competition/test_mutated_csvs",
     "objects/test_extraction",
     "objects/test_rectangles",
     "competition/test_conventions",

@@ -1,4 +1,4 @@
-"""The columns of a competition's CSVs (tests: competition/test_csv_masks.py)."""
+"""The columns of a competition's CSVs (tests: competition/test_csv_conventions.py)."""
 
 from dataclasses import dataclass
 

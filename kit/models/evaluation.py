@@ -1,4 +1,4 @@
-"""How good a trained model is on its holdout (tests: pages/test_report.py)."""
+"""How good a trained model is on its holdout (tests: pages/test_model.py)."""
 
 from dataclasses import dataclass
 from functools import cached_property

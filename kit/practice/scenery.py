@@ -121,9 +121,13 @@ class Textures:
 def crop(
     field: np.ndarray, rng: np.random.Generator, shape: tuple[int, int], step: int = 1
 ) -> np.ndarray:
-    """A random crop of a periodic field, mirrored at random: every `step`-th pixel of `shape` px.
+    """A random crop of a periodic field, mirrored at random.
 
-    The same random numbers give the same crop at any step.
+    Args:
+        field: float32 (PERIOD, PERIOD).
+        rng: draws place and mirroring; equal draws give the same crop at any step.
+        shape: height and width of the crop, px.
+        step: only every `step`-th pixel of it is returned.
     """
     turned = field[:: rng.choice((-1, 1)), :: rng.choice((-1, 1))]
     starts = rng.integers(0, PERIOD, 2)

@@ -1,4 +1,4 @@
-"""Kills and full disks: no fault makes wrong records look right.
+"""Kills: no death makes wrong records look right.
 
 The same command resumes and ends with the same bytes.
 """
@@ -15,43 +15,14 @@ from pathlib import Path
 import pytest
 
 from kit.errors import KitError
-from kit.practice.folder import write_practice
 from kit.records import manifest as rules
-from kit.records.manifest import METADATA, check_records
-from tests.deaths import Death, plan_death
-from tests.forks import Child, finish, run_kit, run_kit_within
+from kit.records.manifest import check_records
+from tests.deaths import Death
+from tests.forks import Child
+from tests.packing.conftest import claims, start
+from tests.packing.conftest import contents_with_plan as contents
 
 pytestmark = pytest.mark.dear
-
-OPTIONS = ("--folds", "3", "--shard-mb", "1")  # seven shards
-
-
-@pytest.fixture(scope="session")
-def competition(once):
-    def make(folder):
-        write_practice(folder / "competition", images=80, test_images=1, empty_share=0.5, seed=9)
-
-    return once("faults", make) / "competition"
-
-
-@pytest.fixture(scope="session")
-def undisturbed(competition, once):
-    """The finished folder."""
-
-    def make(folder):
-        assert start(competition, folder / "records").wait() == 0
-
-    return once("packed", make) / "records"
-
-
-def pack_and_die(death, *arguments) -> None:
-    """In a child."""
-    plan_death(death)
-    run_kit("pack", *arguments)
-
-
-def start(competition, out, *options, death=None) -> Child:
-    return Child(pack_and_die, death, competition, out, *(options or OPTIONS))
 
 
 def list_parents() -> dict[int, int]:
@@ -91,28 +62,6 @@ def list_workers(pid: int) -> list[int]:
     return found
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.name: path.read_bytes()
-        for path in folder.iterdir()
-        if path.name in (*METADATA, "folds.csv", "plan.json") or "tfrecord" in path.name
-    }
-
-
-def claims(folder: Path) -> None:
-    """Asserts that the files tell the truth.
-
-    A shard in the manifest has its SHA-256, and the metadata exist only if every shard does.
-    """
-    if (folder / "manifest.json").exists():
-        manifest = rules.read_manifest(folder)
-        assert rules.compare_shards(folder, manifest["shards"]) == {}
-        if (folder / "dataset_info.json").exists():
-            assert len(manifest["shards"]) == manifest["planned"]
-    else:
-        assert not (folder / "dataset_info.json").exists()
-
-
 def wait_for_the_end_of(children: list[int]) -> None:
     limit = time.monotonic() + 20
     while (left := living(children)) and time.monotonic() < limit:
@@ -121,9 +70,9 @@ def wait_for_the_end_of(children: list[int]) -> None:
 
 
 @pytest.mark.parametrize("sign", [rules.CACHE, "manifest.json"])
-def test_workers_die_with_their_parent(competition, tmp_path, sign):
+def test_workers_die_with_their_parent(larger, tmp_path, sign):
     """Killed while it inspects, and while it writes."""
-    process = start(competition, tmp_path / "records")
+    process = start(larger, tmp_path / "records")
     workers: list[int] = []
     while process.poll() is None and not (workers and (tmp_path / "records" / sign).exists()):
         workers = list_workers(process.pid)
@@ -187,7 +136,7 @@ def pack_until(death, competition, out, rng) -> bool:
     return status != 0
 
 
-def test_twenty_kills_at_planned_points_and_random_moments(competition, undisturbed, tmp_path):
+def test_twenty_kills_at_planned_points_and_random_moments(larger, undisturbed, tmp_path):
     rng, out, kills = random.Random(0), tmp_path / "records", 0
     stages = set()
     plans = iter(PLANNED)
@@ -195,7 +144,7 @@ def test_twenty_kills_at_planned_points_and_random_moments(competition, undistur
         death = next(plans, None)
         if kills == len(PLANNED) and out.exists():
             shutil.rmtree(out)  # random moments need work to fall into
-        if not pack_until(death, competition, out, rng):
+        if not pack_until(death, larger, out, rng):
             assert contents(out) == contents(undisturbed)
             shutil.rmtree(out)
             continue
@@ -213,7 +162,7 @@ def test_twenty_kills_at_planned_points_and_random_moments(competition, undistur
                     if (out / name).exists()
                 )
             )
-    process = start(competition, out)
+    process = start(larger, out)
     assert process.wait() == 0, process.communicate()
     assert (
         contents(out) == contents(undisturbed)
@@ -231,11 +180,9 @@ def test_twenty_kills_at_planned_points_and_random_moments(competition, undistur
         (signal.SIGTERM, "*.tfrecord-*"),
     ],
 )
-def test_a_polite_end_is_status_0_with_everything_kept(
-    competition, undisturbed, tmp_path, number, sign
-):
+def test_a_polite_end_is_status_0_with_everything_kept(larger, undisturbed, tmp_path, number, sign):
     out = tmp_path / "records"
-    process = start(competition, out)
+    process = start(larger, out)
     while not list(out.glob(sign)) and process.poll() is None:
         time.sleep(0.002)
     children = list_children(process.pid)
@@ -245,85 +192,12 @@ def test_a_polite_end_is_status_0_with_everything_kept(
     wait_for_the_end_of(children)
     assert process.returncode == 0 and errors == ""
     assert "stopped; run the same command again to resume" in output
-    assert start(competition, out).wait() == 0
+    assert start(larger, out).wait() == 0
     assert contents(out) == contents(undisturbed)
 
 
-@pytest.fixture
-def little_disk(tmp_path):
-    """A mounted file system of 3 MB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(path)],
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        pytest.skip(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
-    yield path
-    subprocess.run(["umount", "-l", str(path)], check=True)
-
-
-def test_too_little_space_is_said_before_anything_is_written(competition, little_disk):
-    process = start(competition, little_disk / "records")
-    _, errors = process.communicate()
-    assert (
-        process.returncode == 2
-        and len(errors.splitlines()) == 1
-        and "too little" in errors
-        and "need up to" in errors
-    )
-    assert not list((little_disk / "records").glob("*tfrecord*"))
-
-
-def pack_with_free_space(*arguments) -> None:
-    """In a child, to which the disk seems to have a gigabyte free."""
-    real = shutil.disk_usage
-    shutil.disk_usage = lambda path: real(path)._replace(free=10**9)
-    run_kit("pack", *arguments)
-
-
-def test_a_disk_that_fills_up_in_the_middle(competition, undisturbed, little_disk, tmp_path):
-    """Free space shrinks after the check, and the error names the folder.
-
-    No shard counts as whole, and the packing resumes once there is more space.
-    """
-    out = little_disk / "records"
-    status, _, errors = finish(pack_with_free_space, competition, out, *OPTIONS)
-    assert status == 2 and len(errors.splitlines()) == 1, errors
-    assert (
-        str(out) in errors and "is full; free some space and run the same command again" in errors
-    )
-    claims(out)
-    done = len(rules.read_manifest(out)["shards"])
-    assert (
-        0 < done < rules.read_manifest(out)["planned"] and not (out / "dataset_info.json").exists()
-    )
-    assert not [path for path in out.iterdir() if path.name.startswith(".")]
-    subprocess.run(["mount", "-o", "remount,size=60m", str(little_disk)], check=True)
-    assert start(competition, out).wait() == 0
-    assert contents(out) == contents(undisturbed)
-
-
-def test_a_limit_on_file_sizes_is_a_full_disk_too(competition, tmp_path):
-    for limit, sign in (
-        (400_000, rules.CACHE),
-        (1_000_000, "manifest.json"),
-    ):  # below the cache, and below a shard
-        out = tmp_path / str(limit)
-        status, _, errors = finish(run_kit_within, limit, "pack", competition, out, "--folds", "2")
-        assert status == 2 and "its disk is full" in errors and len(errors.splitlines()) == 1, (
-            errors
-        )
-        claims(out)
-        assert (
-            (out / sign).exists() and not list(out.glob("*tfrecord*")) and not list(out.glob(".*"))
-        )
-
-
-def test_a_worker_that_is_killed_is_an_error_in_one_line(competition, tmp_path):
-    process = start(competition, tmp_path / "records")
+def test_a_worker_that_is_killed_is_an_error_in_one_line(larger, tmp_path):
+    process = start(larger, tmp_path / "records")
     children: list[int] = []
     while not children and process.poll() is None:
         children = list_workers(process.pid)

@@ -1,6 +1,5 @@
-"""What is packed and what is left out; the same call resumes after any stop, to the same bytes."""
+"""What is packed, from which sources and in which scenes and folds."""
 
-import contextlib
 import shutil
 import zipfile
 
@@ -13,11 +12,11 @@ from kit.competition import csv_masks, csv_text
 from kit.competition.conventions import AIRBUS, Competition, find_competition
 from kit.errors import KitError
 from kit.masks import dense
-from kit.packing import inspection, packing
+from kit.packing import packing
 from kit.packing.packing import pack
 from kit.packing.repair import repair
 from kit.packing.scenes import SceneSettings
-from kit.records.manifest import CACHE, open_records
+from kit.records.manifest import open_records
 from tests.packing.conftest import contents
 
 pytestmark = pytest.mark.tensorflow
@@ -78,71 +77,6 @@ def test_an_entry_that_was_made_to_do_harm_stops_the_packing(practice, tmp_path)
         KitError, match=f"entry 'train_v2/{image.name}' inflates past the 100 bytes"
     ):
         pack(path, tmp_path / "records", folds=2)
-
-
-SPOILS = {
-    "truncated": (
-        lambda path: path.write_bytes(path.read_bytes()[:5000]),
-        "is truncated or has extra bytes at its end: its 5000 bytes",
-    ),
-    "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
-    "PNG": (lambda path: Image.open(path).save(path, "PNG"), "is a PNG by its bytes"),
-    "gray": (lambda path: Image.open(path).convert("L").save(path), "its colors are L"),
-    "CMYK": (lambda path: Image.open(path).convert("CMYK").save(path), "its colors are CMYK"),
-    "size": (
-        lambda path: Image.new("RGB", (700, 768)).save(path),
-        "is 700 px wide and 768 high, its runs are for 768 x 768",
-    ),
-    "no file": (lambda path: path.unlink(), "the truth names it, the source lacks it"),
-    "no row": (
-        lambda path: shutil.copy(path, path.with_name("stranger.jpg")),
-        "the truth has no row for it",
-    ),
-}
-
-
-def test_every_kind_of_bad_image_is_left_out_and_listed(competition, tmp_path):
-    paths = [
-        path
-        for path in sorted((competition / "train_v2").iterdir())
-        if path.read_bytes().endswith(b"\xff\xd9")
-    ]
-    bad = {
-        ("stranger.jpg" if kind == "no row" else path.name): kind
-        for (kind, path) in zip(SPOILS, paths)
-    }
-    for name, (kind, path) in zip(bad, zip(SPOILS, paths)):
-        SPOILS[kind][0](path)
-        assert name == path.name or kind == "no row"
-    with pytest.raises(KitError, match=r"9 images are bad \(.*%\).*--max-bad"):
-        pack(competition, tmp_path / "records", folds=2)
-    manifest = pack(competition, tmp_path / "records", folds=2, max_bad=9)
-    reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
-    assert len(reasons) == 9
-    for name, kind in bad.items():
-        assert SPOILS[kind][1] in reasons[name] and name in (reasons[name] + name)
-    packed = set(pd.read_csv(tmp_path / "records" / "folds.csv").ImageId)
-    assert len(packed) == 16 and not packed & set(reasons)
-
-
-def test_a_share_of_bad_images_can_be_allowed(competition, tmp_path):
-    for path in sorted((competition / "train_v2").iterdir())[:6]:
-        path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(KitError, match=r"[67] images are bad \(2[59]"):
-        pack(competition, tmp_path / "records", folds=2)
-    assert len(pack(competition, tmp_path / "records", folds=2, max_bad_share=0.5)["skipped"]) in (
-        6,
-        7,
-    )
-
-
-def test_no_good_image_at_all_is_an_error(competition, tmp_path):
-    for path in (competition / "train_v2").iterdir():
-        path.write_bytes(b"")
-    with pytest.raises(
-        KitError, match=r"no image can be packed; the first is \w+\.jpg: .*the file is empty"
-    ):
-        pack(competition, tmp_path / "records", folds=2, max_bad=100)
 
 
 @pytest.mark.parametrize(
@@ -215,59 +149,6 @@ def test_a_script_without_a_guard_can_pack(practice, tmp_path):
         [sys.executable, str(script)], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0 and done.stdout.count("scenes on two folds: 0") == 1, done.stderr
-
-
-def test_what_is_whole_is_kept_and_what_is_missing_made(practice, records, tmp_path, capsys):
-    copy = shutil.copytree(records, tmp_path / "copy")
-    first = next(copy.glob("*fold1*"))
-    stamp = next(copy.glob("*fold0*")).stat().st_mtime_ns
-    first.unlink()
-    pack(practice, copy, folds=2)
-    assert (
-        contents(copy) == contents(records)
-        and next(copy.glob("*fold0*")).stat().st_mtime_ns == stamp
-    )
-    assert "1 shards are done" in capsys.readouterr().out
-    again = {path: path.stat().st_mtime_ns for path in copy.iterdir()}
-    pack(practice, copy, folds=2)
-    assert {
-        path: path.stat().st_mtime_ns for path in copy.iterdir()
-    } == again  # nothing was touched
-
-
-def test_an_image_that_changed_since_the_plan_is_an_error(competition, tmp_path):
-    pack(competition, tmp_path / "records", folds=2)
-    shard = next((tmp_path / "records").glob("*fold0*"))
-    name = pd.read_csv(tmp_path / "records" / "folds.csv").query("fold == 0").ImageId.iloc[0]
-    image = competition / "train_v2" / name
-    image.write_bytes(image.read_bytes()[:-100] + bytes(98) + b"\xff\xd9")
-    shard.unlink()
-    with pytest.raises(KitError, match=f"{name}: has changed since it was inspected"):
-        pack(competition, tmp_path / "records", folds=2)
-    assert not shard.exists() and not list((tmp_path / "records").glob(".*"))
-    assert not (
-        tmp_path / "records" / "dataset_info.json"
-    ).exists()  # it would say that all is there
-    with pytest.raises(KitError, match="was not finished: 1 of 2"):
-        open_records(tmp_path / "records")
-
-
-def test_a_mended_source_is_looked_at_again(practice, records, tmp_path):
-    """A zip's directory says the same of a damaged entry and of the whole one."""
-    path = tmp_path / "all.zip"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
-        for image in sorted(practice.rglob("*")):
-            archive.write(image, image.relative_to(practice))
-    whole = path.read_bytes()
-    data = bytearray(whole)
-    for place in range(300_000, 1_300_000, 90_000):
-        data[place] ^= 1
-    path.write_bytes(data)
-    with pytest.raises(KitError, match="images are bad .* the zip is damaged there"):
-        pack(path, tmp_path / "records", folds=2)
-    path.write_bytes(whole)
-    pack(path, tmp_path / "records", folds=2)
-    assert contents(tmp_path / "records") == contents(records)
 
 
 def test_kaggles_mounts_are_packed(practice, records, tmp_path, monkeypatch):
@@ -346,30 +227,3 @@ def test_images_of_many_sizes_and_absent_rows(tmp_path):
     next((tmp_path / "records").glob("*fold0*")).unlink()
     repair(tmp_path / "records")
     assert contents(tmp_path / "records") == before
-
-
-def test_a_cut_off_inspection_goes_on(practice, records, tmp_path, monkeypatch):
-    original = inspection.processes.run_tasks
-    monkeypatch.setattr(inspection, "CHUNK", 5)
-
-    @contextlib.contextmanager
-    def stop_after_two(work, tasks, workers):
-        def pull(results):
-            for count, item in enumerate(results):
-                if count == 2:
-                    raise KeyboardInterrupt
-                yield item
-
-        with original(work, tasks, workers) as results:
-            yield pull(results)
-
-    monkeypatch.setattr(inspection.processes, "run_tasks", stop_after_two)
-    with pytest.raises(KeyboardInterrupt):
-        pack(practice, tmp_path / "records", folds=2)
-    assert len((tmp_path / "records" / CACHE / "findings.jsonl").read_text().split()) > 10
-    monkeypatch.setattr(inspection.processes, "run_tasks", original)
-    pack(practice, tmp_path / "records", folds=2)
-    assert (
-        contents(tmp_path / "records") == contents(records)
-        and not (tmp_path / "records" / CACHE).exists()
-    )

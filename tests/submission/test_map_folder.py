@@ -16,14 +16,11 @@ from kit.submission import prediction
 from kit.submission.map_folder import predict_maps
 from kit.system import files
 from tests.conftest import write_csv
+from tests.submission.conftest import map_of
 
 COMPETITION = Competition(height=12, width=10)
 FEW = [f"{place:04d}.jpg" for place in range(20)]
 LIKELY = np.random.default_rng(1).random(len(FEW)).astype(np.float32)
-
-
-def map_of(place: int) -> np.ndarray:
-    return np.random.default_rng(place).integers(0, 256, (12, 10), np.uint8)
 
 
 @pytest.fixture

@@ -124,8 +124,10 @@ def test_points_read_as_cuts():
     assert search.read_point(search.PLAIN) == Cuts()
     size = search.SIZES.index((204, 77, 100))
     point = search.make_point(size=size, min_area=2, min_confidence=3, rectangles=1)
-    assert search.read_point(point) == Cuts(204, 100, 77, 30, 0.7, True, 0.7)
-    assert [search.read_place(point, name) for name in search.AXES] == [size, 2, 3, 1, 0]
+    wanted = Cuts(204, 100, 77, min_area=30, min_confidence=0.7, rectangles=True, min_fit=0.7)
+    assert search.read_point(point) == wanted
+    places = [search.read_place(point, name) for name in ("size", "min_confidence", "gate")]
+    assert places == [size, 3, 0]
     known = {
         search.read_point(search.make_point(size=size, rectangles=fit))
         for size in range(len(search.SIZES))

@@ -98,11 +98,8 @@ def test_the_middle_of_the_plateau_is_chosen_not_a_lone_peak(made):
         find_candidates(maps.__getitem__, truth), table.count_objects(truth), None, 0.5
     )
     surface = np.full(search.SHAPE, 0.5, np.float32)
-    surface[
-        search.index_at(
-            size=slice(8), min_area=slice(1, 4), min_confidence=slice(2, 5), rectangles=0, gate=0
-        )
-    ] = 0.9  # broad
+    broad = {"size": slice(8), "min_area": slice(1, 4), "min_confidence": slice(2, 5)}
+    surface[search.index_at(**dict.fromkeys(search.AXES, 0) | broad)] = 0.9
     surface[search.make_point(size=2, min_area=4, min_confidence=7)] = (
         0.9001  # higher by next to nothing
     )

@@ -1,4 +1,4 @@
-"""Test images, read and decoded before the network asks (tests: tf/inference/test_inference.py)."""
+"""Test images, read and decoded before the network asks (tests: tf/inference/test_images.py)."""
 
 import io
 from collections import deque

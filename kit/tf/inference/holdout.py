@@ -1,4 +1,4 @@
-"""The holdout of several models: maps and truth (tests: tf/inference/test_inference.py)."""
+"""The holdout of several models: maps and truth (tests: tf/inference/test_several_models.py)."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What ends a training early: --max-hours, Ctrl-C, SIGTERM (tests: tf/training/test_resume.py)."""
+"""What ends a training early: --max-hours, Ctrl-C, SIGTERM."""
 
 import signal
 import threading

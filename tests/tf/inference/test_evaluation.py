@@ -1,5 +1,4 @@
 import json
-import shutil
 
 import numpy as np
 import pytest
@@ -12,11 +11,6 @@ from kit.tf.inference.evaluation import evaluate
 from kit.tf.inference.holdout import open_holdout
 from kit.tf.inference.inference import tune
 from tests.tf.detectors import make_detector
-
-
-@pytest.fixture
-def copy(detector, tmp_path):
-    return shutil.copytree(detector, tmp_path / "model")
 
 
 def test_an_untuned_model_is_seen_at_threshold_128_and_that_is_said(copy, capsys):

@@ -25,11 +25,6 @@ def bytes_of(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-@pytest.fixture
-def copy(detector, tmp_path):
-    return shutil.copytree(detector, tmp_path / "model")
-
-
 def test_training_leaves_what_is_computed_later(copy, small, passes):
     left, ids = bytes_of(copy / "maps"), open_index(small / "records", [0]).truth.ids
     assert set(left) == {"source.sha256", "presence.csv", *(f"{name}.png" for name in ids)}

@@ -1,3 +1,5 @@
+"""A training: what it leaves in its folder, what its settings change, and what it refuses."""
+
 import csv
 import dataclasses
 import json
@@ -25,9 +27,7 @@ from kit.tf.training.steps import OPTIMIZER_CLASSES
 from kit.tf.training.training import train
 from tests.conftest import SLIM, arrays_of
 from tests.forks import finish
-from tests.tf.training.conftest import small_network
-
-TINY = {"epochs": 1, "steps": 1, "batch": 2, "crop": 32, "encoder": "plain"}
+from tests.tf.training.conftest import TINY, small_network
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -139,48 +139,6 @@ def test_pixel_weight_reaches_the_loss(packed, tmp_path):
         for weight in (1.0, 10.0)
     )
     assert heavy["loss"] == pytest.approx(10 * light["loss"], rel=1e-5)
-
-
-def test_bfloat16_where_it_is_slow_is_said(packed, tmp_path, monkeypatch, capsys):
-    for flags, words in (("flags : avx512f avx512_bf16", 0), ("flags : avx2", 1)):
-        monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
-        (tmp_path / "cpuinfo").write_text(flags)
-        train(packed, tmp_path / str(words), fold=None, mixed="bfloat16", **TINY)
-        assert capsys.readouterr().out.count("--mixed none is faster") == words
-
-
-@pytest.mark.parametrize(("flags", "kind"), [("avx2", "float32"), ("avx512_bf16", "bfloat16")])
-def test_the_precision_that_auto_means_is_said_and_noted(
-    packed, tmp_path, monkeypatch, capsys, flags, kind
-):
-    (tmp_path / "cpuinfo").write_text(flags)
-    monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
-    train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
-    assert f"computes in {kind}" in capsys.readouterr().out
-    assert json.loads((tmp_path / "model" / "config.json").read_text())["mixed"] == (
-        None if kind == "float32" else kind
-    )
-    noted = (tmp_path / "model" / "environment.txt").read_text()
-    assert (
-        f"precision {kind}, TF_ENABLE_ONEDNN_OPTS {os.environ['TF_ENABLE_ONEDNN_OPTS']}\n" in noted
-    )
-
-
-def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one_that_it_has(
-    packed, tmp_path, monkeypatch
-):
-    (tmp_path / "cpuinfo").write_text("avx512_bf16")
-    monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
-    train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
-    found = [load_model(tmp_path / "model")[0]]
-    (tmp_path / "cpuinfo").write_text("avx2")
-    with pytest.raises(KitError, match="began with --mixed bfloat16, now it is None; only"):
-        train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
-    found.append(load_model(tmp_path / "model")[0])
-    assert [network.get_layer("plain").layers[-1].compute_dtype for network in found] == [
-        "bfloat16",
-        "float32",
-    ]
 
 
 def test_whole_images_train_a_coarse_map(packed, tmp_path, monkeypatch):
@@ -297,10 +255,3 @@ def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_pa
         load_model(tmp_path / "model")
     network, _ = load_model(tmp_path / "model", small_network())
     assert network(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 64, 64, 1)
-
-
-def test_a_loss_that_is_no_number_stops_with_the_step(packed, tmp_path):
-    with pytest.raises(
-        KitError, match=r"the (loss is nan|weights are NaN or infinite) in step \d+ \(images "
-    ):
-        train(packed, tmp_path / "model", **(TINY | {"steps": 20, "learning_rate": 1e30}))

@@ -1,3 +1,5 @@
+"""Tiles of one scene are laid where they were cut, by the ground that they share."""
+
 import numpy as np
 
 from kit.packing.scenes import lay

@@ -1,0 +1,155 @@
+"""Test images, missing, damaged or of any size: which are predicted blank, which are an error."""
+
+import dataclasses
+import json
+import shutil
+import zipfile
+
+import pytest
+from PIL import Image
+
+from kit.competition import sources
+from kit.competition.conventions import find_competition
+from kit.errors import KitError
+from kit.masks import table
+from kit.tf.inference.inference import predict
+from tests.tf.detectors import make_detector
+from tests.tf.inference.conftest import predict_by_hand
+
+
+def test_missing_images_are_an_error_unless_allowed(copy, few, tmp_path, capsys):
+    for name in ("033.jpg", "031.jpg"):
+        (few / "test_v2" / name).unlink()
+    with pytest.raises(
+        KitError,
+        match=r"few: 2 of the sample's 7 images are missing, the first is 031\.jpg; "
+        "--allow-missing",
+    ):
+        predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector(), allow_missing=True)
+    rest = [name for name in found.ids if name not in ("031.jpg", "033.jpg")]
+    assert table.select_ids(found, rest) == predict_by_hand(few, rest, [make_detector()])
+    assert (
+        len(found) == 7
+        and not table.count_objects(table.select_ids(found, ["031.jpg", "033.jpg"])).any()
+    )
+    assert json.loads((tmp_path / "out.json").read_text())["missing"] == ["031.jpg", "033.jpg"]
+    assert "images could not be read and are predicted blank" in capsys.readouterr().out
+
+
+def spoil(path, how):
+    data = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif how == "lost":  # its scan names tables that it lacks; header and end are whole
+        at = data.index(b"\xff\xda") + 6
+        path.write_bytes(data[:at] + b"\x33" + data[at + 1 :])
+    elif how == "small":
+        Image.new("RGB", (48, 32)).save(path)
+    elif how == "gray":
+        Image.new("L", (48, 48)).save(path)
+    elif how == "text":
+        path.write_text("no image")
+    elif how == "empty":
+        path.write_bytes(b"")
+
+
+SPOILED = {
+    "truncated": "does not end as a whole JPEG does",
+    "lost": "cannot be decoded",
+    "small": "is 48 px wide and 32 high, the competition's images are 48 x 48",
+    "gray": "its colors are L, expected RGB",
+    "text": "is not a JPEG or PNG",
+    "empty": "is not a JPEG or PNG",
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+def test_a_bad_image_is_predicted_blank_and_listed(copy, few, tmp_path, capsys, passes, how):
+    spoil(few / "test_v2" / "032.jpg", how)
+    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert passes == [2, 2, 2, 1]  # it keeps its place in the batch
+    rest = [name for name in found.ids if name != "032.jpg"]
+    assert table.select_ids(found, rest) == predict_by_hand(few, rest, [make_detector()])
+    assert not table.count_objects(table.select_ids(found, ["032.jpg"])).any()
+    listed = json.loads((tmp_path / "out.json").read_text())["unreadable"]
+    assert list(listed) == ["032.jpg"] and SPOILED[how] in listed["032.jpg"]
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if "could not be read" in line]
+    assert "032.jpg" in line
+
+
+def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
+    copy, few, tmp_path, monkeypatch
+):
+    """It may be whole: a blank prediction would stay in a finished part."""
+    former = sources.list_images
+
+    def lose(*arguments):
+        found = former(*arguments)
+        shutil.move(few / "test_v2" / "032.jpg", tmp_path)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kit.competition.sources.list_images", lose)
+        with pytest.raises(KitError, match=r"032\.jpg: no such file"):
+            predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert not (tmp_path / "out.csv").exists()
+    shutil.move(tmp_path / "032.jpg", few / "test_v2")
+    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert found == predict_by_hand(few, found.ids, [make_detector()])
+
+
+def test_images_that_are_all_bad_are_an_error(copy, few, tmp_path, passes):
+    for path in (few / "test_v2").iterdir():
+        spoil(path, "gray")
+    with pytest.raises(KitError, match="its colors are L, expected RGB.*is it the right source"):
+        predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert not passes and not (tmp_path / "out.csv").exists()
+
+
+def test_a_damaged_entry_of_a_zip_is_bad_and_a_hostile_one_ends_it(copy, few, tmp_path):
+    def pack(change):
+        with zipfile.ZipFile(tmp_path / "few.zip", "w") as archive:
+            for path in sorted(few.rglob("*.*")):
+                archive.write(path, path.relative_to(few))
+        data = bytearray((tmp_path / "few.zip").read_bytes())
+        change(data)
+        (tmp_path / "few.zip").write_bytes(data)
+
+    pixels = (few / "test_v2" / "032.jpg").read_bytes()
+
+    def flip(data):
+        data[data.index(pixels) + len(pixels) // 2] ^= 1
+
+    pack(flip)
+    predict(copy, tmp_path / "few.zip", tmp_path / "out.csv", networks=make_detector())
+    assert "CRC-32" in json.loads((tmp_path / "out.json").read_text())["unreadable"]["032.jpg"]
+
+    def grow(data):
+        at = (
+            data.rindex(b"test_v2/032.jpg") - 46
+        )  # its entry of the directory: the size becomes smaller than what is stored
+        data[at + 24 : at + 28] = (100).to_bytes(4, "little")
+
+    pack(grow)
+    with pytest.raises(KitError, match="do not use this zip"):
+        predict(copy, tmp_path / "few.zip", tmp_path / "again.csv", networks=make_detector())
+
+
+def test_images_of_any_size_are_predicted_one_by_one(copy, few, small, tmp_path, passes):
+    Image.new("RGB", (64, 80), (240, 240, 240)).save(few / "test_v2" / "032.jpg")
+    competition = dataclasses.replace(
+        find_competition(str(small / "competition.json")), height=None, width=None
+    )
+    found = predict(
+        copy, few, tmp_path / "out.csv", networks=make_detector(), competition=competition
+    )
+    assert passes == [1] * 7 and found.shapes.tolist()[2] == [80, 64]
+    assert found == predict_by_hand(few, found.ids, [make_detector()])
+
+
+def test_ids_that_leave_the_folder_are_refused(copy, few, tmp_path):
+    sample = few / "sample_submission_v2.csv"
+    sample.write_text(sample.read_text() + "../../secret.jpg,1 1\n")
+    with pytest.raises(KitError, match="is not a plain file name"):
+        predict(copy, few, tmp_path / "out.csv", networks=make_detector(), allow_missing=True)
