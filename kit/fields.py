@@ -85,7 +85,7 @@ class Checked:
     def _check(self, field: dataclasses.Field[Any], hint: Any) -> None:
         value, meta, name = getattr(self, field.name), field.metadata, self._spell(field.name)
         words = f"{name} {value}"
-        choices = ", ".join(map(str, meta.get("choices") or ()))
+        choices = ", ".join(str(choice) or '""' for choice in meta.get("choices") or ())
         if not fits(value, hint):
             of = f", of {choices}" if choices else ""
             kind = hint.__name__ if isinstance(hint, type) else hint
