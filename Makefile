@@ -34,7 +34,7 @@ wheels:
 bench: .venv/with-test
 	@for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-# A stamp file a set of extras: installed again when the metadata change.
+# One stamp file per set of extras: it is installed again when the metadata change.
 .venv/with-train: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train]'

@@ -17,7 +17,8 @@ from .fields import Checked, setting
 def _cut(default: Any, help: str, *, column: str, tried: tuple[float, ...], **options: Any) -> Any:
     """A field that drops components whose `column` is smaller.
 
-    The search tries the values `tried`. The first of them drops nothing.
+    The search tries the values `tried`. The first of them drops nothing. The plot of a tuning shows
+    the cut under its `title` beside the threshold of large components, or of `beside="small"` ones.
     """
     return setting(default, help, low=0, column=column, tried=tried, **options)
 
@@ -55,6 +56,7 @@ class Cuts(Checked):
         tried=(0, 15, 30, 60, 120),
         words="at least {min_area} px",
         title="least area, px",
+        beside="small",
     )
     min_confidence: float = _cut(
         0.0,

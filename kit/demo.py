@@ -38,8 +38,8 @@ MADE = (
 )
 NEEDED = ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn")
 
-# Six minutes on two CPU cores: the network sees the tiles at half size. The last epoch's weights
-# count as the best, so only the cuts are chosen on the holdout.
+# About eight minutes on two CPU cores: the network sees the tiles at half size. The last epoch's
+# weights count as the best, so only the cuts are chosen on the holdout.
 PRACTICE = EASY
 PACK: dict[str, Any] = {"folds": 5}
 TRAIN: dict[str, Any] = {

@@ -1,6 +1,7 @@
 """How long a training will take.
 
-It prints one line after its first steps, and again after each epoch of more than a minute.
+A training prints one line about it after its first steps, and again after each epoch of more than a
+minute.
 """
 
 import datetime

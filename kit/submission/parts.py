@@ -1,6 +1,6 @@
 """The part files of an unfinished prediction, in a folder beside the submission.
 
-Each holds the masks of one shard of images.
+Each holds the masks of 256 images.
 """
 
 import contextlib
@@ -29,17 +29,17 @@ TYPES = (np.int32, np.int64, np.int32, np.int64, np.int32, np.int32)
 
 
 class Part(NamedTuple):
-    """The prediction of one shard of images."""
+    """The prediction of the images of one part."""
 
     masks: Masks  # of all its images
     bad: dict[str, str]  # why an image could not be read, by id
 
 
-def split_shards(places: np.ndarray) -> list[np.ndarray]:
-    """Splits ascending places of images by shard; shards without images are left out.
+def split_parts(places: np.ndarray) -> list[np.ndarray]:
+    """Splits ascending places of images by part; parts without images are left out.
 
     >>> import numpy as np
-    >>> split_shards(np.array([0, 255, 256, 1000]))
+    >>> split_parts(np.array([0, 255, 256, 1000]))
     [array([  0, 255]), array([256]), array([1000])]
     """
     return np.split(places, np.flatnonzero(np.diff(places // PART_SIZE)) + 1) if len(places) else []
@@ -48,12 +48,12 @@ def split_shards(places: np.ndarray) -> list[np.ndarray]:
 def split_batches(places: np.ndarray, batch: int) -> list[np.ndarray]:
     """Splits ascending places of images into batches of at most `batch` images.
 
-    No batch crosses the border of a shard, so the last one of a shard may be smaller.
+    No batch crosses the border of a part, so the last one of a part may be smaller.
     """
     return [
         chosen
-        for shard in split_shards(places)
-        for chosen in np.split(shard, range(batch, len(shard), batch))
+        for held in split_parts(places)
+        for chosen in np.split(held, range(batch, len(held), batch))
     ]
 
 
@@ -90,11 +90,11 @@ def identify(plan: dict[str, Any]) -> str:
 
 
 def write_part(folder: Path, number: int, part: Part, key: str) -> None:
-    """Writes the part of a shard, whole or not at all.
+    """Writes a part, whole or not at all.
 
     Args:
         folder: the folder of part files.
-        number: of the shard.
+        number: of the part.
         part: what to write.
         key: of the prediction, see `identify`.
 
@@ -107,7 +107,7 @@ def write_part(folder: Path, number: int, part: Part, key: str) -> None:
 
 
 def read_parts(folder: Path, ids: Sequence[str], key: str) -> dict[int, Part]:
-    """Reads the parts of the prediction `key`, by the number of their shard.
+    """Reads the parts of the prediction `key`, by their number.
 
     Removes damaged parts and those of other predictions, and prints a line about them.
     """
@@ -155,7 +155,7 @@ def _check(names: Sequence[str], arrays: list[np.ndarray], bad: Any) -> Part:
         or not set(bad) <= set(names)
         or not all(isinstance(reason, str) for reason in bad.values())
     ):
-        raise ValueError("its bad images are not those of the shard")
+        raise ValueError("its bad images are not the part's")
     return Part(found, bad)
 
 

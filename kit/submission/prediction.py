@@ -1,6 +1,6 @@
 """Prediction: batches of probability maps become a checked submission.
 
-It finishes one shard of images at a time, so that the same command resumes after a kill.
+It finishes one part of 256 images at a time, so that the same command resumes after a kill.
 """
 
 import contextlib
@@ -32,12 +32,12 @@ from .parts import (
     identify,
     read_parts,
     remove_parts,
-    split_shards,
+    split_parts,
     write_part,
 )
 from .workers import Batches, extract_masks
 
-# If the first shard has at least so many images and all are bad, the source is wrong: an error.
+# If the first part has at least so many images and all are bad, the source is wrong: an error.
 HOPELESS = 5
 
 
@@ -55,7 +55,7 @@ def predict_batches(
 ) -> Masks:
     """Predicts all images and writes a checked CSV with a JSON beside it.
 
-    The same call resumes after a kill, to the same bytes; finished shards stay in OUT.csv.parts.
+    The same call resumes after a kill, to the same bytes; finished parts stay in OUT.csv.parts.
     What `make_batches` and a batch's `load` raise comes through.
 
     Args:
@@ -74,7 +74,7 @@ def predict_batches(
         The masks of all images.
 
     Raises:
-        KitError: if another run is at work, the disk is full, or all images of the first shard are
+        KitError: if another run is at work, the disk is full, or all images of the first part are
             bad.
     """
     if len(competition.labels) > 1:
@@ -87,7 +87,7 @@ def predict_batches(
     with hold_parts(work):
         names = f"{re.escape(out.name)}|{re.escape(report.name)}"
         clear(out.parent, re.compile(rf"\.({names})\.\d+\.tmp(\.[^.]+)?"))
-        found, bad = predict_shards(
+        found, bad = predict_parts(
             work, ids, find_shape(competition), cuts, make_batches, plan=plan, missing=missing
         )
         gone = set(missing)
@@ -162,7 +162,7 @@ def check_missing(
         )
 
 
-def predict_shards(
+def predict_parts(
     work: Path,
     ids: Sequence[str],
     shape: tuple[int, int] | None,
@@ -172,7 +172,7 @@ def predict_shards(
     plan: dict[str, Any],
     missing: Collection[str] = (),
 ) -> tuple[Masks, dict[str, str]]:
-    """Predicts all images, one shard after the other, and writes a part file for each.
+    """Predicts all images, one part after the other, and writes a file for each.
 
     Takes finished parts of the same plan as they are.
 
@@ -194,7 +194,7 @@ def predict_shards(
     """
     if cuts.blank:
         return table.blank(ids, shape or (0, 0)), {}
-    shards = [ids[at : at + PART_SIZE] for at in range(0, len(ids), PART_SIZE)]
+    names = [ids[at : at + PART_SIZE] for at in range(0, len(ids), PART_SIZE)]
     absent = set(missing)
     present = np.array([place for place, name in enumerate(ids) if name not in absent], np.int64)
     key = identify(
@@ -217,7 +217,7 @@ def predict_shards(
         contextlib.closing(extract_masks(batches, ids, shape, cuts)) as results,
         progress.bar(len(todo), "predict") as bar,
     ):
-        for places in split_shards(todo):
+        for places in split_parts(todo):
             number = int(places[0]) // PART_SIZE
             given, pieces, bad = list[int](), list[Masks](), dict[str, str]()
             while len(given) < len(places) and (result := next(results, None)) is not None:
@@ -228,17 +228,17 @@ def predict_shards(
                     bad[ids[place]] = " ".join(reason.split())
                 bar.update(len(batch) + len(reasons))
             if sorted(given) != places.tolist():
-                raise ValueError(f"the batches of shard {number} are not those of its images")
+                raise ValueError(f"the batches of part {number} are not those of its images")
             if len(bad) == len(places) >= HOPELESS and places[0] == present[0]:
                 name, reason = next(iter(bad.items()))
                 raise KitError(
                     f"{name}: {reason}; the same holds for all of the first {len(bad)} images; "
                     "is it the right source?"
                 )
-            parts[number] = Part(_complete(pieces, shards[number], shape), bad)
+            parts[number] = Part(_complete(pieces, names[number], shape), bad)
             write_part(work, number, parts[number], key)
-    for number in set(range(len(shards))) - set(parts):  # all of their images are missing
-        parts[number] = Part(_complete([], shards[number], shape), {})
+    for number in set(range(len(names))) - set(parts):  # all of their images are missing
+        parts[number] = Part(_complete([], names[number], shape), {})
     ordered = [parts[number] for number in sorted(parts)]
     bad = {name: why for part in ordered for name, why in part.bad.items()}
     return table.concatenate([part.masks for part in ordered]), bad

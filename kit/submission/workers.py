@@ -17,7 +17,7 @@ from ..system import processes
 
 
 class Batch(NamedTuple):
-    """Some images of one shard, by their places among all ids.
+    """Some images of one part, by their places among all ids.
 
     Each is either in `places` or in `bad`.
     """

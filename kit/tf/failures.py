@@ -21,7 +21,8 @@ def explained(function):
             ) from None
         except tf.errors.DataLossError as error:
             raise KitError(
-                f"a shard of the records is damaged, pack again: {_first_line(error)}"
+                "a shard of the records is damaged; kit check RECORDS --repair makes it again: "
+                f"{_first_line(error)}"
             ) from None
         except tf.errors.OpError as error:
             raise KitError(

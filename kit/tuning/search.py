@@ -41,8 +41,9 @@ LIMIT = math.log((1 - EDGE) / EDGE)
 def make_point(**places: int) -> Point:
     """The point at the given places of the named axes, and at the first place of the others.
 
-    >>> make_point(size=3, gate=1)
-    (3, 0, 0, 0, 1)
+    >>> point = make_point(size=3, gate=1)
+    >>> [point[list(AXES).index(axis)] for axis in ("size", "min_area", "gate")]
+    [3, 0, 1]
     """
     return tuple(places.get(name, 0) for name in AXES)
 

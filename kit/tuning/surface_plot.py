@@ -17,7 +17,11 @@ from .candidates import THRESHOLDS
 from .search import AXES, SIZES, WITHOUT, Point, index_at, read_place
 
 SIZE = (16, 4.8)  # inches
-LARGE, SMALL = (np.array([THRESHOLDS.index(size[place]) for size in SIZES]) for place in (0, 1))
+# For each of SIZES, the place in THRESHOLDS of the threshold of large and of small components.
+LEVELS = {
+    kind: np.array([THRESHOLDS.index(size[place]) for size in SIZES])
+    for place, kind in enumerate(("large", "small"))
+}
 
 
 def draw_surface(
@@ -43,7 +47,7 @@ def draw_surface(
 def paint_surface(
     figure: Figure, surface: np.ndarray, point: Point, fields: dict[str, Any]
 ) -> None:
-    """Draws two tables of the re-weighted F2, and the options side by side.
+    """Draws a table of the re-weighted F2 for each cut, and the options side by side.
 
     Each cell of a table is the best over all other cuts; the chosen point is framed.
 
@@ -53,28 +57,20 @@ def paint_surface(
         point: of the same.
         fields: of tuning.json.
     """
-    first, second, third = figure.subplots(1, 3, width_ratios=(1.25, 0.9, 0.9))
+    cuts = list(reversed(COMPONENT_CUTS.items()))
+    ratios = [0.32 + 0.116 * len(meta["tried"]) for _, meta in cuts]
+    *tables, last = figure.subplots(1, len(cuts) + 1, width_ratios=(*ratios, 0.9))
     high = float(surface.max())
     low = min(fields["f2_blank"], high - 0.01)  # all that blank beats has one color
-    for axes, cut, of, levels in (
-        (first, "min_confidence", "large", LARGE),
-        (second, "min_area", "small", SMALL),
-    ):
-        values = np.stack(
-            [_find_best(surface[level == levels], cut) for level in range(len(THRESHOLDS))]
-        )
-        rows = (f"threshold (of {of} components)", THRESHOLDS)
-        columns = (COMPONENT_CUTS[cut]["title"], [f"{value:g}" for value in AXES[cut]])
-        _draw_table(
-            axes,
-            values,
-            low,
-            high,
-            (levels[read_place(point, "size")], read_place(point, cut)),
-            rows,
-            columns,
-        )
-    _draw_options(third, surface, fields)
+    for axes, (cut, meta) in zip(tables, cuts):
+        kind = meta.get("beside", "large")
+        levels = LEVELS[kind]
+        values = np.stack([_find_best(surface[levels == k], cut) for k in range(len(THRESHOLDS))])
+        chosen = levels[read_place(point, "size")], read_place(point, cut)
+        rows = (f"threshold (of {kind} components)", THRESHOLDS)
+        columns = (meta["title"], [f"{value:g}" for value in AXES[cut]])
+        _draw_table(axes, values, low, high, chosen, rows, columns)
+    _draw_options(last, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
     figure.suptitle(
         f"object F2 at {share}, {fields['images']} images; "

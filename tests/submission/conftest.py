@@ -13,7 +13,7 @@ from kit.competition.conventions import Competition
 from kit.cuts import Cuts
 from kit.objects.extraction import find_objects
 from kit.submission import workers
-from kit.submission.parts import PART_SIZE, split_shards
+from kit.submission.parts import PART_SIZE, split_parts
 from kit.submission.prediction import predict_batches
 from kit.submission.workers import Batch
 from tests.conftest import write_csv
@@ -32,9 +32,9 @@ def make_batches(places, size=16, bad=()):
     def load(chosen):
         return [map_of(place) for place in chosen], LIKELY[chosen]
 
-    for shard in split_shards(places):
-        for at in range(0, len(shard), size):
-            chosen = shard[at : at + size]
+    for held in split_parts(places):
+        for at in range(0, len(held), size):
+            chosen = held[at : at + size]
             held = chosen[~np.isin(chosen, list(bad))]
             yield Batch(
                 held,

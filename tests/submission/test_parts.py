@@ -80,7 +80,7 @@ FORGED = {
     "a label less": lambda: forge("labels", lambda a: a[1:]),
     "an array less": lambda: (forge("labels", lambda a: a)[0][:-1], {"key": KEY, "bad": {}}),
     "no key": lambda: (forge("labels", lambda a: a)[0], {"bad": {}}),
-    "bad images of another shard": lambda: (
+    "bad images of another part": lambda: (
         forge("labels", lambda a: a)[0],
         {"key": KEY, "bad": {IDS[0]: "torn"}},
     ),
@@ -154,8 +154,8 @@ def test_only_parts_are_removed(folder):
     assert not folder.exists()
 
 
-def test_places_by_shard():
-    found = parts.split_shards(
+def test_places_by_part():
+    found = parts.split_parts(
         np.array([0, 5, PART_SIZE - 1, 2 * PART_SIZE, 2 * PART_SIZE + 1, 4 * PART_SIZE])
     )
     assert [list(places) for places in found] == [
@@ -163,4 +163,4 @@ def test_places_by_shard():
         [2 * PART_SIZE, 2 * PART_SIZE + 1],
         [4 * PART_SIZE],
     ]
-    assert parts.split_shards(np.zeros(0, np.int64)) == []
+    assert parts.split_parts(np.zeros(0, np.int64)) == []

@@ -96,7 +96,7 @@ def test_batches_that_leave_out_or_repeat_an_image_are_a_defect(tmp_path):
     def lose(places):
         return make_batches(places[places != 5])
 
-    with pytest.raises(ValueError, match="shard 0 are not those of its images"):
+    with pytest.raises(ValueError, match="part 0 are not those of its images"):
         predict(tmp_path, lose)
 
 

@@ -51,7 +51,7 @@ def test_bad_images_of_finished_parts_are_listed_too(tmp_path):
     ]
 
 
-def test_a_first_shard_of_bad_images_only_is_an_error(tmp_path):
+def test_a_first_part_of_bad_images_only_is_an_error(tmp_path):
     with pytest.raises(
         KitError, match=f"{IDS[0]}: is torn; the same holds for all of the first {PART_SIZE} images"
     ):
@@ -73,7 +73,7 @@ def test_few_bad_images_may_be_all_there_are(tmp_path, count):
         assert len(predict(tmp_path, make, ids=IDS[:count]).labels) == 0
 
 
-def test_a_missing_shard_is_blank_and_not_asked_for(tmp_path, expected):
+def test_a_missing_part_is_blank_and_not_asked_for(tmp_path, expected):
     found = predict(tmp_path, missing=set(IDS[:PART_SIZE]))
     assert not np.diff(found.objects)[:PART_SIZE].any() and len(found) == len(IDS)
     assert np.array_equal(found.length[-50:], expected.length[-50:])

@@ -37,7 +37,7 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
     """Chooses threshold and cuts on the holdout's maps of one or several model folders.
 
     Writes tuning.json and tuning.png into each folder. See `open_holdout` and
-    kit.tuning.tuning.choose_point_cuts.
+    kit.tuning.tuning.choose_cuts.
 
     Args:
         models: one model folder or several.

@@ -27,7 +27,7 @@ def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, d
         if "model" in config["own"]:
             raise KitError(
                 f"{folder}: its network is not the kit's but {config['own']['model']}; "
-                "pass it: load_model(folder, model)"
+                "give it in Python: networks=[...] of kit.tune, kit.predict or kit.report"
             )
         names = ("decoder", "scale", "output", "presence")
         model = unet(

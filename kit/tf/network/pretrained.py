@@ -1,6 +1,6 @@
-"""Encoder weights trained on ImageNet: the file that segmentation-models publishes.
+"""Encoder weights trained on ImageNet: the published file of each encoder.
 
-It is found offline by its name and checksum.
+It is found offline by its name and, if one is published, its checksum.
 """
 
 import contextlib
