@@ -182,7 +182,7 @@ def _agree(
                 np.int64(one[row_a + row, column_a + column]),
                 np.int64(other[row_b + row, column_b + column]),
             )
-            a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y  # type: ignore[assignment]
+            a, b, aa, bb, ab = a + x, b + y, aa + x * x, bb + y * y, ab + x * y  # type: ignore
     count = height * width
     common, spread = count * ab - a * b, float(count * aa - a * a) * float(count * bb - b * b)
     return common > 0 and float(common) ** 2 >= min_correlation**2 * spread and spread > 0
