@@ -32,9 +32,9 @@ def make_batches(places, size=16, bad=()):
     def load(chosen):
         return [map_of(place) for place in chosen], LIKELY[chosen]
 
-    for held in split_parts(places):
-        for at in range(0, len(held), size):
-            chosen = held[at : at + size]
+    for part in split_parts(places):
+        for at in range(0, len(part), size):
+            chosen = part[at : at + size]
             held = chosen[~np.isin(chosen, list(bad))]
             yield Batch(
                 held,
