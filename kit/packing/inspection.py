@@ -181,7 +181,7 @@ def _read_findings(
                         or reason is not None
                         or len(numbers) != 6
                     ):
-                        continue  # a bad image is inspected again: it may have been repaired
+                        continue  # inspect a bad image anew, in case it was repaired
                     finding = Inspected(None, *map(int, numbers))
                     if finding.place >= 0:
                         thumbnails.seek(finding.place * size)

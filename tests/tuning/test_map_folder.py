@@ -112,7 +112,7 @@ def test_what_is_wrong_with_a_folder_of_maps_is_said(folder, tmp_path, made):
 
 
 def test_images_that_the_truth_leaves_out_may_be_empty(folder, made):
-    """Where a competition says so: those with a map and without a row."""
+    """If the truth leaves out empty images, a map without a row belongs to an empty one."""
     rule = dataclasses.replace(AIRBUS.with_shape((64, 64)), absent_is_empty=True)
     lines = [
         line for line in (folder / "truth.csv").read_text().splitlines() if not line.endswith(",")

@@ -22,6 +22,19 @@ def run(operation, image, mask, number=0, **pinned):
     return image.numpy(), mask.numpy()
 
 
+def same_in_tf_data(operation, images, masks, count):
+    """Yields the `count` results of tf.data; fails if an eager call gives other bytes."""
+    images, masks = tf.constant(images), tf.constant(masks)
+    data = tf.data.Dataset.range(count).map(
+        lambda index: operation(images, masks, tf.stack([tf.constant(7, tf.int64), index])),
+        num_parallel_calls=tf.data.AUTOTUNE,
+    )
+    for place, (changed, moved) in enumerate(data):
+        expected = operation(images, masks, seeded(7, place))
+        assert np.array_equal(changed, expected[0]) and np.array_equal(moved, expected[1])
+        yield changed, moved
+
+
 def noise(*shape, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (*shape, 3), dtype=np.uint8)
 

@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from kit.errors import KitError
 from kit.tf.data.augmentation import NAMES, OPERATIONS, augment
-from tests.tf.data.conftest import distinct_for_seeds, noise, run, scene, seeded
+from tests.tf.data.conftest import distinct_for_seeds, noise, run, same_in_tf_data, scene
 
 
 def inner(mask, width=2):
@@ -24,15 +24,9 @@ def inner(mask, width=2):
 def test_tf_data_gives_the_same_bytes_as_an_eager_call(name, shape):
     operation = augment(NAMES) if name == "all" else OPERATIONS[name]
     image, mask = scene(*shape)
-    data = tf.data.Dataset.range(16).map(
-        lambda index: operation(
-            tf.constant(image), tf.constant(mask), tf.stack([tf.constant(7, tf.int64), index])
-        ),
-        num_parallel_calls=tf.data.AUTOTUNE,
-    )
-    for place, (changed, moved) in enumerate(data):
-        expected = operation(tf.constant(image), tf.constant(mask), seeded(7, place))
-        assert np.array_equal(changed, expected[0]) and np.array_equal(moved, expected[1])
+    results = list(same_in_tf_data(operation, image, mask, 16))
+    assert len(results) == 16
+    for changed, moved in results:
         assert (
             changed.shape == image.shape
             and moved.shape == mask.shape
