@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 
+import h5py
 import numpy as np
 import pytest
 
@@ -91,6 +92,22 @@ def test_maps_of_other_weights_or_records_are_made_anew(copy):
     (copy / "maps" / "other.jpg.png").write_bytes(b"stale")
     next((copy / "maps").glob("*.png")).write_bytes(b"stale")
     assert bytes_of(compute_maps(copy, network=make_detector())[0]) == left
+
+
+def test_weights_that_changed_make_the_maps_anew(copy):
+    left = bytes_of(copy / "maps")
+    with h5py.File(copy / "best.weights.h5", "r+") as weights:
+        weights.visititems(
+            lambda _, item: item.write_direct(item[()] / 2) if is_array(item) else None
+        )
+    changed = bytes_of(compute_maps(copy, network=make_detector())[0])
+    assert changed.keys() == left.keys() and changed != left
+    shutil.rmtree(copy / "maps")
+    assert bytes_of(compute_maps(copy, network=make_detector())[0]) == changed
+
+
+def is_array(item):
+    return isinstance(item, h5py.Dataset) and item.ndim > 0
 
 
 def test_what_is_not_ours_is_not_removed(copy, tmp_path):
