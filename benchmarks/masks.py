@@ -32,7 +32,7 @@ from turns import compare_seconds, take_medians  # noqa: E402
 from kit.competition import csv_text  # noqa: E402
 from kit.masks import dense, table  # noqa: E402
 from kit.objects import components, extraction, rectangles  # noqa: E402
-from kit.scoring import bootstrap, scores  # noqa: E402
+from kit.scoring import bootstrap, csv_score, scores  # noqa: E402
 from kit.scoring.counts import count  # noqa: E402
 
 
@@ -105,7 +105,7 @@ def bench_counts(truth: table.Masks, prediction: table.Masks) -> None:
 # Work on two CSVs, as code for processes that do nothing else: pandas reads twice as fast from a
 # heap that other work has grown.
 ALONE = {
-    "kit": ("from kit.scoring import scores", "scores.score_csv(*paths)"),
+    "kit": ("from kit.scoring import csv_score", "csv_score.score_csv(*paths)"),
     "pandas.read_csv of the two": ("import pandas", "[pandas.read_csv(path) for path in paths]"),
     "the same as text, blanks kept": (
         "import pandas",
@@ -170,8 +170,8 @@ def bench_csv(truth: table.Masks, prediction: table.Masks) -> None:
             long.write_bytes(header + b"".join(rows))
         read = "pandas.read_csv of the two"
         works = {
-            "kit": lambda: scores.score_csv(*paths),
-            "kit, ten times the rows": lambda: scores.score_csv(*longer),
+            "kit": lambda: csv_score.score_csv(*paths),
+            "kit, ten times the rows": lambda: csv_score.score_csv(*longer),
             read: lambda: [pd.read_csv(path) for path in paths],
             f"{read}, ten times the rows": lambda: [pd.read_csv(path) for path in longer],
         }

@@ -33,8 +33,8 @@ from kit.objects.components import to_uint8
 from kit.objects.map_files import write_map
 from kit.packing.packing import pack
 from kit.records.index import Index, open_index, select
-from kit.scoring import scores
 from kit.scoring.counts import count
+from kit.scoring.summary import summarize
 from kit.system.processes import count_cores
 
 SIDE = 768
@@ -231,7 +231,7 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
             write_map(folder, name, image)
         times.append(np.diff([*marks, time.perf_counter()]))
     begun = time.perf_counter()
-    summary = scores.summarize(count(holdout.truth, table.concatenate(found)))
+    summary = summarize(count(holdout.truth, table.concatenate(found)))
     counting = 1000 * (time.perf_counter() - begun) / len(holdout)
     passing, finding, writing = 1000 * np.sum(times, axis=0) / len(holdout)
     print(

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .competition.conventions import AIRBUS, find_competition
+from .competition.catalog import find_competition
+from .competition.conventions import AIRBUS
 from .errors import KitError, printable
 from .options import make_parser, pick_settings
 from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
@@ -59,7 +60,7 @@ def _pack(options: Namespace) -> None:
         pack,
         options.competition,
         options.records,
-        competition=find_competition(options.competition_name),
+        competition=options.competition_name,
         **pick_settings(options, PackSettings),
     )
     print(manifest["overview"])
@@ -94,8 +95,8 @@ def _tune(options: Namespace) -> None:
             raise KitError("with --maps: kit tune --maps DIR TRUTH.csv OUT.json")
         from .tuning.map_folder import tune_maps
 
-        competition = find_competition(options.competition_name).with_shape(options.shape)
-        settings |= {"scenes": options.scenes, "competition": competition}
+        settings |= {"scenes": options.scenes, "shape": options.shape}
+        settings |= {"competition": options.competition_name}
         tuned = tune_maps(options.maps, *options.places, **settings)
     print(describe_tuning(tuned.fields))
 
@@ -113,8 +114,7 @@ def _predict(options: Namespace) -> None:
         _refuse(options, tuning=None, shape=None)
         from .tf.inference.inference import predict
 
-        competition = None if named is None else find_competition(named)
-        found = _interruptible(predict, models, place, out, competition=competition, **settings)
+        found = _interruptible(predict, models, place, out, competition=named, **settings)
     else:
         if models or settings.get("tta") or settings.get("scale"):
             raise KitError(
@@ -129,21 +129,24 @@ def _predict(options: Namespace) -> None:
             place,
             out,
             tuning=options.tuning,
-            competition=find_competition(named or AIRBUS.name).with_shape(options.shape),
+            shape=options.shape,
+            competition=named or AIRBUS,
             allow_missing=settings.get("allow_missing", False),
         )
     print(f"kit predict: wrote {out}: {len(found)} images, {len(found.labels)} masks, checked")
 
 
 def _score(options: Namespace) -> None:
-    from .scoring.scores import format_summary, score_csv, to_json
+    from .scoring.csv_score import score_csv
+    from .scoring.summary import format_summary, to_json
 
     summary = score_csv(
         options.truth,
         options.prediction,
         shape=options.shape,
+        images=options.images,
         per_image=options.per_image,
-        competition=find_competition(options.competition_name),
+        competition=options.competition_name,
     )
     print(to_json(summary) if options.json else format_summary(summary))
 
@@ -161,14 +164,15 @@ def _check(options: Namespace) -> int:
         options.what,
         options.sample,
         shape=options.shape,
-        competition=find_competition(options.competition_name),
+        images=options.images,
+        competition=options.competition_name,
     )
     print(report)
     return int(bool(problems))
 
 
 def _check_machine(options: Namespace) -> int:
-    if options.shape or options.repair or options.source:
+    if options.shape or options.images or options.repair or options.source:
         raise KitError(
             "kit check alone checks the machine; give PREDICTION.csv SAMPLE.csv with --shape, "
             "RECORDS with --repair and --source"

@@ -21,6 +21,7 @@ from .practice.folder import EASY, write_practice
 from .records.index import open_index
 from .scoring import scores
 from .scoring.counts import count
+from .scoring.summary import summarize
 from .settings import PracticeSettings
 from .submission import csv_file
 from .system.files import write_json
@@ -98,9 +99,9 @@ def run_demo(out: Path | str = "demo", *, seed: int = 0) -> dict[str, Any]:
     print(report)
     truth, prediction = open_index(packed, [0]).truth, tuned.prediction
     counts = count(truth, prediction)
-    summary = scores.summarize(counts)
+    figures = summarize(counts)
     names = ("images", "ships", "f2", "f2_ships", "f2_empty", "f2_blank")
-    result = {name: summary[name] for name in names}
+    result = {name: figures[name] for name in names}
     result["ship_images"] = int((counts.ships > 0).sum())
     draw_pictures(competition, truth, prediction, out)
     reporting.report(model, model / "report.html")

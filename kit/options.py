@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from . import __version__
-from .competition.conventions import AIRBUS, COMPETITIONS
+from .competition.catalog import COMPETITIONS
+from .competition.conventions import AIRBUS, read_shape
+from .errors import KitError
 from .fields import Settings, write_value
 from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
 
@@ -20,21 +22,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, " ".join(f"{self.prog}: {message}; see {self.prog} --help".split()) + "\n")
 
 
-def read_shape(text: str) -> tuple[int, int]:
-    """Height and width in px from HEIGHTxWIDTH.
-
-    >>> read_shape("768x512")
-    (768, 512)
-
-    Raises:
-        argparse.ArgumentTypeError: if the text is anything else, or the image too large.
-    """
-    sides = text.lower().split("x")
-    if len(sides) == 2 and all(side.isdecimal() and int(side) for side in sides):
-        height, width = map(int, sides)
-        if height * width < 2**31:
-            return height, width
-    raise argparse.ArgumentTypeError(f"{text!r}: expected HEIGHTxWIDTH in px, such as 768x768")
+def _read_shape(text: str) -> tuple[int, int]:
+    try:
+        return read_shape(text)
+    except KitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _convert(hint: Any) -> Callable[[str], Any]:
@@ -109,9 +101,15 @@ def _competition(default: str | None = AIRBUS.name, words: str = AIRBUS.name) ->
 
 def _shape(where: str = "") -> Option:
     text = f"{where}image size in px (default: the competition's)"
-    return _option("--shape", text, type=read_shape, metavar="HxW")
+    return _option("--shape", text, type=_read_shape, metavar="HxW")
 
 
+_IMAGES = _option(
+    "--images",
+    "where the sizes of images come from if they differ: a folder or zip of them, or a CSV with "
+    "columns of height and width",
+    metavar="DIR|CSV",
+)
 _WITH_MAPS = "with --maps: "
 _MAPS = _option(
     "--maps",
@@ -213,6 +211,7 @@ VERBS: dict[str, tuple[str, type[Settings] | None, list[Option]]] = {
             ),
             _option("--per-image", "also write counts and F2 of every image", metavar="OUT.csv"),
             _shape(),
+            _IMAGES,
             _competition(),
         ],
     ),
@@ -234,6 +233,7 @@ VERBS: dict[str, tuple[str, type[Settings] | None, list[Option]]] = {
                 nargs="?",
             ),
             _shape(),
+            _IMAGES,
             _option(
                 "--repair",
                 "make damaged files of the records again from their source",

@@ -138,7 +138,7 @@ def test_other_competitions_by_name_or_file(capsys, tmp_path):
         capsys, "score", truth, truth, "--competition", "coco"
     )
     assert "score is not set" in fails(
-        capsys, "score", truth, truth, "--competition", "dsb2018", "--shape", "9x9"
+        capsys, "score", truth, truth, "--competition", "uw-madison", "--shape", "9x9"
     )
 
 

@@ -11,7 +11,7 @@ from skimage.measure import label
 
 from kit.competition import csv_text
 from kit.masks import dense
-from kit.scoring import scores
+from kit.scoring import summary
 from kit.scoring.counts import count
 from tests.oracles import encode_by_hand, f2_by_hand
 
@@ -79,7 +79,7 @@ def kit_encode(mask):
 
 def kit_f2(pairs):
     names = [str(place) for place in range(len(pairs))]
-    return scores.summarize(
+    return summary.summarize(
         count(*(dense.from_labels(names, [pair[side] for pair in pairs]) for side in (0, 1)))
     )["f2"]
 

@@ -3,12 +3,13 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from string import Formatter
 from typing import Any, Self
 
 from ..errors import KitError
 from ..fields import Checked, setting
-from ..system.files import read_json
 
+ROWS = "object", "image", "image and label"
 _WRONG = "not the fields of a competition"
 
 
@@ -28,9 +29,12 @@ class Competition(Checked):
 
     name: str = setting("airbus", "the competition's name")
     train_images: str = setting(
-        "train_v2/{id}", "path of a training image inside the competition folder"
+        "train_v2/{id}",
+        "path of a training image inside the competition folder; {width} and {height} are digits, "
+        "any other {name} is a part that `image_id` may name",
     )
-    test_images: str = setting("test_v2/{id}", "path of a test image inside the competition folder")
+    test_images: str = setting("test_v2/{id}", "as train_images, of a test image")
+    image_id: str = setting("{id}", "the image id, made of the parts that the paths name")
     truth_csv: str = setting("train_ship_segmentations_v2.csv", "path of the truth")
     sample_csv: str = setting(
         "sample_submission_v2.csv",
@@ -52,8 +56,9 @@ class Competition(Checked):
     )
     sample_id_column: str = setting("", "the submission's id column, if not the truth's")
     sample_runs_column: str = setting("", "the submission's runs column, if not the truth's")
-    row: str = setting(
-        "object", "what one row of a CSV holds", choices=("object", "image", "image and label")
+    row: str = setting("object", "what one row of a CSV holds", choices=ROWS)
+    sample_row: str = setting(
+        "", "what one row of the submission holds, if not as in the truth", choices=("", *ROWS)
     )
     order: str = setting(
         "down", "runs go down the columns or across the rows", choices=("down", "across", "")
@@ -81,7 +86,7 @@ class Competition(Checked):
     score: str = setting(
         "object-f2",
         "the competition's score",
-        choices=("object-f2", "object-jaccard", "dice", ""),
+        choices=("object-f2", "object-jaccard", "dice", "global-dice", ""),
     )
     scenes: str = setting(
         "shared blocks",
@@ -98,8 +103,10 @@ class Competition(Checked):
                     raise KitError(f"{name} {text!r}: must be printable text")
             if field.name.endswith(("_images", "_csv")) and value and not _is_inside(value):
                 raise KitError(f"{name} {value!r}: must be a path inside the competition folder")
-            if field.name.endswith("_images") and value and "{id}" not in value:
-                raise KitError(f"{name} {value!r}: must contain {{id}}")
+            if field.name.endswith("_images") and value:
+                missing = _list_parts(self.image_id) - _list_parts(value)
+                if missing:
+                    raise KitError(f"{name} {value!r}: must contain {{{min(missing)}}}")
         separator = self.label_separator
         if len(separator) > 1 or not separator.isascii():
             raise KitError(f"{_WRONG}: label_separator {separator!r}: must be one ASCII character")
@@ -127,10 +134,15 @@ class Competition(Checked):
         """(height, width) in px; raises KitError if it is not set."""
         return self.need("height"), self.need("width")
 
-    def with_shape(self, shape: tuple[int, int] | None) -> Self:
-        """The same conventions for images of another (height, width); None: the same images."""
+    def with_shape(self, shape: tuple[int, int] | str | None) -> Self:
+        """The same conventions for images of another size; None: the same images.
+
+        shape: (height, width) in px, or the text HEIGHTxWIDTH.
+        """
         if shape is None:
             return self
+        if isinstance(shape, str):
+            shape = read_shape(shape)
         return dataclasses.replace(
             self, height=shape[0], width=shape[1], sample_height=None, sample_width=None
         )
@@ -141,11 +153,22 @@ class Competition(Checked):
         if value in ("", None, ()):
             way = f'give it in a JSON file: {{"{field}": ...}} with --competition'
             if field in ("height", "width"):
-                way = "give --shape HxW"
+                way = "give --shape HxW, or --images with a folder or CSV if sizes differ"
             raise KitError(
                 f"competition {self.name}: its {field} is not set, but needed here; {way}"
             )
         return value
+
+
+def _list_parts(pattern: str) -> set[str]:
+    """The names in braces of a path or an id."""
+    try:
+        found = [name for _, name, _, _ in Formatter().parse(pattern) if name is not None]
+    except ValueError:
+        found = [""]
+    if not found or not all(name.isidentifier() for name in found):
+        raise KitError(f"{_WRONG}: {pattern!r}: must have names in braces, such as {{id}}")
+    return set(found)
 
 
 def _is_inside(path: str) -> bool:
@@ -154,61 +177,24 @@ def _is_inside(path: str) -> bool:
     return not pure.is_absolute() and ".." not in pure.parts and "\\" not in path
 
 
-def _publish(name: str, **fields: Any) -> Competition:
-    """A competition of which only `fields` are public and known here; the rest is not set."""
-    files = ("train_images", "test_images", "truth_csv", "sample_csv", "kaggle", "score", "scenes")
-    unset = {"height": None, "width": None, **dict.fromkeys(files, "")}
-    return Competition(**{"name": name, **unset, **fields})
-
-
 AIRBUS = Competition()
-COMPETITIONS = {
-    competition.name: competition
-    for competition in (
-        AIRBUS,
-        _publish(
-            "tgs-salt",
-            id_column="id",
-            runs_column="rle_mask",
-            row="image",
-            height=101,
-            width=101,
-            score="object-jaccard",
-        ),
-        _publish("dsb2018", train_images="stage1_train/{id}/images/{id}.png"),
-        _publish(
-            "severstal",
-            label_column="ClassId",
-            label_separator="_",
-            sample_id_column="ImageId_ClassId",
-            row="image and label",
-            absent_is_empty=True,
-            height=256,
-            width=1600,
-            score="dice",
-        ),
-        _publish(
-            "clouds",
-            id_column="Image_Label",
-            label_separator="_",
-            row="image and label",
-            height=1400,
-            width=2100,
-            sample_height=350,
-            sample_width=525,
-        ),
-        _publish("siim-pneumothorax", order="", relative=True, empty="-1"),
-        _publish(
-            "contrails",
-            id_column="record_id",
-            runs_column="encoded_pixels",
-            row="image",
-            empty="-",
-            height=256,
-            width=256,
-        ),
-    )
-}
+
+
+def read_shape(text: str) -> tuple[int, int]:
+    """Height and width in px from HEIGHTxWIDTH.
+
+    >>> read_shape("768x512")
+    (768, 512)
+
+    Raises:
+        KitError: if the text is anything else, or the image too large.
+    """
+    sides = text.lower().split("x")
+    if len(sides) == 2 and all(side.isdecimal() and int(side) for side in sides):
+        height, width = map(int, sides)
+        if height * width < 2**31:
+            return height, width
+    raise KitError(f"{text!r}: expected HEIGHTxWIDTH in px, such as 768x768")
 
 
 def to_json(competition: Competition) -> dict[str, Any]:
@@ -226,21 +212,6 @@ def from_json(fields: dict[str, Any]) -> Competition:
         return Competition(**fields)
     except TypeError as error:
         raise KitError(f"{_WRONG}: {error}") from None
-
-
-def find_competition(name: str) -> Competition:
-    """The competition of a name in COMPETITIONS, or the one in a JSON file.
-
-    Raises:
-        KitError: if `name` is neither.
-    """
-    if name in COMPETITIONS:
-        return COMPETITIONS[name]
-    if not name.endswith(".json"):
-        raise KitError(
-            f"competition {name!r}: not one of {', '.join(COMPETITIONS)}, and not a .json file"
-        )
-    return from_json(read_json(Path(name), "the fields of a competition"))
 
 
 def image_path(folder: Path, pattern: str, image_id: str) -> Path:

@@ -1,7 +1,7 @@
 """The rows of a CSV as `Masks`, by a competition's conventions; every illegal row is named."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,28 +11,18 @@ from ..masks import rle, table
 from ..masks.runs import find_overlaps
 from ..masks.table import Masks
 from ..masks.transposition import transpose
-from . import csv_scan
+from ..system.csv_bytes import load_text
+from .catalog import find_competition
 from .conventions import AIRBUS, Competition
-from .csv_bytes import load_text
-from .csv_scan import Cells
+from .keys import Problem, identify, tabulate
 from .layout import Layout, open_cells
 
 Shapes = Mapping[str, tuple[int, int]]  # image id -> height, width in px
 
 
-@dataclass(frozen=True)
-class Problem:
-    """One thing wrong with a CSV of masks."""
-
-    kind: str  # the same words for every row with this problem
-    row: int  # of the file, whose header is row 1; 0: no row is to blame
-    image: str
-    detail: str
-
-
 def read_csv(
     source: Any,
-    competition: Competition = AIRBUS,
+    competition: Competition | Path | str = AIRBUS,
     *,
     submission: bool = False,
     strict: bool = True,
@@ -41,8 +31,8 @@ def read_csv(
     """Masks of a CSV.
 
     Args:
-        source: a path, bytes, (name, bytes), or a pandas DataFrame.
-        competition: its conventions.
+        source: a path, bytes, (name, bytes), or a DataFrame of pandas or polars.
+        competition: its conventions: a Competition, a name in COMPETITIONS or a .json file.
         submission: the competition's columns and size for submissions are tried first, then those
             of the truth; otherwise the other way round.
         strict: raise an error for an illegal row; otherwise leave out such rows and list them.
@@ -61,7 +51,7 @@ def read_csv(
     (['a.jpg', 'b.jpg'], [0, 9], [3, 2])
     """
     name, data = load_text(source)
-    masks, problems = _inspect(name, data, competition, submission, shapes)
+    masks, problems = _inspect(name, data, find_competition(competition), submission, shapes)
     if not strict:
         return masks, tabulate(problems)
     if problems:
@@ -80,103 +70,6 @@ def inspect_submission(
         KitError: if the source is not a CSV with the submission's columns.
     """
     return _inspect(*load_text(source), competition, True, shapes, exact=True)
-
-
-def read_ids(
-    source: Any, competition: Competition = AIRBUS, *, labels: bool = False, strict: bool = True
-) -> list[str]:
-    """The distinct image ids of a submission in order of first appearance; its runs are not read.
-
-    Args:
-        source: a path, bytes, (name, bytes), or a pandas DataFrame.
-        competition: its conventions.
-        labels: return the whole id cells, with the label if the competition writes it there.
-        strict: raise an error if the submission is damaged or empty.
-
-    Raises:
-        KitError: if the source is not a CSV with the competition's columns, or see `strict`.
-    """
-    name, data = load_text(source)
-    found, layout = open_cells(name, data, competition, True)
-    ids, _, _, problems = _identify(found, layout, competition)
-    if problems and strict:
-        row, detail = problems[0].row, problems[0].detail
-        raise KitError(f"{name} row {row}: {detail}; is the file truncated or damaged?")
-    if not ids and strict:
-        raise KitError(f"{name}: holds no row")
-    return list(dict.fromkeys(_number_cells(found, 0)[0])) if labels and layout.separator else ids
-
-
-def tabulate(problems: list[Problem]) -> Any:
-    """Problems as a DataFrame with the columns kind, row, image, detail, sorted by row."""
-    import pandas as pd
-
-    ordered = sorted(problems, key=lambda problem: problem.row)
-    return pd.DataFrame(
-        [vars(problem) for problem in ordered], columns=["kind", "row", "image", "detail"]
-    )
-
-
-def _number_cells(found: Cells, column: int) -> tuple[list[str], np.ndarray]:
-    """The distinct texts of a column in order of first appearance, and the number of each row."""
-    codes, firsts = csv_scan.number(found, column)
-    return csv_scan.list_texts(found, firsts, column), codes
-
-
-def _renumber(texts: list[str], codes: np.ndarray) -> tuple[list[str], np.ndarray]:
-    """The same with equal texts under one number, and blank ones under -1."""
-    distinct = list(dict.fromkeys(text for text in texts if text.strip()))
-    place = {text: number for number, text in enumerate(distinct)}
-    return distinct, np.array([place.get(text, -1) for text in texts], np.int64)[codes]
-
-
-def _may_be_blank(found: Cells) -> bool:
-    """Whether an id could be blank: it is empty or begins with no visible ASCII character."""
-    begin, end = found.begin[:, 0], found.end[:, 0]
-    if not len(begin) or (begin == end).any():
-        return True
-    first = found.data[begin]
-    return bool((first <= 32).any() or (first >= 127).any())
-
-
-def _label_number(text: str, competition: Competition) -> int:
-    """The number of a label's text; -1 if it is not a label."""
-    if competition.labels:
-        return competition.labels.index(text) if text in competition.labels else -1
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else -1
-
-
-def _identify(
-    found: Cells, layout: Layout, competition: Competition
-) -> tuple[list[str], np.ndarray, np.ndarray, list[Problem]]:
-    """Distinct image ids; image and label of every row; problems of structure, ids and labels.
-
-    image: int64 (rows,), position in the ids, -1: none; label: int64 (rows,), -1: illegal.
-    """
-    texts, codes = _number_cells(found, 0)
-    ids, image = texts, codes
-    if layout.separator:
-        ids, image = _renumber([text.rpartition(layout.separator)[0] for text in texts], codes)
-    elif found.doubled.any() or _may_be_blank(found):
-        ids, image = _renumber(texts, codes)
-    labels, tags, numbers = np.zeros(len(codes), np.int64), [""], codes * 0
-    if layout.label:
-        tags, numbers = _number_cells(found, 1)
-    elif layout.separator:
-        tags, numbers = [text.rpartition(layout.separator)[2] for text in texts], codes
-    if layout.label or layout.separator:
-        labels = np.array([_label_number(tag, competition) for tag in tags], np.int64)[numbers]
-    problems = []
-    for row in np.flatnonzero((found.problem > 0) | (image < 0) | (labels < 0)).tolist():
-        name = ids[image[row]] if image[row] >= 0 else ""
-        if found.problem[row]:
-            kind = detail = csv_scan.PROBLEMS[int(found.problem[row])]
-        elif image[row] < 0:
-            kind, detail = "no image id", "the image id is blank"
-        else:
-            kind, detail = "unknown label", f"unknown label {tags[numbers[row]][:40]!r}"
-        problems.append(Problem(kind, row + 2, name, detail))
-    return ids, image, labels, problems
 
 
 def _find_shapes(
@@ -209,9 +102,9 @@ def _inspect(
     exact: bool = False,
 ) -> tuple[Masks, list[Problem]]:
     """Masks of the legal rows and all problems; exact: no layout but that of `submission`."""
-    found, layout = open_cells(name, data, competition, submission, exact)
+    found, layout, _ = open_cells(name, data, competition, submission, exact)
     across = competition.need("order") == "across"
-    ids, image, label, problems = _identify(found, layout, competition)
+    ids, image, label, problems = identify(found, layout, competition)
     sides = _find_shapes(ids, layout, competition, shapes)
     areas = np.append(sides[:, 0].astype(np.int64) * sides[:, 1], 2**31 - 1)  # last: no image, -1
     start, length, offsets, code, where = rle.parse(
@@ -232,7 +125,7 @@ def _inspect(
         detail = rle.explain(found.text(row, -1), int(code[row]), int(where[row]))
         problems.append(Problem(rle.PROBLEMS[int(code[row])], row + 2, ids[image[row]], detail))
     legal, is_blank = sound & (code == 0), sound & (code == rle.BLANK)
-    if competition.row == "object":
+    if layout.row == "object":
         blanks = np.bincount(image[is_blank], minlength=len(ids))
         others = np.bincount(image[sound & ~is_blank], minlength=len(ids))
         mixed = is_blank & np.append(blanks * others > 0, False)[image]
@@ -242,8 +135,8 @@ def _inspect(
         key = image * (label.max(initial=0) + 1) + label
         again = sound.copy()
         again[np.flatnonzero(sound)[np.unique(key[sound], return_index=True)[1]]] = False
-        what = f"second row of one {competition.row}"
-        blame(again, what, f"a {what}; write all masks of one {competition.row} in one row")
+        what = f"second row of one {layout.row}"
+        blame(again, what, f"a {what}; write all masks of one {layout.row} in one row")
         legal &= ~again
 
     rows = np.flatnonzero(legal)
@@ -257,7 +150,7 @@ def _inspect(
     objects = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     labels = label[rows].astype(np.int32)
     masks = Masks(np.array(ids, object), sides, objects, labels, runs, start, length)
-    if competition.row == "object":
+    if layout.row == "object":
         other = find_overlaps(masks.objects, masks.runs, masks.start, masks.length)
         for place in np.flatnonzero(other >= 0).tolist():
             first, last = sorted((int(rows[place]), int(rows[other[place]])))

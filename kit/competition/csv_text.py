@@ -1,17 +1,20 @@
 """`Masks` as the text of a CSV, by a competition's conventions."""
 
+from pathlib import Path
+
 import numpy as np
 
 from ..errors import KitError
 from ..masks import rle, table
 from ..masks.table import Masks
 from ..masks.transposition import transpose
+from .catalog import find_competition
 from .conventions import AIRBUS, Competition
 from .layout import Layout, lay_out
 
 
 def format_csv(
-    masks: Masks, competition: Competition = AIRBUS, *, submission: bool = False
+    masks: Masks, competition: Competition | Path | str = AIRBUS, *, submission: bool = False
 ) -> bytes:
     """The CSV of `masks`, as the competition's truth or submission has it.
 
@@ -24,8 +27,9 @@ def format_csv(
     >>> format_csv(read_csv(b"ImageId,EncodedPixels\\na.jpg,1 3\\nb.jpg,\\n"))
     b'ImageId,EncodedPixels\\na.jpg,1 3\\nb.jpg,\\n'
     """
+    competition = find_competition(competition)
     layout = lay_out(competition, submission)
-    if competition.row != "object":
+    if layout.row != "object":
         masks = table.join(masks)  # such a row is one mask, with everything in it
     start, length, runs = masks.start, masks.length, masks.runs
     if competition.need("order") == "across":
@@ -78,7 +82,7 @@ def _list_labeled(
 
     for image, name in enumerate(masks.ids):
         held = range(masks.objects[image], masks.objects[image + 1])
-        if silent or competition.row == "object":
+        if silent or layout.row == "object":
             for item in held:
                 add(name, int(masks.labels[item]), item)
             if silent or held:

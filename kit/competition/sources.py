@@ -1,21 +1,20 @@
 """Where a competition's files come from: a folder, a zip read in place, or Kaggle's mounts."""
 
 import contextlib
-import glob
 import os
 import re
 import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from ..errors import KitError
 from ..system.kaggle import MOUNTS
-from .conventions import Competition, image_path
+from .conventions import Competition
 
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 LARGEST = 2**28  # bytes that one file may have
@@ -143,7 +142,7 @@ def find_file(source: Source, name: str, what: str) -> File:
     if source.directory is not None:
         found = source.directory.get(name)
     else:
-        found = _describe(source.path / name, name)
+        found = describe(source.path / name, name)
     if found is None:
         raise KitError(
             f"{source.path}: holds no {name} ({what}); is this the competition's folder or zip?"
@@ -151,55 +150,13 @@ def find_file(source: Source, name: str, what: str) -> File:
     return found
 
 
-def _describe(path: Path, name: str) -> File | None:
+def describe(path: Path, name: str) -> File | None:
+    """The file at a path, called `name`; None if it is missing or not a regular file."""
     try:
         status = path.stat()
     except (OSError, ValueError):
         return None
     return File(name, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
-
-
-def list_images(source: Source, pattern: str) -> dict[str, File]:
-    """The images at `pattern`, a path with {id} in it, by id and sorted; hidden files are skipped.
-
-    Raises:
-        KitError: if there is no image.
-    """
-    parts = [re.escape(part) for part in pattern.split("{id}")]
-    one = re.compile(parts[0] + "(?P<id>[^/]+)" + "(?P=id)".join(parts[1:]))
-    if source.directory is None:
-        paths = source.path.glob("*".join(glob.escape(part) for part in pattern.split("{id}")))
-        names: Iterator[str] = (path.relative_to(source.path).as_posix() for path in paths)
-    else:
-        names = iter(source.directory)
-    found = {}
-    for name in sorted(names):
-        match = one.fullmatch(name)
-        file = None
-        if match and not name.rpartition("/")[2].startswith("."):
-            if source.directory is not None:
-                file = source.directory[name]
-            else:
-                file = _describe(source.path / name, name)
-        if match and file:
-            found[match["id"]] = file
-    if not found:
-        raise KitError(
-            f"{source.path}: holds no image at {pattern}; is this the right competition?"
-        )
-    return found
-
-
-def locate_images(source: Source, pattern: str, ids: Iterable[str]) -> list[File]:
-    """The images of the given ids, in their order.
-
-    Raises:
-        KitError: if an image is missing.
-    """
-    return [
-        find_file(source, image_path(Path(), pattern, name).as_posix(), f"image {name}")
-        for name in ids
-    ]
 
 
 @contextlib.contextmanager

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import csv_masks, sources
+from ..competition.catalog import find_competition
 from ..competition.conventions import AIRBUS, Competition
+from ..competition.listing import locate_images
 from ..errors import KitError
 from ..masks import table as masks
 from ..masks.table import Masks
@@ -35,7 +37,7 @@ def pack(
     competition_folder: Path | str,
     records_folder: Path | str,
     *,
-    competition: Competition = AIRBUS,
+    competition: Competition | Path | str = AIRBUS,
     **settings: Any,
 ) -> dict[str, Any]:
     """Packs the training images of a competition, with their masks, into a folder of records.
@@ -46,7 +48,8 @@ def pack(
     Args:
         competition_folder: a folder, a zip, or `kaggle` for the attached data.
         records_folder: the folder to write; it is made if it is missing.
-        competition: the conventions of the competition's files.
+        competition: the conventions of the competition's files: a Competition, a name in
+            COMPETITIONS or a .json file.
         **settings: the fields of PackSettings.
 
     Returns:
@@ -56,7 +59,7 @@ def pack(
         KitError: if the source cannot be used, too many images are bad, the disk has too little
             space, or the folder holds something else or was begun by a different call.
     """
-    chosen = PackSettings(**settings)
+    chosen, competition = PackSettings(**settings), find_competition(competition)
     # They are needed at the end, so their absence is reported at the beginning.
     for name in ("tensorflow", "tensorflow_datasets", "sklearn"):
         if importlib.util.find_spec(name) is None:
@@ -253,9 +256,8 @@ def _plan_shards(
     entries: dict[str, dict[str, Any]],
 ) -> list[Shard]:
     """Everything that each wanted shard depends on."""
-    files = sources.locate_images(
-        request.source, request.competition.need("train_images"), plan.ids
-    )
+    rules = request.competition
+    files = locate_images(request.source, rules.need("train_images"), plan.ids, rules.image_id)
     run, starts, found = uuid.uuid4().hex[:12], plan.starts, []
     for place in wanted:
         held = slice(starts[place], starts[place + 1])

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..competition import sources
 from ..competition.csv_masks import complete
+from ..competition.listing import list_images
 from ..competition.sources import File
 from ..errors import KitError
 from ..masks import table
@@ -39,7 +39,7 @@ def make_plan(request: Request, cache: Path, room: int) -> tuple[Plan, Masks]:
         KitError: if too many images are bad, no image is left, or folds outnumber the scenes.
     """
     competition, settings = request.competition, request.settings
-    listing = sources.list_images(request.source, competition.need("train_images"))
+    listing = list_images(request.source, competition.need("train_images"), competition.image_id)
     sized = competition.height is not None
     truth, wanted = None, listing
     unpaired: list[dict[str, str]] = []

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from ..competition import csv_masks, images, sources
+from ..competition.catalog import find_competition
 from ..competition.conventions import AIRBUS, Competition
 from ..competition.csv_masks import complete
+from ..competition.listing import list_images
 from ..errors import KitError
 from ..masks import table as masks
 from ..masks.table import Masks
@@ -59,17 +61,19 @@ def open_index(
     source: Index | Records | Path | str,
     folds: Iterable[int] | None = None,
     *,
-    folds_csv: Path | str | None = None,
-    competition: Competition = AIRBUS,
+    folds_csv: Any = None,
+    competition: Competition | Path | str = AIRBUS,
 ) -> Index:
     """The index of records or of a competition folder.
 
     Args:
         source: an index, records, the path of records or of a competition folder, or `kaggle`.
         folds: the folds to keep; None: all.
-        folds_csv: for a competition folder, a CSV with columns `ImageId,scene,fold` as kit pack
-            writes it; images that are not in it are left out.
-        competition: the conventions of a competition folder.
+        folds_csv: for a competition folder, a CSV (a path, bytes, (name, bytes), or a DataFrame)
+            with columns `ImageId,scene,fold` as kit pack writes it; images that are not in it are
+            left out.
+        competition: the conventions of a competition folder: a Competition, a name in COMPETITIONS
+            or a .json file.
 
     Returns:
         The index. Images of a folder that are missing, truncated or of another size are left out,
@@ -86,7 +90,7 @@ def open_index(
             source if isinstance(source, Records) else open_records(source), folds
         )
     else:
-        found = index_folder(source, competition, folds_csv)
+        found = index_folder(source, find_competition(competition), folds_csv)
     if folds is None:
         return found
     wanted = np.flatnonzero(np.isin(found.folds, list(folds)))
@@ -195,9 +199,7 @@ def _tabulate(found: Sequence[dict[str, Any]]) -> Masks:
     return Masks(ids, shapes, objects, labels, runs, start, length)
 
 
-def index_folder(
-    place: Path | str, competition: Competition, folds_csv: Path | str | None = None
-) -> Index:
+def index_folder(place: Path | str, competition: Competition, folds_csv: Any = None) -> Index:
     """The index of a competition folder, sorted by id; no image is decoded. See `open_index`.
 
     Raises:
@@ -214,7 +216,7 @@ def index_folder(
             f"competition {competition.name}: its images differ in size; "
             f"pack them: kit pack {source.path} RECORDS"
         )
-    listing = sources.list_images(source, competition.need("train_images"))
+    listing = list_images(source, competition.need("train_images"), competition.image_id)
     name = competition.need("truth_csv")
     truth = csv_masks.read_csv(
         source.path / sources.find_file(source, name, "the truth").name, competition
@@ -248,10 +250,10 @@ def index_folder(
     return Index(str(source.path), truth, scenes, folds, paths, np.full(len(paths), -1, np.int64))
 
 
-def _read_folds(path: Path | str) -> dict[str, tuple[int, int]]:
+def _read_folds(source: Any) -> dict[str, tuple[int, int]]:
     """Scene and fold of each image in a folds.csv."""
     rows = read_rows(
-        path, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId"
+        source, {"ImageId": str, "scene": _read_number, "fold": _read_number}, key="ImageId"
     )
     return {row["ImageId"]: (row["scene"], row["fold"]) for row in rows}
 

@@ -5,28 +5,32 @@ from pathlib import Path
 from typing import Any
 
 from ..competition import csv_masks, csv_text
+from ..competition.catalog import find_competition
 from ..competition.conventions import AIRBUS, Competition
-from ..competition.csv_masks import Problem
+from ..competition.keys import Problem, read_keys
+from ..competition.layout import lay_out
+from ..competition.sample import Sample, read_sample
+from ..competition.sizes import find_sizes
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
+from ..system.csv_bytes import load_text
 from ..system.files import replacing
 
 SHOWN = 3  # rows that the report shows of each kind of problem
 
 
 def find_problems(
-    path: Any,
-    ids: list[str] | None,
+    source: Any,
+    sample: Sample | None,
     competition: Competition = AIRBUS,
     shapes: csv_masks.Shapes | None = None,
 ) -> tuple[Masks, list[Problem]]:
     """Finds everything for which Kaggle would reject or misread a submission.
 
     Args:
-        path: the submission: a path, bytes, or (name, bytes).
-        ids: the sample's id cells, with a label if the competition writes one there; None allows
-            any ids.
+        source: the submission: a path, bytes, (name, bytes), or a DataFrame.
+        sample: what its columns and rows must be; None allows any rows.
         competition: its conventions.
         shapes: (height, width) of images by id, if they differ.
 
@@ -34,25 +38,12 @@ def find_problems(
         The masks of the legal rows, and the problems.
 
     Raises:
-        KitError: if the file is not a CSV with the competition's columns.
+        KitError: if the source is not a CSV with the competition's columns.
     """
-    found, problems = csv_masks.inspect_submission(path, competition, shapes=shapes)
-    if ids is not None:
-        what, cells = "image", list(found.ids)
-        if competition.label_separator:
-            what = "image and label"
-            cells = csv_masks.read_ids(path, competition, labels=True, strict=False)
-        wanted, given = set(ids), set(cells)
-        problems += [
-            Problem(f"{what} missing", 0, cell, "the sample names it, the submission does not")
-            for cell in ids
-            if cell not in given
-        ]
-        problems += [
-            Problem(f"{what} not in the sample", 0, cell, "is not among the sample's ids")
-            for cell in cells
-            if cell not in wanted
-        ]
+    name, data = load_text(source)
+    found, problems = csv_masks.inspect_submission((name, data), competition, shapes=shapes)
+    if sample is not None:
+        problems += sample.compare(*read_keys((name, data), competition))
     return found, problems
 
 
@@ -60,28 +51,32 @@ def check_csv(
     prediction: Any,
     sample: Any,
     *,
-    shape: tuple[int, int] | None = None,
-    competition: Competition = AIRBUS,
+    shape: tuple[int, int] | str | None = None,
+    images: Any = None,
+    competition: Competition | Path | str = AIRBUS,
 ) -> tuple[list[Problem], str]:
     """Checks a submission against the sample.
 
     Args:
-        prediction: path of the submission.
-        sample: the sample submission, whose ids count: a path, bytes, or (name, bytes).
-        shape: (height, width) of the images in px, if not the competition's.
-        competition: its conventions.
+        prediction: the submission: a path, bytes, (name, bytes), or a DataFrame of pandas or
+            polars.
+        sample: the sample submission, whose columns and rows count, in the same forms.
+        shape: (height, width) of the images in px, or the text HEIGHTxWIDTH, if not the
+            competition's.
+        images: where the sizes of the images come from if they differ, see `read_sizes`.
+        competition: its conventions: a Competition, a name in COMPETITIONS or a .json file.
 
     Returns:
         Every problem, and a report for people: how many there are of each kind, and the first rows.
 
     Raises:
-        KitError: if a file is not a CSV with the competition's columns.
+        KitError: if a file is not a CSV with the competition's columns, or a size is not known.
     """
-    competition = competition.with_shape(shape)
-    found, problems = find_problems(
-        prediction, csv_masks.read_ids(sample, competition, labels=True), competition
-    )
-    name = Path(prediction).name
+    conventions = find_competition(competition).with_shape(shape)
+    wanted = read_sample(sample, conventions)
+    shapes = find_sizes(images, wanted.competition, wanted.ids, prediction, sample)
+    found, problems = find_problems(prediction, wanted, wanted.competition, shapes)
+    name, _ = load_text(prediction)
     if not problems:
         ships = table.count_objects(found)
         counts = f"{len(found)} images, {ships.sum()} masks, {(ships == 0).sum()} images blank"
@@ -99,7 +94,11 @@ def check_csv(
 
 
 def write_csv(
-    masks: Masks, path: Path | str, competition: Competition = AIRBUS, *, sample: Any = None
+    masks: Masks,
+    path: Path | str,
+    competition: Competition | Path | str = AIRBUS,
+    *,
+    sample: Any = None,
 ) -> None:
     """Writes masks as a submission, whole or not at all.
 
@@ -109,25 +108,25 @@ def write_csv(
     Args:
         masks: the masks of each image.
         path: where the submission goes.
-        competition: its conventions.
-        sample: the sample submission (a path, bytes, or (name, bytes)), which gives the images and
-            their order; None: as in `masks`.
+        competition: its conventions: a Competition, a name in COMPETITIONS or a .json file.
+        sample: the sample submission (a path, bytes, (name, bytes), or a DataFrame), which gives
+            the images, their order and the form; None: as in `masks`.
 
     Raises:
         KitError: if an image of the sample has no prediction, the check finds a problem, or the
-            disk is full.
+            file cannot be written.
     """
-    wanted = None
+    competition, wanted = find_competition(competition), None
     if sample is not None:
-        wanted = csv_masks.read_ids(sample, competition, labels=True)
-        ids = csv_masks.read_ids(sample, competition) if competition.label_separator else wanted
-        missing = set(ids) - set(masks.ids)
+        wanted = read_sample(sample, competition)
+        competition = wanted.competition
+        missing = set(wanted.ids) - set(masks.ids)
         if missing:
             raise KitError(
                 f"{path}: no prediction for {len(missing)} images of the sample, "
                 f"the first is {min(missing)}"
             )
-        masks = table.select_ids(masks, ids)
+        masks = table.select_ids(masks, wanted.ids)
     shapes = None
     if competition.height is None:
         shapes = {name: (int(h), int(w)) for name, (h, w) in zip(masks.ids, masks.shapes)}
@@ -138,7 +137,8 @@ def write_csv(
         if problems:
             first = problems[0]
             raise KitError(f"{path}: not written, {first.kind}: {first.image} {first.detail}")
-        wanted_back = masks if competition.row == "object" else table.join(masks)
+        by_object = lay_out(competition, True).row == "object"
+        wanted_back = masks if by_object else table.join(masks)
         # Reading rows that count across may join touching runs; the text is the same then.
         turned = (
             competition.order == "across"

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..competition import csv_masks
+from ..competition.catalog import find_competition
 from ..competition.conventions import AIRBUS, Competition
 from ..competition.images import wary
+from ..competition.keys import read_ids
 from ..cuts import Cuts, describe_cuts
 from ..errors import KitError
 from ..masks.table import Masks
@@ -29,7 +30,8 @@ def predict_maps(
     out: Path | str,
     *,
     tuning: Path | str | None = None,
-    competition: Competition = AIRBUS,
+    shape: tuple[int, int] | str | None = None,
+    competition: Competition | Path | str = AIRBUS,
     allow_missing: bool = False,
 ) -> Masks:
     """Predicts a sample's images from maps and writes a checked CSV with a JSON beside it.
@@ -39,10 +41,14 @@ def predict_maps(
     Args:
         maps: folder with one {ImageId}.png or .npy per image, uint8 or float in 0..1, and
             presence.csv if the cuts need it.
-        sample: the sample submission: a path, bytes, or (name, bytes).
+        sample: the sample submission: a path, bytes, (name, bytes), or a DataFrame of pandas or
+            polars.
         out: path of the CSV.
         tuning: path of a tuning.json; None: the one in `maps`, if there is one.
-        competition: the conventions of the CSV.
+        shape: (height, width) of the maps in px, or the text HEIGHTxWIDTH; None: the
+            competition's.
+        competition: the conventions of the CSV: a Competition, a name in COMPETITIONS or a .json
+            file.
         allow_missing: predict images without a map blank, and list them in the JSON.
 
     Returns:
@@ -58,7 +64,8 @@ def predict_maps(
         raise KitError(
             f"{folder}: no such folder of maps; it holds one {{ImageId}}.png or .npy per image"
         )
-    ids = csv_masks.read_ids(sample, competition)
+    rules = find_competition(competition).with_shape(shape)
+    ids = read_ids(sample, rules)
     path = folder / "tuning.json" if tuning is None else Path(tuning)
     cuts, figures = Cuts(), dict[str, float | None]()
     if tuning is not None or path.exists():
@@ -74,14 +81,14 @@ def predict_maps(
     missing = {name for name, file in zip(ids, files) if file is None}
     check_missing(missing, ids, folder, allow_missing)
     presence = _find_presence(folder, ids, missing) if cuts.min_presence else None
-    shape = find_shape(competition)
+    size = find_shape(rules)
 
     def make_batches(places: np.ndarray) -> Batches:
         for chosen in split_batches(places, READ):
             yield Batch(chosen, functools.partial(load, chosen))
 
     def load(places: np.ndarray) -> tuple[list[np.ndarray], np.ndarray | None]:
-        found = [read_map(folder, ids[place], shape) for place in places]
+        found = [read_map(folder, ids[place], size) for place in places]
         return found, None if presence is None else presence[places]
 
     stamps = [
@@ -102,7 +109,7 @@ def predict_maps(
                 "holdout": figures,
             },
             missing=missing,
-            competition=competition,
+            competition=rules,
         )
 
 

@@ -2,7 +2,8 @@
 
 import dataclasses
 
-from kit.competition.conventions import COMPETITIONS, Competition
+from kit.competition.catalog import COMPETITIONS
+from kit.competition.conventions import Competition
 
 
 def pixels(table) -> dict:

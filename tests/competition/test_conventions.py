@@ -3,7 +3,7 @@ import json
 import pytest
 
 from kit.competition import conventions
-from kit.competition.conventions import COMPETITIONS, Competition
+from kit.competition.catalog import COMPETITIONS
 from kit.errors import KitError
 from kit.system import files
 
@@ -43,27 +43,17 @@ def test_fields_survive_json(name):
         {"empty": "-,"},
         {"empty": "\ud800"},
         {"label_separator": "_", "labels": ["b", "a_b"]},
+        {"image_id": "{case}"},
+        {"image_id": "a"},
+        {"image_id": "{id", "train_images": "{id"},
+        {"image_id": "{id.__class__}"},
+        {"train_images": "{0}/{id}"},
+        {"sample_row": "pixel"},
     ],
 )
 def test_illegal_fields_are_refused(fields):
     with pytest.raises(KitError, match="not the fields of a competition"):
         conventions.from_json(fields)
-
-
-def test_a_competition_is_found_by_name_or_in_a_file(tmp_path):
-    assert conventions.find_competition("tgs-salt") is COMPETITIONS["tgs-salt"]
-    (tmp_path / "mine.json").write_text(
-        json.dumps({"name": "mine", "height": 9, "labels": ["a", "b"]})
-    )
-    assert conventions.find_competition(str(tmp_path / "mine.json")) == Competition(
-        name="mine", height=9, labels=("a", "b")
-    )
-    with pytest.raises(
-        KitError, match="competition 'coco': not one of airbus, tgs-salt, .*, and not a .json file"
-    ):
-        conventions.find_competition("coco")
-    with pytest.raises(KitError, match="gone.json: missing"):
-        conventions.find_competition(str(tmp_path / "gone.json"))
 
 
 def test_what_is_open_is_said_with_the_way_out():
@@ -74,10 +64,10 @@ def test_what_is_open_is_said_with_the_way_out():
         _ = COMPETITIONS["dsb2018"].shape
     with pytest.raises(
         KitError,
-        match="its order is not set, but needed here; give it in a JSON file: "
-        '{"order": ...} with --competition',
+        match="its truth_csv is not set, but needed here; give it in a JSON file: "
+        '{"truth_csv": ...} with --competition',
     ):
-        COMPETITIONS["siim-pneumothorax"].need("order")
+        COMPETITIONS["contrails"].need("truth_csv")
     assert COMPETITIONS["dsb2018"].with_shape((3, 4)).shape == (3, 4)
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kit.competition import csv_masks, csv_text
-from kit.competition.conventions import COMPETITIONS, Competition
+from kit.competition import csv_masks, csv_text, keys
+from kit.competition.catalog import COMPETITIONS
+from kit.competition.conventions import Competition
 from kit.errors import KitError
 from kit.masks import dense
 from kit.masks import table as masks
@@ -131,7 +132,7 @@ def test_a_header_alone_is_a_table_without_images():
     for data in (b"ImageId,EncodedPixels", b"ImageId,EncodedPixels\n\r\n\n"):
         assert len(csv_masks.read_csv(data)) == 0
         with pytest.raises(KitError, match="holds no row"):
-            csv_masks.read_ids(data)
+            keys.read_ids(data)
 
 
 def test_every_problem_is_collected_in_a_table(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kit.competition import csv_masks, csv_text
-from kit.competition.conventions import COMPETITIONS
+from kit.competition.catalog import COMPETITIONS
 from kit.errors import KitError
 from kit.masks import dense
 from kit.masks import table as masks

@@ -7,7 +7,7 @@ import zipfile
 
 import pytest
 
-from kit.competition import sources
+from kit.competition import listing, sources
 from kit.competition.conventions import AIRBUS
 from kit.competition.sources import Refused
 from kit.errors import KitError
@@ -49,29 +49,29 @@ def source(request, tmp_path):
 
 
 def test_images_are_listed_by_the_pattern_of_their_paths(source):
-    assert list(sources.list_images(source, "train/{id}")) == ["a.png", "b.png", "c.jpg"]
-    assert [file.name for file in sources.list_images(source, "train/{id}.png").values()] == [
+    assert list(listing.list_images(source, "train/{id}")) == ["a.png", "b.png", "c.jpg"]
+    assert [file.name for file in listing.list_images(source, "train/{id}.png").values()] == [
         "train/a.png",
         "train/b.png",
     ]
-    assert list(sources.list_images(source, "deep/{id}/images/{id}.png")) == [
+    assert list(listing.list_images(source, "deep/{id}/images/{id}.png")) == [
         "a"
     ]  # b's image has another name
-    assert [file.name for file in sources.locate_images(source, "train/{id}.png", ["b", "a"])] == [
+    assert [file.name for file in listing.locate_images(source, "train/{id}.png", ["b", "a"])] == [
         "train/b.png",
         "train/a.png",
     ]
     for pattern in ("nowhere/{id}", "train/{id}.tif"):
         with pytest.raises(KitError, match="holds no image at"):
-            sources.list_images(source, pattern)
+            listing.list_images(source, pattern)
     with pytest.raises(KitError, match="holds no truth.csv"):
         sources.find_file(source, "truth.csv", "the truth")
     with pytest.raises(KitError, match="not a plain file name"):
-        sources.locate_images(source, "train/{id}", ["../deep"])
+        listing.locate_images(source, "train/{id}", ["../deep"])
 
 
 def test_bytes_come_back(source):
-    for name, file in sources.list_images(source, "train/{id}").items():
+    for name, file in listing.list_images(source, "train/{id}").items():
         assert sources.read_whole(source, file) == f"train/{name}".encode() * 50
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_is_no_file_is_not_listed(tmp_path):
     folder = fill(tmp_path / "folder")
     os.mkfifo(folder / "train" / "d.jpg")
     (folder / "train" / "e.jpg").mkdir()
-    assert list(sources.list_images(sources.find_source(folder, AIRBUS), "train/{id}")) == [
+    assert list(listing.list_images(sources.find_source(folder, AIRBUS), "train/{id}")) == [
         "a.png",
         "b.png",
         "c.jpg",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit.competition import sources
+from kit.competition import listing, sources
 from kit.competition.conventions import AIRBUS
 from kit.errors import KitError
 from kit.packing import inspection
@@ -22,8 +22,8 @@ def folder(practice, tmp_path):
 
 def look(folder, cache, wanted=None):
     source = sources.find_source(folder, AIRBUS)
-    listing = sources.list_images(source, AIRBUS.train_images)
-    return inspection.inspect_images(source, listing, cache, SHAPE)
+    files = listing.list_images(source, AIRBUS.train_images)
+    return inspection.inspect_images(source, files, cache, SHAPE)
 
 
 @pytest.fixture

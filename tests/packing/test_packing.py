@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from kit.competition import csv_masks, csv_text
-from kit.competition.conventions import AIRBUS, Competition, find_competition
+from kit.competition.catalog import find_competition
+from kit.competition.conventions import AIRBUS, Competition
 from kit.errors import KitError
 from kit.masks import dense
 from kit.packing import packing

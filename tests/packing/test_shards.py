@@ -5,7 +5,7 @@ import zlib
 import numpy as np
 import pytest
 
-from kit.competition import sources
+from kit.competition import listing, sources
 from kit.competition.conventions import AIRBUS
 from kit.errors import KitError
 from kit.masks.table import blank
@@ -16,7 +16,7 @@ from kit.packing.shards import Shard, write_shard
 @pytest.fixture
 def shard(practice, tmp_path):
     source = sources.find_source(practice, AIRBUS)
-    files = list(sources.list_images(source, AIRBUS.train_images).values())[:3]
+    files = list(listing.list_images(source, AIRBUS.train_images).values())[:3]
     crc = np.array([zlib.crc32((practice / file.name).read_bytes()) for file in files], np.uint32)
     names = [file.name.rpartition("/")[2] for file in files]
     return Shard(

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 
 from kit.competition import csv_masks as rows
-from kit.competition.conventions import COMPETITIONS
+from kit.competition.catalog import COMPETITIONS
 from kit.errors import KitError
 from kit.masks import dense
 from kit.masks import table as masks
-from kit.scoring import scores
+from kit.scoring import csv_score, scores, summary
 from kit.scoring.counts import count
 from tests.conftest import write_csv
 from tests.oracles import count_by_hand, f2_by_hand
@@ -72,7 +72,7 @@ def test_touching_ships_stay_two():
 def test_score_of_two_files(tmp_path):
     truth = write_csv(tmp_path / "t.csv", "a.jpg,1 10", "b.jpg,", "c.jpg,11 10", "c.jpg,31 10")
     prediction = write_csv(tmp_path / "p.csv", "c.jpg,31 10", "b.jpg,5 5", "a.jpg,1 8")
-    result = scores.score_csv(truth, prediction, shape=(10, 10), per_image=tmp_path / "per.csv")
+    result = csv_score.score_csv(truth, prediction, shape=(10, 10), per_image=tmp_path / "per.csv")
     a, c = 6 / 10, 5 / (5 + 4)  # IoU 0.8 is above six thresholds; one of two found, none wrong
     assert result["f2"] == pytest.approx((a + 0 + c) / 3)
     assert (
@@ -86,7 +86,7 @@ def test_score_of_two_files(tmp_path):
         and result["fn"] == [1] * 6 + [2] * 4
     )
     assert (result["images"], result["ships"], result["predicted"]) == (3, 3, 3)
-    assert json.loads(scores.to_json(result)) == result
+    assert json.loads(summary.to_json(result)) == result
     lines = (tmp_path / "per.csv").read_text().splitlines()
     assert lines[0].startswith("ImageId,ships,predicted,f2,tp_50,fp_50,fn_50,tp_55") and lines[
         0
@@ -96,12 +96,12 @@ def test_score_of_two_files(tmp_path):
 
 def test_a_mean_over_nothing_is_null(tmp_path):
     path = write_csv(tmp_path / "t.csv", "a.jpg,1 10")
-    assert scores.score_csv(path, path)["f2_empty"] is None
-    nothing = scores.score_csv(*[write_csv(tmp_path / "none.csv")] * 2)
+    assert csv_score.score_csv(path, path)["f2_empty"] is None
+    nothing = csv_score.score_csv(*[write_csv(tmp_path / "none.csv")] * 2)
     assert (
         nothing["f2"] is None
         and nothing["f2_blank"] is None
-        and json.loads(scores.to_json(nothing))["images"] == 0
+        and json.loads(summary.to_json(nothing))["images"] == 0
     )
 
 
@@ -115,7 +115,7 @@ def test_a_mean_over_nothing_is_null(tmp_path):
 def test_other_images_are_an_error(tmp_path, rows, words):
     truth = write_csv(tmp_path / "t.csv", "a.jpg,1 10", "b.jpg,")
     with pytest.raises(KitError, match=words):
-        scores.score_csv(truth, write_csv(tmp_path / "p.csv", *rows))
+        csv_score.score_csv(truth, write_csv(tmp_path / "p.csv", *rows))
 
 
 def test_reweighting():
@@ -143,11 +143,11 @@ def test_pixel_scores_are_those_of_dense_masks(images):
 
 def test_the_table_of_images_has_the_counts_of_each_threshold(tmp_path):
     truth, prediction = bars(20, 20, 20), bars(20, 15, 11, 3, 3)
-    lines = scores.format_per_image(count_labels(truth, prediction)).splitlines()
+    lines = summary.format_per_image(count_labels(truth, prediction)).splitlines()
     row = dict(zip(lines[0].split(","), lines[1].split(",")))
     for k, tp, fp, fn in zip(range(10, 20), *count_by_hand(truth, prediction)):
         assert [int(row[f"{name}_{5 * k}"]) for name in ("tp", "fp", "fn")] == [tp, fp, fn]
-    by_threshold = scores.summarize(count_labels(truth, prediction))["f2_by_threshold"]
+    by_threshold = summary.summarize(count_labels(truth, prediction))["f2_by_threshold"]
     wanted = [
         5 * tp / (5 * tp + 4 * fn + fp) for tp, fp, fn in zip(*count_by_hand(truth, prediction))
     ]
@@ -160,7 +160,7 @@ def test_a_missing_row_of_a_label_is_an_error(tmp_path):
     with pytest.raises(
         KitError, match="the prediction has no row a_2; give it at least a blank one"
     ):
-        scores.score_csv(
+        csv_score.score_csv(
             truth,
             write_csv(tmp_path / "p.csv", "a_1,", header="ImageId_ClassId,EncodedPixels"),
             competition=steel,
@@ -210,22 +210,24 @@ def test_other_competitions_are_scored_by_their_rules(tmp_path, preset, truth, p
         header="id,rle_mask" if preset == "tgs-salt" else "ImageId,ClassId,EncodedPixels",
     )
     header = "id,rle_mask" if preset == "tgs-salt" else "ImageId_ClassId,EncodedPixels"
-    result = scores.score_csv(
+    result = csv_score.score_csv(
         truth, write_csv(tmp_path / "p.csv", prediction, header=header), competition=competition
     )
     assert {name: result[name] for name in wanted} == pytest.approx(wanted)
-    assert scores.format_summary(result)
+    assert summary.format_summary(result)
 
 
 def test_an_open_score_is_said(tmp_path):
     path = write_csv(tmp_path / "t.csv", "a,-", header="record_id,encoded_pixels")
     with pytest.raises(KitError, match="competition contrails: its score is not set"):
-        scores.score_csv(path, path, competition=COMPETITIONS["contrails"])
+        csv_score.score_csv(
+            path, path, competition=dataclasses.replace(COMPETITIONS["contrails"], score="")
+        )
 
 
 def test_truth_against_itself_its_union_and_shifted_on_real_images(airbus):
     table = rows.read_csv(airbus / "train_ship_segmentations_v2.csv")
-    assert scores.summarize(count(table, table))["f2"] == 1
+    assert summary.summarize(count(table, table))["f2"] == 1
     from skimage.measure import label
 
     ships = np.flatnonzero(masks.count_objects(table))

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kit.competition import csv_masks as rows
-from kit.competition.conventions import COMPETITIONS, Competition
+from kit.competition.catalog import COMPETITIONS
+from kit.competition.conventions import Competition
 from kit.errors import KitError
 from kit.masks import dense
 from kit.submission import csv_file

@@ -9,7 +9,7 @@ import weakref
 import numpy as np
 import pytest
 
-from kit.competition.conventions import COMPETITIONS
+from kit.competition.catalog import COMPETITIONS
 from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.submission import prediction, workers

@@ -29,7 +29,7 @@ def test_wanted_columns_are_converted_and_others_passed_over(tmp_path):
         ("id,size\na,1,2\n", "row 2: .*more or fewer cells"),
         ("id,size\na,1\na,2\n", "row 3: id a appears twice"),
         ('id,size\n"a,1\n', "cannot be read as a CSV"),
-        ("id,size\n\udcff,1\n", "cannot be read as a CSV"),
+        ("id,size\n\udcff,1\n", "row 2: not UTF-8 text"),
         (f"id,size\n{'a' * 200000},1\n", "cannot be read as a CSV"),
     ],
 )

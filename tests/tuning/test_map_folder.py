@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit.competition.conventions import AIRBUS, COMPETITIONS
+from kit.competition.catalog import COMPETITIONS
+from kit.competition.conventions import AIRBUS
 from kit.competition.csv_text import format_csv
 from kit.errors import KitError
 from kit.objects.map_files import write_map

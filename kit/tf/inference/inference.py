@@ -10,9 +10,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ...competition import conventions, csv_masks, sources
+from ...competition import conventions, sources
+from ...competition.catalog import find_competition
 from ...competition.conventions import Competition
 from ...competition.images import wary
+from ...competition.keys import read_ids
+from ...competition.listing import list_images
 from ...cuts import Cuts, describe_cuts
 from ...errors import KitError
 from ...masks.table import Masks
@@ -101,7 +104,7 @@ def predict(
     competition_folder,
     out,
     *,
-    competition: Competition | None = None,
+    competition: Competition | Path | str | None = None,
     networks=None,
     **settings,
 ) -> Masks:
@@ -115,7 +118,8 @@ def predict(
         models: one model folder or several.
         competition_folder: a folder, a zip, or `kaggle`.
         out: path of the CSV.
-        competition: None: the one that the models were trained on.
+        competition: a Competition, a name in COMPETITIONS or a .json file; None: the one that the
+            models were trained on.
         networks: your own networks, see `pair_models`.
         **settings: fields of PredictSettings; a given view count or scale wins over tuning.json.
 
@@ -132,16 +136,17 @@ def predict(
     described = [identify_model(folder) for folder in folders]
     if competition is None:
         competition = _find_competition(folders)
+    competition = find_competition(competition)
     source = sources.find_source(competition_folder, competition)
     file = sources.find_file(
         source, competition.need("sample_csv"), "the sample submission, whose ids are predicted"
     )
     sample = (file.name, sources.read_whole(source, file))
-    ids = csv_masks.read_ids(sample, competition)
-    listing = sources.list_images(source, competition.need("test_images"))
+    ids = read_ids(sample, competition)
+    listing = list_images(source, competition.need("test_images"), competition.image_id)
     for name in ids:
         # Refuses a name that would leave the folder.
-        conventions.image_path(source.path, competition.test_images, name)
+        conventions.image_path(source.path, "{id}", name)
     missing = {name for name in ids if name not in listing}
     prediction.check_missing(missing, ids, source.path, asked.allow_missing)
     chosen = _choose(folders, described, asked)

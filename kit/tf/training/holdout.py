@@ -14,6 +14,7 @@ from ...objects import extraction
 from ...records.index import Index, open_index
 from ...scoring import scores
 from ...scoring.counts import count
+from ...scoring.summary import summarize
 from ...system import progress
 from ..data.batches import scan
 from ..inference.ensemble import collect, count_batch, forward, quantize
@@ -83,9 +84,9 @@ def score_holdout(
     if stopped():  # a signal may also come while the last maps are written
         return None
     counts = count(index.truth, table.concatenate(found))
-    summary = scores.summarize(counts)
+    figures = summarize(counts)
     values = [np.mean(losses), scores.pixel_iou(counts), scores.pixel_f2(counts)]
-    values += [summary[name] for name in ("f2", "f2_ships", "f2_empty", "f2_blank")]
+    values += [figures[name] for name in ("f2", "f2_ships", "f2_empty", "f2_blank")]
     return {
         name: None if value is None else float(value)
         for name, value in zip(HOLDOUT_COLUMNS, values)

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 from PIL import Image
 
-from kit.competition import sources
-from kit.competition.conventions import find_competition
+from kit.competition import listing
+from kit.competition.catalog import find_competition
 from kit.errors import KitError
 from kit.masks import table
 from kit.tf.inference.inference import predict
@@ -82,7 +82,7 @@ def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
     copy, few, tmp_path, monkeypatch
 ):
     """It may be whole: a blank prediction would stay in a finished part."""
-    former = sources.list_images
+    former = listing.list_images
 
     def lose(*arguments):
         found = former(*arguments)
@@ -90,7 +90,7 @@ def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr("kit.competition.sources.list_images", lose)
+        patch.setattr("kit.tf.inference.inference.list_images", lose)
         with pytest.raises(KitError, match=r"032\.jpg: no such file"):
             predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     assert not (tmp_path / "out.csv").exists()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit.competition import csv_masks
+from kit.competition import keys
 from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import dense, table
@@ -100,7 +100,7 @@ def test_tuned_cuts_views_and_scale_are_applied_and_said(copy, few, tmp_path, ca
         "tuning.json: threshold 140, at least 20 px, presence of an object at least 0.200" in said
         and "other weights" not in said
     )
-    ids = csv_masks.read_ids(few / "sample_submission_v2.csv")
+    ids = keys.read_ids(few / "sample_submission_v2.csv")
     expected = predict_by_hand(
         few, ids, [make_detector()], Cuts(threshold=140, min_area=20, min_presence=0.2), 8
     )
@@ -122,7 +122,7 @@ def test_tuned_cuts_views_and_scale_are_applied_and_said(copy, few, tmp_path, ca
 
 
 def test_the_gate_cuts_between_any_two_probabilities(copy, few, tmp_path):
-    ids = csv_masks.read_ids(few / "sample_submission_v2.csv")
+    ids = keys.read_ids(few / "sample_submission_v2.csv")
     pixels = tf.io.decode_jpeg((few / "test_v2" / ids[1]).read_bytes())[None]
     likely = float(collect([make_mapper(make_detector())(pixels)])[1][0])
     for cut, kept in (

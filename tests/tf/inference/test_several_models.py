@@ -7,7 +7,8 @@ import shutil
 import numpy as np
 import pytest
 
-from kit.competition.conventions import find_competition, to_json
+from kit.competition.catalog import find_competition
+from kit.competition.conventions import to_json
 from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import table

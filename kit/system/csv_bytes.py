@@ -1,5 +1,6 @@
 """The text of a CSV as bytes, and its header (tests: competition/test_csv_masks.py)."""
 
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ _NAME = re.compile(r'(?:"((?:[^"]|"")*)"|([^",\r\n]*))(?=,|\Z)')
 def load_text(source: Any) -> tuple[str, np.ndarray]:
     """The name that errors give a CSV, and its bytes, uint8.
 
-    source: a path, bytes, (name, bytes), or a pandas DataFrame.
+    source: a path, bytes, (name, bytes), or a DataFrame of pandas or polars.
 
     Raises:
         KitError: if it cannot be read or is not UTF-8 text.
@@ -27,6 +28,12 @@ def load_text(source: Any) -> tuple[str, np.ndarray]:
     elif hasattr(source, "to_csv"):
         text = source.to_csv(index=False, lineterminator="\n")
         name, data = "DataFrame", np.frombuffer(text.encode(), np.uint8)
+    elif hasattr(source, "write_csv"):  # of polars
+        name, data = "DataFrame", np.frombuffer(source.write_csv().encode(), np.uint8)
+    elif not isinstance(source, str | os.PathLike):
+        raise KitError(
+            f"a CSV is given as {type(source).__name__}; give a path, bytes or a DataFrame"
+        )
     else:
         path = Path(source)
         name = path.name
@@ -51,7 +58,7 @@ def load_text(source: Any) -> tuple[str, np.ndarray]:
 
 
 def read_header(name: str, data: np.ndarray) -> tuple[list[str], int]:
-    """The column names in the first line, and the byte at which the second line begins.
+    """The column names in the first line, without spaces around, and where the second line begins.
 
     Raises:
         KitError: if the first line is not the header of a CSV.
@@ -77,6 +84,7 @@ def read_header(name: str, data: np.ndarray) -> tuple[list[str], int]:
         cell = _NAME.match(text, at + 1)
         if cell is None:
             raise KitError(f"{name} row 1: not the header of a CSV: {text[:80]!r}")
-        names.append(cell[2] if cell[1] is None else cell[1].replace('""', '"'))
+        column = cell[2] if cell[1] is None else cell[1].replace('""', '"')
+        names.append(column.strip())
         at = cell.end()
     return names, min(end + 1, len(data))
