@@ -16,7 +16,7 @@ from .layout import lay_out
 from .listing import compile_path, list_images
 from .sources import Source, find_source, reading
 
-# A size for images that are not to be measured: the largest possible.
+# For images whose size is not known and does not matter: the largest possible.
 LARGEST = 2**15, 2**16 - 1
 
 

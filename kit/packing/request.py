@@ -6,6 +6,7 @@ from typing import Any
 
 from ..competition import conventions, csv_masks
 from ..competition.conventions import Competition
+from ..competition.sizes import LARGEST
 from ..competition.sources import Source
 from ..masks import rle
 from ..masks.table import Masks
@@ -74,4 +75,4 @@ class _Sizes(dict[str, tuple[int, int]]):
         return True
 
     def __missing__(self, name: str) -> tuple[int, int]:
-        return 2**15, 2**16 - 1
+        return LARGEST

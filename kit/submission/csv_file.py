@@ -10,7 +10,7 @@ from ..competition.conventions import AIRBUS, Competition
 from ..competition.keys import Problem, read_keys
 from ..competition.layout import lay_out
 from ..competition.sample import Sample, read_sample
-from ..competition.sizes import find_sizes
+from ..competition.sizes import LARGEST, find_sizes
 from ..errors import KitError
 from ..masks import table
 from ..masks.table import Masks
@@ -41,10 +41,15 @@ def find_problems(
         KitError: if the source is not a CSV with the competition's columns.
     """
     name, data = load_text(source)
-    found, problems = csv_masks.inspect_submission((name, data), competition, shapes=shapes)
+    differences = list[Problem]()
     if sample is not None:
-        problems += sample.compare(*read_keys((name, data), competition))
-    return found, problems
+        keys, columns = read_keys((name, data), competition)
+        differences = sample.compare(keys, columns)
+        if shapes is not None:  # images that the sample does not have need no size
+            unknown = {key.image for key in keys} - set(sample.ids)
+            shapes = dict.fromkeys(unknown, LARGEST) | dict(shapes)
+    found, problems = csv_masks.inspect_submission((name, data), competition, shapes=shapes)
+    return found, problems + differences
 
 
 def check_csv(
