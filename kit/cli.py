@@ -174,8 +174,8 @@ def _check(options: Namespace) -> int:
 def _check_machine(options: Namespace) -> int:
     if options.shape or options.images or options.repair or options.source:
         raise KitError(
-            "kit check alone checks the machine; give PREDICTION.csv SAMPLE.csv with --shape, "
-            "RECORDS with --repair and --source"
+            "kit check alone checks the machine; --shape and --images go with PREDICTION.csv "
+            "SAMPLE.csv, --repair and --source with RECORDS"
         )
     from .machine.checks import check_machine
     from .system.finding import WRONG
@@ -196,6 +196,8 @@ def _check_records(options: Namespace) -> int:
             f"{what}: is a file; to check a submission, give its sample, too: "
             "kit check PREDICTION.csv SAMPLE.csv"
         )
+    if options.shape or options.images:
+        raise KitError("--shape and --images go with PREDICTION.csv SAMPLE.csv only")
     if options.repair:
         from .packing.repair import repair
 

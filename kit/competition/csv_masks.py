@@ -79,7 +79,7 @@ def _find_shapes(
     if shapes is not None:
         missing = next((name for name in ids if name not in shapes), None)
         if missing is not None:
-            raise KitError(f"image {missing}: its size is not among those given")
+            raise KitError(f"image {missing}: its size is not among those given; give it, too")
         sides = np.array([shapes[name] for name in ids], np.int64).reshape(-1, 2)
         wrong = np.flatnonzero((sides < 0).any(axis=1) | (sides.prod(axis=1) >= 2**31))
         if len(wrong):

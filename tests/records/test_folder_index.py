@@ -158,6 +158,10 @@ def test_a_bad_table_is_named_with_its_row(practice, tmp_path, lines, words):
 
 def test_a_table_that_is_no_text_file_is_an_error(practice, tmp_path):
     (tmp_path / "folds.csv").write_bytes(b"ImageId,scene,fold\n\xff\xfe,0,0\n")
-    for path in (tmp_path / "folds.csv", tmp_path / "missing.csv", tmp_path):
-        with pytest.raises(KitError, match=f"{path}: (cannot be read as a CSV|no such file)"):
+    for path, words in (
+        (tmp_path / "folds.csv", r"folds\.csv row 2: not UTF-8 text"),
+        (tmp_path / "missing.csv", f"{tmp_path}/missing.csv: no such file"),
+        (tmp_path, f"{tmp_path}: cannot be read: Is a directory"),
+    ):
+        with pytest.raises(KitError, match=words):
             open_index(practice, folds_csv=path)
