@@ -50,6 +50,15 @@ class Source:
     directory: dict[str, File] | None = None
 
 
+@contextlib.contextmanager
+def _naming(path: Path | str) -> Iterator[None]:
+    """A block whose errors of the disk become a KitError that names the path and the cause."""
+    try:
+        yield
+    except OSError as error:
+        raise Unreachable(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
 def find_source(place: Path | str, competition: Competition, mounts: Path = MOUNTS) -> Source:
     """A folder or a zip; for the word `kaggle` the first of Kaggle's mounts with the truth CSV.
 
@@ -61,15 +70,17 @@ def find_source(place: Path | str, competition: Competition, mounts: Path = MOUN
     if str(place) == "kaggle":
         return Source(_find_mount(competition, mounts))
     path = Path(place)
-    if not path.exists():
+    with _naming(path):
+        there, is_folder, is_file = path.exists(), path.is_dir(), path.is_file()
+    if not there:
         truth = competition.truth_csv or "the truth CSV"
         raise KitError(
             f"{path}: no such folder or zip; "
             f"give the folder that holds {truth}, or make one: kit practice {path}"
         )
-    if path.is_dir():
+    if is_folder:
         return Source(path)
-    if not path.is_file():
+    if not is_file:
         raise KitError(f"{path}: is neither a folder nor a zip")
     return Source(path, _read_directory(path))
 
@@ -100,19 +111,16 @@ def _read_directory(path: Path) -> dict[str, File]:
         with zipfile.ZipFile(path) as archive:
             entries, total = archive.infolist(), path.stat().st_size
     except BAD_ZIP as error:
-        raise KitError(f"{path}: cannot be read as a zip: {error}") from None
+        if isinstance(error, OSError) and error.filename:  # it cannot be opened
+            raise Unreachable(f"{path}: cannot be read: {error.strerror}") from None
+        raise KitError(f"{path}: cannot be read as a zip: {error}; copy it again") from None
     for entry in entries:
-        name = entry.orig_filename
-        where = f"{path}: entry {name!r}"
+        where = f"{path}: entry {entry.orig_filename!r}"
+        name = entry.orig_filename.replace("\\", "/")  # PowerShell 5 writes folders that way
+        if not name or "\0" in name:
+            raise Refused(f"{where} has no legal name; do not use this zip")
         parts = PurePosixPath(name).parts
-        if (
-            not name
-            or "\\" in name
-            or "\0" in name
-            or name.startswith("/")
-            or ".." in parts
-            or re.match("[A-Za-z]:", name)
-        ):
+        if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
             raise Refused(f"{where} would leave its folder; do not use this zip")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise Refused(f"{where} is a link or a device; do not use this zip")
@@ -121,10 +129,10 @@ def _read_directory(path: Path) -> dict[str, File]:
         name = str(PurePosixPath(name))  # a//b and ./a/b are a/b
         if name in found:
             raise Refused(f"{where} appears twice; do not use this zip")
-        if entry.flag_bits & 1 or entry.compress_type not in METHODS:
-            raise Refused(
-                f"{where} is encrypted, or neither stored nor deflated; make the zip again"
-            )
+        if entry.flag_bits & 1:
+            raise Refused(f"{where} is encrypted; unpack the zip and give the folder")
+        if entry.compress_type not in METHODS:
+            raise Refused(f"{where} is neither stored nor deflated; make the zip again")
         if entry.header_offset < 0 or entry.header_offset + 30 + entry.compress_size > total:
             raise Refused(f"{where} reaches past the end of the zip; do not use this zip")
         deflated = entry.compress_type == zipfile.ZIP_DEFLATED
@@ -140,10 +148,7 @@ def find_file(source: Source, name: str, what: str) -> File:
     Raises:
         KitError: if the file is missing.
     """
-    if source.directory is not None:
-        found = source.directory.get(name)
-    else:
-        found = _describe(source.path / name, name)
+    found = _find(source, name)
     if found is None:
         raise KitError(
             f"{source.path}: holds no {name} ({what}); is this the competition's folder or zip?"
@@ -151,11 +156,15 @@ def find_file(source: Source, name: str, what: str) -> File:
     return found
 
 
-def _describe(path: Path, name: str) -> File | None:
+def _find(source: Source, name: str) -> File | None:
+    if source.directory is not None:
+        return source.directory.get(name)
     try:
-        status = path.stat()
-    except (OSError, ValueError):
+        status = (source.path / name).stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except OSError:
+        return File(name, 0, 0)  # whoever reads it learns why it cannot be read
     return File(name, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
@@ -175,15 +184,13 @@ def list_images(source: Source, pattern: str) -> dict[str, File]:
     found = {}
     for name in sorted(names):
         match = one.fullmatch(name)
-        file = None
-        if match and not name.rpartition("/")[2].startswith("."):
-            if source.directory is not None:
-                file = source.directory[name]
-            else:
-                file = _describe(source.path / name, name)
-        if match and file:
+        if match and not name.rpartition("/")[2].startswith(".") and (file := _find(source, name)):
             found[match["id"]] = file
     if not found:
+        folder = source.path / pattern.partition("{id}")[0].rpartition("/")[0]
+        with _naming(folder):  # a glob is silent about a folder that cannot be listed
+            if source.directory is None and folder.is_dir():
+                os.scandir(folder).close()
         raise KitError(
             f"{source.path}: holds no image at {pattern}; is this the right competition?"
         )
@@ -211,10 +218,8 @@ def reading(path: Path) -> Iterator[Callable[[File], bytes]]:
     if path.is_dir():
         yield lambda file: _read_file(path, file)
         return
-    try:
+    with _naming(path):
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise KitError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
         yield lambda file: _read_entry(descriptor, path, file)
     finally:
@@ -230,13 +235,9 @@ def _bound(file: File) -> None:
 
 def _read_file(folder: Path, file: File) -> bytes:
     _bound(file)
-    try:
-        with open(os.path.join(folder, file.name), "rb", buffering=0) as opened:
-            return opened.readall()
-    except FileNotFoundError:
-        raise Unreachable(f"{file.name}: no such file") from None
-    except OSError as error:
-        raise Unreachable(f"{file.name}: cannot be read: {error.strerror or error}") from None
+    path = os.path.join(folder, file.name)
+    with _naming(file.name), open(path, "rb", buffering=0) as opened:
+        return opened.readall()
 
 
 def _read_entry(descriptor: int, path: Path, file: File) -> bytes:

@@ -91,7 +91,7 @@ def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr("kit.competition.sources.list_images", lose)
-        with pytest.raises(KitError, match=r"032\.jpg: no such file"):
+        with pytest.raises(KitError, match=r"032\.jpg: cannot be read: No such file"):
             predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     assert not (tmp_path / "out.csv").exists()
     shutil.move(tmp_path / "032.jpg", few / "test_v2")
