@@ -30,6 +30,12 @@ def break_header(data: bytes) -> bytes:
     return data[:160] + JPEG_END
 
 
+def lose_table(data: bytes) -> bytes:
+    """The scan names a table that the header lacks."""
+    place = data.index(b"\xff\xda") + 6
+    return data[:place] + b"\x33" + data[place + 1 :]
+
+
 def encode(image: Image.Image, kind: str, **options) -> bytes:
     target = io.BytesIO()
     image.save(target, kind, **options)
@@ -46,6 +52,7 @@ DAMAGES = {
     "closed": (lambda data: cut(data) + JPEG_END, "libjpeg warns: Corrupt JPEG data: premature"),
     "zeroed": (zero, "libjpeg warns: Corrupt JPEG data"),
     "header": (break_header, "its header is damaged"),
+    "lost": (lose_table, "cannot be decoded"),
     "misnamed": (disguise, "is a PNG by its bytes; give the file its right name"),
     "zeros": (lambda data: data + bytes(4), None),
     "newline": (lambda data: data + b"\n", None),

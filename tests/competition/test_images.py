@@ -64,7 +64,7 @@ def test_every_damage_has_its_true_cause(jpeg, strict, kind):
 def test_a_look_says_what_an_inspection_says(jpeg, kind):
     words = spoil(jpeg, kind)
     path = jpeg if kind in DAMAGES else jpeg.rename(jpeg.with_suffix(""))
-    if words and "libjpeg" not in words:  # a look decodes nothing
+    if words and kind not in ("closed", "zeroed", "lost"):  # a look decodes nothing
         with pytest.raises(KitError, match=f"^{path.name}: {words}") as error:
             images.glance(path.parent, path.name)
         with pytest.raises(KitError) as same:
