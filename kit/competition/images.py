@@ -120,7 +120,7 @@ def decode_eighth(name: str, data: bytes) -> np.ndarray | None:
         return None
     try:
         found: np.ndarray = decode(
-            data, "GRAY", fastdct=True, min_height=1, min_width=1, min_factor=8, strict=True
+            data, "GRAY", fastdct=True, min_height=1, min_width=1, strict=True
         )
     except ValueError as error:
         if LOSS.search(str(error)):

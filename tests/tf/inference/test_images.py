@@ -15,6 +15,7 @@ from kit.competition.conventions import find_competition
 from kit.competition.images import BLIND
 from kit.errors import KitError
 from kit.masks import table
+from kit.submission import prediction
 from kit.tf.inference.inference import predict
 from tests.damages import spoil
 from tests.tf.detectors import make_detector
@@ -81,6 +82,13 @@ def test_every_kind_of_bad_image_is_predicted_blank_and_listed(copy, few, tmp_pa
 def test_without_simplejpeg_one_line_says_what_is_not_seen(
     copy, few, tmp_path, capsys, monkeypatch
 ):
+    plans, former = [], prediction.predict_batches
+
+    def keep(*arguments, plan, **others):
+        plans.append(plan)
+        return former(*arguments, plan=plan, **others)
+
+    monkeypatch.setattr(prediction, "predict_batches", keep)
     spoil(few / "test_v2" / "032.jpg", "closed")
     out = tmp_path / "out.csv"
     strict = predict(copy, few, out, networks=make_detector())
@@ -89,6 +97,7 @@ def test_without_simplejpeg_one_line_says_what_is_not_seen(
     blind = predict(copy, few, out, networks=make_detector())
     assert capsys.readouterr().out.splitlines().count(f"kit predict: {BLIND}") == 1
     assert blind == predict_by_hand(few, blind.ids, [make_detector()]) != strict
+    assert plans[0] != plans[1]  # neither resumes what the other left
 
 
 def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
