@@ -22,14 +22,20 @@ lint: .venv/with-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# For a notebook without internet: the kit, and the pure wheels that Kaggle lacks. Attach the folder as a dataset.
-# Versions are those that segmentation-models 1.0.1 asks for, since --no-deps does not ask.
+# For a notebook without internet: the kit, and the wheels that Kaggle lacks. Attach the folder as a dataset.
+# Versions are those that segmentation-models 1.0.1 asks for, since --no-deps does not ask. simplejpeg is not pure: its
+# builds for Linux are taken for every Python that the kit runs on. The kit can do without it, so a missing one is only said.
 WHEELS ?= wheels
 wheels:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	rm -rf build $(WHEELS)/*.whl
 	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w $(WHEELS) . \
 		segmentation-models==1.0.1 image-classifiers==1.0.0 efficientnet==1.0.0 Keras-Applications==1.0.8
+	@for version in 3.11 3.12 3.13; do \
+		$(BIN)/python -m pip download -q --disable-pip-version-check --no-deps -d $(WHEELS) --only-binary=:all: \
+			--python-version $$version --platform manylinux_2_28_x86_64 simplejpeg==1.9.0 || \
+		echo "no simplejpeg for Python $$version: a kit without it does not see libjpeg's warnings"; \
+	done
 
 bench: .venv/with-test
 	@for file in $$(grep -l __main__ benchmarks/*.py); do echo "== $$file"; $(BIN)/python $$file || exit 1; done

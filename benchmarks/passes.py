@@ -9,6 +9,7 @@ import numpy as np
 
 from kit.competition import csv_masks, sources
 from kit.competition.conventions import AIRBUS
+from kit.competition.listing import list_images
 from kit.masks import table
 from kit.packing import inspection, packing, planning
 from kit.packing.request import Request
@@ -25,7 +26,7 @@ class Passes:
         csv = sources.find_file(self.source, AIRBUS.truth_csv, "the truth")
         truth = sources.read_whole(self.source, csv)
         self.request = Request(self.source, AIRBUS, PackSettings(), truth)
-        self.listing = sources.list_images(self.source, AIRBUS.train_images)
+        self.listing = list_images(self.source, AIRBUS.train_images)
         self.work = work
         self.plan = None
 

@@ -30,6 +30,7 @@ from turns import time_work
 
 from kit.competition import sources
 from kit.competition.conventions import AIRBUS
+from kit.competition.listing import list_images
 from kit.packing import inspection, packing
 from kit.packing.scenes import find_scenes
 from kit.practice.folder import SCENES_CSV, write_practice
@@ -240,7 +241,7 @@ def bench_scenes(folder: Path) -> None:
     with redirect_stderr(io.StringIO()):
         place = write_practice(folder / "practice", images=total, test_images=1)
     source = sources.find_source(place, AIRBUS)
-    listing = sources.list_images(source, AIRBUS.train_images)
+    listing = list_images(source, AIRBUS.train_images)
     with open(place / SCENES_CSV, newline="") as file:
         known = {row["ImageId"]: int(row["scene"]) for row in csv.DictReader(file)}
     order = np.random.default_rng(0).permutation(sorted({known[name] for name in listing}))

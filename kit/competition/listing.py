@@ -1,13 +1,14 @@
 """The images of a competition, found by their paths (tests: competition/test_sources.py)."""
 
 import glob
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import KitError
 from .conventions import image_path
-from .sources import File, Source, describe, find_file
+from .sources import File, Source, find, find_file, naming
 
 
 def list_images(source: Source, pattern: str, image_id: str = "{id}") -> dict[str, File]:
@@ -30,18 +31,16 @@ def list_images(source: Source, pattern: str, image_id: str = "{id}") -> dict[st
     found: dict[str, File] = {}
     for name in sorted(names):
         match = one.fullmatch(name)
-        file = None
-        if match and not name.rpartition("/")[2].startswith("."):
-            if source.directory is not None:
-                file = source.directory[name]
-            else:
-                file = describe(source.path / name, name)
-        if match and file:
+        if match and not name.rpartition("/")[2].startswith(".") and (file := find(source, name)):
             key = image_id.format(**match.groupdict())
             if key in found:
                 raise KitError(f"{source.path}: {found[key].name} and {name} are both image {key}")
             found[key] = file
     if not found:
+        folder = source.path / pattern.partition("{")[0].rpartition("/")[0]
+        with naming(folder):  # a glob is silent about a folder that cannot be listed
+            if source.directory is None and folder.is_dir():
+                os.scandir(folder).close()
         raise KitError(
             f"{source.path}: holds no image at {pattern}; is this the right competition?"
         )

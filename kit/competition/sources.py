@@ -49,6 +49,15 @@ class Source:
     directory: dict[str, File] | None = None
 
 
+@contextlib.contextmanager
+def naming(path: Path | str) -> Iterator[None]:
+    """A block whose errors of the disk become a KitError that names the path and the cause."""
+    try:
+        yield
+    except OSError as error:
+        raise Unreachable(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
 def find_source(place: Path | str, competition: Competition, mounts: Path = MOUNTS) -> Source:
     """A folder or a zip; for the word `kaggle` the first of Kaggle's mounts with the truth CSV.
 
@@ -60,15 +69,17 @@ def find_source(place: Path | str, competition: Competition, mounts: Path = MOUN
     if str(place) == "kaggle":
         return Source(_find_mount(competition, mounts))
     path = Path(place)
-    if not path.exists():
+    with naming(path):
+        there, is_folder, is_file = path.exists(), path.is_dir(), path.is_file()
+    if not there:
         truth = competition.truth_csv or "the truth CSV"
         raise KitError(
             f"{path}: no such folder or zip; "
             f"give the folder that holds {truth}, or make one: kit practice {path}"
         )
-    if path.is_dir():
+    if is_folder:
         return Source(path)
-    if not path.is_file():
+    if not is_file:
         raise KitError(f"{path}: is neither a folder nor a zip")
     return Source(path, _read_directory(path))
 
@@ -99,19 +110,16 @@ def _read_directory(path: Path) -> dict[str, File]:
         with zipfile.ZipFile(path) as archive:
             entries, total = archive.infolist(), path.stat().st_size
     except BAD_ZIP as error:
-        raise KitError(f"{path}: cannot be read as a zip: {error}") from None
+        if isinstance(error, OSError) and error.filename:  # it cannot be opened
+            raise Unreachable(f"{path}: cannot be read: {error.strerror}") from None
+        raise KitError(f"{path}: cannot be read as a zip: {error}; copy it again") from None
     for entry in entries:
-        name = entry.orig_filename
-        where = f"{path}: entry {name!r}"
+        where = f"{path}: entry {entry.orig_filename!r}"
+        name = entry.orig_filename.replace("\\", "/")  # PowerShell 5 writes folders that way
+        if not name or "\0" in name:
+            raise Refused(f"{where} has no legal name; do not use this zip")
         parts = PurePosixPath(name).parts
-        if (
-            not name
-            or "\\" in name
-            or "\0" in name
-            or name.startswith("/")
-            or ".." in parts
-            or re.match("[A-Za-z]:", name)
-        ):
+        if name.startswith("/") or ".." in parts or re.match("[A-Za-z]:", name):
             raise Refused(f"{where} would leave its folder; do not use this zip")
         if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
             raise Refused(f"{where} is a link or a device; do not use this zip")
@@ -120,10 +128,10 @@ def _read_directory(path: Path) -> dict[str, File]:
         name = str(PurePosixPath(name))  # a//b and ./a/b are a/b
         if name in found:
             raise Refused(f"{where} appears twice; do not use this zip")
-        if entry.flag_bits & 1 or entry.compress_type not in METHODS:
-            raise Refused(
-                f"{where} is encrypted, or neither stored nor deflated; make the zip again"
-            )
+        if entry.flag_bits & 1:
+            raise Refused(f"{where} is encrypted; unpack the zip and give the folder")
+        if entry.compress_type not in METHODS:
+            raise Refused(f"{where} is neither stored nor deflated; make the zip again")
         if entry.header_offset < 0 or entry.header_offset + 30 + entry.compress_size > total:
             raise Refused(f"{where} reaches past the end of the zip; do not use this zip")
         deflated = entry.compress_type == zipfile.ZIP_DEFLATED
@@ -139,10 +147,7 @@ def find_file(source: Source, name: str, what: str) -> File:
     Raises:
         KitError: if the file is missing.
     """
-    if source.directory is not None:
-        found = source.directory.get(name)
-    else:
-        found = describe(source.path / name, name)
+    found = find(source, name)
     if found is None:
         raise KitError(
             f"{source.path}: holds no {name} ({what}); is this the competition's folder or zip?"
@@ -150,12 +155,16 @@ def find_file(source: Source, name: str, what: str) -> File:
     return found
 
 
-def describe(path: Path, name: str) -> File | None:
-    """The file at a path, called `name`; None if it is missing or not a regular file."""
+def find(source: Source, name: str) -> File | None:
+    """The file `name` of a source; None if it is missing or not a regular file."""
+    if source.directory is not None:
+        return source.directory.get(name)
     try:
-        status = path.stat()
-    except (OSError, ValueError):
+        status = (source.path / name).stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
         return None
+    except OSError:
+        return File(name, 0, 0)  # whoever reads it learns why it cannot be read
     return File(name, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
@@ -168,10 +177,8 @@ def reading(path: Path) -> Iterator[Callable[[File], bytes]]:
     if path.is_dir():
         yield lambda file: _read_file(path, file)
         return
-    try:
+    with naming(path):
         descriptor = os.open(path, os.O_RDONLY)
-    except OSError as error:
-        raise KitError(f"{path}: cannot be read: {error.strerror or error}") from None
     try:
         yield lambda file: _read_entry(descriptor, path, file)
     finally:
@@ -187,13 +194,9 @@ def _bound(file: File) -> None:
 
 def _read_file(folder: Path, file: File) -> bytes:
     _bound(file)
-    try:
-        with open(os.path.join(folder, file.name), "rb", buffering=0) as opened:
-            return opened.readall()
-    except FileNotFoundError:
-        raise Unreachable(f"{file.name}: no such file") from None
-    except OSError as error:
-        raise Unreachable(f"{file.name}: cannot be read: {error.strerror or error}") from None
+    path = os.path.join(folder, file.name)
+    with naming(file.name), open(path, "rb", buffering=0) as opened:
+        return opened.readall()
 
 
 def _read_entry(descriptor: int, path: Path, file: File) -> bytes:

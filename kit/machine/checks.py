@@ -34,6 +34,7 @@ NEWEST = {
     "segmentation-models": "1.0",
     "tensorflow-datasets": "4.9",
     "scikit-learn": "1.9",
+    "simplejpeg": "1.9",
 }
 # Bytes: with less room or memory than this a training may fail; with less than LEAST no file can be
 # made.
@@ -106,7 +107,8 @@ def check_package(name: str, oldest: str, wanted: str) -> Finding:
         if wanted == WRONG:
             return Finding(wanted, f"{name} is missing", f"pip install '{name}>={oldest}'")
         remedy = "in the kit's folder: pip install '.[train]'"
-        return Finding(wanted, f"{name} is missing, without which nothing is trained", remedy)
+        lost = "libjpeg's warnings are not seen" if name == "simplejpeg" else "nothing is trained"
+        return Finding(wanted, f"{name} is missing, without which {lost}", remedy)
     words = f"{name} {version}"
     if _read_number(version) < _read_number(oldest):
         remedy = f"the kit needs {oldest} or newer: pip install '{name}>={oldest}'"

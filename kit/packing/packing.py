@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..competition import csv_masks, sources
+from ..competition import csv_masks, images, sources
 from ..competition.catalog import find_competition
 from ..competition.conventions import AIRBUS, Competition
 from ..competition.listing import locate_images
@@ -154,6 +154,8 @@ def _make_plan(request: Request, out: Path, former: dict[str, Any] | None) -> tu
         room -= room % (1 << max(0, room.bit_length() - 5))
     if former is not None and former["fit_bytes"] is not None:
         room = former["fit_bytes"]
+    if images.find_strict_decoder() is None:
+        _say(images.BLIND)
     plan, truth = make_plan(request, cache, room)
     # A plan that cannot be carried out is not saved.
     check_space(plan, range(len(plan.shards)), 0, out, cache)

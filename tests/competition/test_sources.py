@@ -9,7 +9,7 @@ import pytest
 
 from kit.competition import listing, sources
 from kit.competition.conventions import AIRBUS
-from kit.competition.sources import Refused
+from kit.competition.sources import Refused, Unreachable
 from kit.errors import KitError
 
 NAMES = (
@@ -86,19 +86,46 @@ def test_a_file_that_is_no_file_is_not_listed(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("spelled", ["/", "\\"])
 @pytest.mark.parametrize(
-    "name", ["../a.jpg", "train/../../a.jpg", "/etc/passwd", "C:/a.jpg", "train\\a.jpg", "a\0.jpg"]
+    "name",
+    ["../a.jpg", "train/../../a.jpg", "/etc/passwd", "C:/a.jpg", "C:a.jpg", "//host/a.jpg", ".."],
 )
-def test_an_entry_that_leaves_the_folder_is_refused_by_name(tmp_path, name):
-    path = pack(tmp_path / "a.zip", [("train/b.jpg", b"x"), ("train/P.jpg", b"y")])
-    hostile = name.encode().ljust(len("train/P.jpg"), b"x")[: max(len(name), 11)]
-    if len(hostile) == 11:  # zipfile itself would not write some of these names
-        path.write_bytes(path.read_bytes().replace(b"train/P.jpg", hostile))
-    else:
-        path = pack(tmp_path / "b.zip", [(name, b"y")])
-    with pytest.raises(Refused, match="would leave its folder") as error:
+def test_an_entry_that_leaves_the_folder_is_refused_by_name(tmp_path, name, spelled):
+    name = name.replace("/", spelled)
+    path = pack(tmp_path / "a.zip", [("train/b.jpg", b"x"), (name, b"y")])
+    with pytest.raises(Refused) as error:
         sources.find_source(path, AIRBUS)
-    assert repr(name)[1:6] in str(error.value)
+    said = f"{path}: entry {name!r} would leave its folder; do not use this zip"
+    assert str(error.value) == said
+
+
+def test_an_entry_without_a_legal_name_is_refused(tmp_path):
+    path = pack(tmp_path / "a.zip", [("train/P.jpg", b"y")])  # zipfile would not write the name
+    path.write_bytes(path.read_bytes().replace(b"train/P.jpg", b"train/P\0jpg"))
+    with pytest.raises(Refused, match=r"entry 'train/P\\x00jpg' has no legal name"):
+        sources.find_source(path, AIRBUS)
+
+
+def test_backslashes_in_names_are_folders(tmp_path):
+    """PowerShell 5 writes them."""
+    folder = fill(tmp_path / "folder")
+    entries = [(name.replace("/", "\\"), (folder / name).read_bytes()) for name in NAMES]
+    found = sources.find_source(pack(tmp_path / "a.zip", [("empty\\", b""), *entries]), AIRBUS)
+    assert set(found.directory) == set(NAMES)
+    for pattern in ("train/{id}", "deep/{id}/images/{id}.png"):
+        listed = listing.list_images(found, pattern)
+        assert list(listed) == list(listing.list_images(sources.Source(folder), pattern))
+        for file in listed.values():
+            assert sources.read_whole(found, file) == file.name.encode() * 50
+
+
+@pytest.mark.parametrize("again", ["train\\a.jpg", ".\\train\\a.jpg", "train\\\\a.jpg"])
+def test_two_spellings_of_one_name_are_refused(tmp_path, again):
+    path = pack(tmp_path / "a.zip", [("train/a.jpg", b"1"), (again, b"2")])
+    with pytest.raises(Refused) as error:
+        sources.find_source(path, AIRBUS)
+    assert f"entry {again!r} appears twice" in str(error.value)
 
 
 def test_links_doubles_and_secrets_are_refused_by_name(tmp_path):
@@ -114,10 +141,18 @@ def test_links_doubles_and_secrets_are_refused_by_name(tmp_path):
         sources.find_source(
             pack(tmp_path / "dots.zip", [("train/a.jpg", b"1"), ("train/./a.jpg", b"2")]), AIRBUS
         )
-    with pytest.raises(Refused, match="neither stored nor deflated"):
+    with pytest.raises(
+        Refused, match=r"'a\.jpg' is neither stored nor deflated; make the zip again"
+    ):
         sources.find_source(
             pack(tmp_path / "lzma.zip", [("a.jpg", b"1")], zipfile.ZIP_LZMA), AIRBUS
         )
+    secret = pack(tmp_path / "secret.zip", [("a.jpg", b"1")])
+    data = bytearray(secret.read_bytes())
+    data[data.index(b"PK\1\2") + 8] |= 1  # the flag of a password
+    secret.write_bytes(data)
+    with pytest.raises(Refused, match=r"entry 'a\.jpg' is encrypted; unpack the zip"):
+        sources.find_source(secret, AIRBUS)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_DEFLATED, zipfile.ZIP_STORED])
@@ -188,6 +223,39 @@ def test_a_damaged_entry_is_a_damaged_file_and_no_more(tmp_path):
     assert not isinstance(error.value, Refused)
     with pytest.raises(KitError, match="no entry begins at byte"):
         sources.read_whole(source, source.directory["a.jpg"]._replace(at=7))
+
+
+def test_what_cannot_be_read_is_not_called_missing(tmp_path):
+    """A user without the right to read is root here, so other errors of the disk stand for it."""
+    folder = fill(tmp_path / "folder")
+    (folder / "train" / "loop.jpg").symlink_to("loop.jpg")
+    found = sources.find_source(folder, AIRBUS)
+    for file in (
+        listing.list_images(found, "train/{id}")["loop.jpg"],
+        sources.find_file(found, "train/loop.jpg", "the truth"),
+    ):
+        words = r"^train/loop\.jpg: cannot be read: Too many levels of symbolic links$"
+        with pytest.raises(Unreachable, match=words):
+            sources.read_whole(found, file)
+    with pytest.raises(Unreachable, match=r"x: cannot be read: File name too long$"):
+        sources.find_source(tmp_path / ("x" * 300), AIRBUS)
+
+
+@pytest.mark.parametrize("call", ["scandir", "open"])
+def test_a_right_that_is_lacking_is_named(tmp_path, monkeypatch, call):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    if call == "open":
+        path = pack(tmp_path / "a.zip", [("a.jpg", b"1")])
+        monkeypatch.setattr("io.open", refuse)
+        with pytest.raises(Unreachable, match=r"a\.zip: cannot be read: Permission denied$"):
+            sources.find_source(path, AIRBUS)
+    else:
+        found = sources.find_source(fill(tmp_path / "folder"), AIRBUS)
+        monkeypatch.setattr("os.scandir", refuse)
+        with pytest.raises(Unreachable, match="folder/train: cannot be read: Permission denied$"):
+            listing.list_images(found, "train/{id}.tif")
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\5\6", b"no zip at all" * 100])

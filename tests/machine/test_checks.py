@@ -71,6 +71,15 @@ def test_versions_are_compared_as_numbers(monkeypatch, version, verdict, words):
     assert found.verdict == verdict and words in str(found)
 
 
+def test_what_a_missing_simplejpeg_costs_is_told(monkeypatch):
+    def lack(name):
+        raise checks.importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(checks.importlib.metadata, "version", lack)
+    found = checks.check_package("simplejpeg", "1.8", NOTE)
+    assert found.verdict == NOTE and "libjpeg's warnings are not seen" in str(found)
+
+
 @pytest.mark.parametrize(
     ("version", "verdict"), [((3, 10), WRONG), ((3, 11), FINE), ((3, 13), FINE), ((3, 14), NOTE)]
 )

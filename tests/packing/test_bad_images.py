@@ -1,26 +1,23 @@
 """Bad images of every kind: left out and listed, and too many of them are an error."""
 
+import re
 import shutil
+import sys
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from kit.competition import images
 from kit.errors import KitError
 from kit.packing.packing import pack
+from tests.damages import DAMAGES, JPEG_END, spoil
+from tests.packing.conftest import contents
 
 pytestmark = pytest.mark.tensorflow
 
 
 SPOILS = {
-    "truncated": (
-        lambda path: path.write_bytes(path.read_bytes()[:5000]),
-        "is truncated or has extra bytes at its end: its 5000 bytes",
-    ),
-    "empty": (lambda path: path.write_bytes(b""), "the file is empty"),
-    "PNG": (lambda path: Image.open(path).save(path, "PNG"), "is a PNG by its bytes"),
-    "gray": (lambda path: Image.open(path).convert("L").save(path), "its colors are L"),
-    "CMYK": (lambda path: Image.open(path).convert("CMYK").save(path), "its colors are CMYK"),
     "size": (
         lambda path: Image.new("RGB", (700, 768)).save(path),
         "is 700 px wide and 768 high, its runs are for 768 x 768",
@@ -37,24 +34,37 @@ def test_every_kind_of_bad_image_is_left_out_and_listed(competition, tmp_path):
     paths = [
         path
         for path in sorted((competition / "train_v2").iterdir())
-        if path.read_bytes().endswith(b"\xff\xd9")
+        if path.read_bytes().endswith(JPEG_END)
     ]
-    bad = {
-        ("stranger.jpg" if kind == "no row" else path.name): kind
-        for (kind, path) in zip(SPOILS, paths)
-    }
-    for name, (kind, path) in zip(bad, zip(SPOILS, paths)):
-        SPOILS[kind][0](path)
-        assert name == path.name or kind == "no row"
-    with pytest.raises(KitError, match=r"9 images are bad \(.*%\).*--max-bad"):
+    expected: dict[str, str] = {}
+    for kind, path in zip([*SPOILS, *DAMAGES, "empty", "CMYK"], paths):
+        if kind in SPOILS:
+            change, words = SPOILS[kind]
+            change(path)
+            expected["stranger.jpg" if kind == "no row" else path.name] = words
+        elif words := spoil(path, kind):
+            expected[path.name] = f"^train_v2/{path.name}: {words}"
+    with pytest.raises(KitError, match=r"12 images are bad \(.*%\).*--max-bad"):
         pack(competition, tmp_path / "records", folds=2)
-    manifest = pack(competition, tmp_path / "records", folds=2, max_bad=9)
+    manifest = pack(competition, tmp_path / "records", folds=2, max_bad=12)
     reasons = {item["image"]: item["reason"] for item in manifest["skipped"]}
-    assert len(reasons) == 9
-    for name, kind in bad.items():
-        assert SPOILS[kind][1] in reasons[name] and name in (reasons[name] + name)
+    assert len(reasons) == len(expected) + 1 == 12  # one of the practice images is truncated
+    for name, words in expected.items():
+        assert re.search(words, reasons[name])
     packed = set(pd.read_csv(tmp_path / "records" / "folds.csv").ImageId)
-    assert len(packed) == 16 and not packed & set(reasons)
+    assert len(packed) == 13 and not packed & set(reasons)
+
+
+def test_without_simplejpeg_one_line_says_what_is_not_seen(
+    competition, tmp_path, capsys, monkeypatch
+):
+    pack(competition, tmp_path / "strict", folds=2)
+    assert images.BLIND not in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    manifest = pack(competition, tmp_path / "blind", folds=2, workers=1)
+    said = f"kit pack: {images.BLIND}"
+    assert capsys.readouterr().out.splitlines().count(said) == 1 and len(manifest["skipped"]) == 1
+    assert contents(tmp_path / "strict") == contents(tmp_path / "blind")
 
 
 def test_a_share_of_bad_images_can_be_allowed(competition, tmp_path):

@@ -82,11 +82,11 @@ def test_images_that_the_table_lacks_are_left_out(practice, indexed, tmp_path):
 
 
 def test_images_that_are_missing_or_of_another_size_are_left_out(folder, indexed, capsys):
-    gone, small, gray = sorted(indexed.truth.ids)[:3]
-    for name in (gone, small, gray):
+    gone, small, inks = sorted(indexed.truth.ids)[:3]
+    for name in (gone, small, inks):
         (folder / "train_v2" / name).unlink()
     Image.new("RGB", (767, 768)).save(folder / "train_v2" / small)
-    Image.new("L", (768, 768)).save(folder / "train_v2" / gray)
+    Image.new("CMYK", (768, 768)).save(folder / "train_v2" / inks)
     found = index_folder(folder, AIRBUS)
     assert found.truth.ids.tolist() == sorted(indexed.truth.ids)[3:]
     said = capsys.readouterr().out
@@ -112,7 +112,7 @@ def test_a_folder_without_a_whole_image_is_an_error(folder, capsys):
     for path in (folder / "train_v2").iterdir():
         path.unlink()
         path.write_bytes(b"x")
-    with pytest.raises(KitError, match="no image is left; .*is not a JPEG or PNG"):
+    with pytest.raises(KitError, match="no image is left; .*is neither a JPEG nor a PNG"):
         index_folder(folder, AIRBUS)
 
 

@@ -9,12 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from ...competition.images import look
+from ...competition.images import JPEG, decode_eighth, look
 from ...competition.sources import File, Refused, Unreachable, check
 from ...errors import KitError
 from ...system.processes import count_cores
-
-JPEG = b"\xff\xd8\xff"
 
 
 class Images(NamedTuple):
@@ -92,7 +90,7 @@ def _decode(read: Callable[[File], bytes], file: File, shape: tuple[int, int] | 
     """Decodes a file as training does, to uint8 (height, width, 3).
 
     Raises:
-        KitError: if it is truncated, not an RGB image, or of another shape.
+        KitError: if it is truncated, damaged, of a kind that is not packed, or of another shape.
     """
     data = read(file)
     check(file, data)
@@ -102,6 +100,7 @@ def _decode(read: Callable[[File], bytes], file: File, shape: tuple[int, int] | 
             f"{file.name}: is {found[1]} px wide and {found[0]} high, "
             f"the competition's images are {shape[1]} x {shape[0]}"
         )
+    decode_eighth(file.name, data)  # TensorFlow is deaf to libjpeg's warnings
     # tf.io.decode_image would ask TensorFlow for the type, which takes 0.3 ms outside of a graph.
     decode = tf.io.decode_jpeg if data.startswith(JPEG) else tf.io.decode_png
     try:

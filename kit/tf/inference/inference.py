@@ -13,7 +13,7 @@ import tensorflow as tf
 from ...competition import conventions, sources
 from ...competition.catalog import find_competition
 from ...competition.conventions import Competition
-from ...competition.images import wary
+from ...competition.images import BLIND, find_strict_decoder, wary
 from ...competition.keys import read_ids
 from ...competition.listing import list_images
 from ...cuts import Cuts, describe_cuts
@@ -150,6 +150,9 @@ def predict(
     missing = {name for name in ids if name not in listing}
     prediction.check_missing(missing, ids, source.path, asked.allow_missing)
     chosen = _choose(folders, described, asked)
+    strict = find_strict_decoder() is not None
+    if not strict:
+        print(f"kit predict: {BLIND}")
     shape = None if competition.height is None or competition.width is None else competition.shape
     batch = choose_batch(shape is not None)
     files = [listing.get(name, sources.File(name, 0, 0)) for name in ids]
@@ -186,6 +189,7 @@ def predict(
                 "batch": batch,
                 "competition": conventions.to_json(competition),
                 "files": files,
+                "strict": strict,  # which damaged images are blank
                 "tensorflow": tf.__version__,
             },
             words={

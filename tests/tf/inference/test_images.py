@@ -2,7 +2,9 @@
 
 import dataclasses
 import json
+import re
 import shutil
+import sys
 import zipfile
 
 import pytest
@@ -10,9 +12,12 @@ from PIL import Image
 
 from kit.competition import listing
 from kit.competition.catalog import find_competition
+from kit.competition.images import BLIND
 from kit.errors import KitError
 from kit.masks import table
+from kit.submission import prediction
 from kit.tf.inference.inference import predict
+from tests.damages import spoil
 from tests.tf.detectors import make_detector
 from tests.tf.inference.conftest import predict_by_hand
 
@@ -37,45 +42,62 @@ def test_missing_images_are_an_error_unless_allowed(copy, few, tmp_path, capsys)
     assert "images could not be read and are predicted blank" in capsys.readouterr().out
 
 
-def spoil(path, how):
-    data = path.read_bytes()
-    if how == "truncated":
-        path.write_bytes(data[: len(data) // 2])
-    elif how == "lost":  # its scan names tables that it lacks; header and end are whole
-        at = data.index(b"\xff\xda") + 6
-        path.write_bytes(data[:at] + b"\x33" + data[at + 1 :])
-    elif how == "small":
-        Image.new("RGB", (48, 32)).save(path)
-    elif how == "gray":
-        Image.new("L", (48, 48)).save(path)
-    elif how == "text":
-        path.write_text("no image")
-    elif how == "empty":
-        path.write_bytes(b"")
-
-
-SPOILED = {
-    "truncated": "does not end as a whole JPEG does",
-    "lost": "cannot be decoded",
-    "small": "is 48 px wide and 32 high, the competition's images are 48 x 48",
-    "gray": "its colors are L, expected RGB",
-    "text": "is not a JPEG or PNG",
-    "empty": "is not a JPEG or PNG",
-}
-
-
-@pytest.mark.parametrize("how", SPOILED)
-def test_a_bad_image_is_predicted_blank_and_listed(copy, few, tmp_path, capsys, passes, how):
-    spoil(few / "test_v2" / "032.jpg", how)
-    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
-    assert passes == [2, 2, 2, 1]  # it keeps its place in the batch
-    rest = [name for name in found.ids if name != "032.jpg"]
-    assert table.select_ids(found, rest) == predict_by_hand(few, rest, [make_detector()])
-    assert not table.count_objects(table.select_ids(found, ["032.jpg"])).any()
-    listed = json.loads((tmp_path / "out.json").read_text())["unreadable"]
-    assert list(listed) == ["032.jpg"] and SPOILED[how] in listed["032.jpg"]
+def check_blanks(found, folder, out, expected, capsys):
+    """The named images are blank and listed with these words, the others as predicted by hand."""
+    rest = [name for name in found.ids if name not in expected]
+    assert table.select_ids(found, rest) == predict_by_hand(folder, rest, [make_detector()])
+    assert not table.count_objects(table.select_ids(found, list(expected))).any()
+    listed = json.loads(out.with_suffix(".json").read_text())["unreadable"]
+    assert list(listed) == list(expected)
+    for name, words in expected.items():
+        assert re.match(f"test_v2/{name}: {words}", listed[name]), (listed[name], words)
     (line,) = [line for line in capsys.readouterr().out.splitlines() if "could not be read" in line]
-    assert "032.jpg" in line
+    assert next(iter(expected)) in line
+
+
+def test_an_image_of_another_size_keeps_its_place_in_the_batch(copy, few, tmp_path, capsys, passes):
+    Image.new("RGB", (48, 32)).save(few / "test_v2" / "032.jpg")
+    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    assert passes == [2, 2, 2, 1]
+    words = "is 48 px wide and 32 high, the competition's images are 48 x 48"
+    check_blanks(found, few, tmp_path / "out.csv", {"032.jpg": words}, capsys)
+
+
+@pytest.mark.parametrize(
+    "kinds",
+    [
+        ("cut", "closed", "zeroed", "header", "misnamed", "lost"),
+        ("zeros", "newline", "thumbnail", "stump", "empty", "CMYK"),
+    ],
+)
+def test_every_kind_of_bad_image_is_predicted_blank_and_listed(copy, few, tmp_path, capsys, kinds):
+    expected = {}
+    for path, kind in zip(sorted((few / "test_v2").iterdir()), kinds):
+        if words := spoil(path, kind):
+            expected[path.name] = words
+    found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
+    check_blanks(found, few, tmp_path / "out.csv", expected, capsys)
+
+
+def test_without_simplejpeg_one_line_says_what_is_not_seen(
+    copy, few, tmp_path, capsys, monkeypatch
+):
+    plans, former = [], prediction.predict_batches
+
+    def keep(*arguments, plan, **others):
+        plans.append(plan)
+        return former(*arguments, plan=plan, **others)
+
+    monkeypatch.setattr(prediction, "predict_batches", keep)
+    spoil(few / "test_v2" / "032.jpg", "closed")
+    out = tmp_path / "out.csv"
+    strict = predict(copy, few, out, networks=make_detector())
+    assert BLIND not in capsys.readouterr().out
+    monkeypatch.setitem(sys.modules, "simplejpeg", None)
+    blind = predict(copy, few, out, networks=make_detector())
+    assert capsys.readouterr().out.splitlines().count(f"kit predict: {BLIND}") == 1
+    assert blind == predict_by_hand(few, blind.ids, [make_detector()]) != strict
+    assert plans[0] != plans[1]  # neither resumes what the other left
 
 
 def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
@@ -91,7 +113,7 @@ def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr("kit.tf.inference.inference.list_images", lose)
-        with pytest.raises(KitError, match=r"032\.jpg: no such file"):
+        with pytest.raises(KitError, match=r"032\.jpg: cannot be read: No such file"):
             predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     assert not (tmp_path / "out.csv").exists()
     shutil.move(tmp_path / "032.jpg", few / "test_v2")
@@ -101,8 +123,8 @@ def test_an_image_that_cannot_be_read_now_ends_it_and_the_same_call_goes_on(
 
 def test_images_that_are_all_bad_are_an_error(copy, few, tmp_path, passes):
     for path in (few / "test_v2").iterdir():
-        spoil(path, "gray")
-    with pytest.raises(KitError, match="its colors are L, expected RGB.*is it the right source"):
+        spoil(path, "CMYK")
+    with pytest.raises(KitError, match="its colors are CMYK.*is it the right source"):
         predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     assert not passes and not (tmp_path / "out.csv").exists()
 
