@@ -61,7 +61,7 @@ def _prepare() -> None:
         import tensorflow as tf
 
         from .network.precision import starts_onednn
-    if keras.config.backend() != PINNED["KERAS_BACKEND"] or tf.keras.__version__[:2] != "3.":
+    if keras.config.backend() != PINNED["KERAS_BACKEND"] or tf.keras.__version__[:2] == "2.":
         raise KitError(
             "Keras was imported before the kit and is another than the kit's: backend "
             f"{keras.config.backend()}, tf.keras {tf.keras.__version__}; start Python again with "

@@ -106,6 +106,17 @@ def test_a_keras_of_another_kind_is_refused(monkeypatch, place, name, value):
         kit.tf._prepare()
 
 
+def test_threads_that_the_caller_asked_for_do_not_vanish_unsaid(monkeypatch, capsys):
+    for asked, said in ((0, 0), (1, 0), (4, 1)):
+        threading = tf.config.threading
+        monkeypatch.setattr(
+            threading, "get_inter_op_parallelism_threads", lambda asked=asked: asked
+        )
+        monkeypatch.setattr(threading, "set_inter_op_parallelism_threads", lambda count: None)
+        kit.tf._prepare()
+        assert capsys.readouterr().out.count("inter-op threads are 1 now, not 4") == said
+
+
 CHILD = """
 import os, sys
 from kit.cli import main

@@ -43,7 +43,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         out: the model folder.
         model: your own network, or a function that makes it; it maps uint8 (batch, height, width,
             3) to probabilities (batch, height, width). The function runs under the dtype policy of
-            `mixed`; a network computes in what it was made for, which config.json then says.
+            `mixed`, so give its last layer dtype="float32". A network computes in what it was made
+            for, which config.json then says.
         **settings: fields of TrainSettings. `preset` names one of kit.PRESETS; fields given beside
             it win. Three of them take your own functions:
             loss: (truth, probabilities) -> one value per sample; or a list of functions and names.
