@@ -47,17 +47,15 @@ def read_precision(network: keras.Model) -> str | None:
     """Reads the half precision that layers of a network compute in; None if all are float32.
 
     Raises:
-        KitError: if its variables are not float32, which a training step needs, or layers compute
-            in float64.
+        KitError: if its variables are not float32, which a training step needs.
     """
-    layers = [
-        layer
+    found = {
+        layer.compute_dtype
         for layer in network._flatten_layers()
         if not isinstance(layer, keras.Model | keras.layers.InputLayer)
-    ]
-    found = {layer.compute_dtype for layer in layers}
+    }
     stored = {keras.backend.standardize_dtype(each.dtype) for each in network.trainable_variables}
-    if odd := (stored - {"float32"}) | (found & {"float64"}):
+    if odd := stored - {"float32"}:
         raise KitError(
             f"model: a network of {' and '.join(sorted(odd))} cannot be trained; make it under the "
             "dtype policy float32, mixed_float16 or mixed_bfloat16 "
