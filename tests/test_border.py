@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAVY = {"tensorflow", "keras", "segmentation_models", "tensorflow_datasets"}
 # From the ground up; a room imports from itself and from those before it.
 GROUND = "errors fields presets encoders cuts settings"
-TF = "tf.failures tf.data tf.network tf.devices tf.inference tf.training"
+TF = "tf.failures tf.environment tf.data tf.network tf.devices tf.inference tf.training"
 ROOMS = (
     f"{GROUND} system masks competition practice objects scoring records plots tuning submission "
     f"models {TF} machine packing pages demo options cli __main__"

@@ -1,7 +1,9 @@
 """Is this machine ready: one finding per line, each with a verdict and, if needed, a remedy."""
 
+import contextlib
 import importlib.metadata
 import importlib.util
+import io
 import os
 import re
 import shutil
@@ -16,6 +18,7 @@ from ..errors import KitError
 from ..system.finding import FINE, NOTE, WRONG, Finding
 from ..system.kaggle import MOUNTS, WORKING
 from ..system.processes import count_cores
+from ..system.variables import check_keras_json, check_variables
 
 PYTHON = (3, 11), (3, 13)
 DISTRIBUTION = "runlength-kit"
@@ -44,16 +47,24 @@ ROOM, LEAST, MEMORY = 5e9, 2e8, 4e9
 def check_machine(mounts: Path = MOUNTS, competition: Competition = AIRBUS) -> Iterator[Finding]:
     """What a user should know before the first command.
 
-    GPUs, precision and weights are looked at only if TensorFlow is installed.
+    GPUs, precision and weights are looked at only if TensorFlow is installed and nothing keeps it
+    from being loaded.
     """
     yield check_python(sys.version_info[:2])
     yield from check_packages()
     needed = ("tensorflow", "segmentation_models", "tensorflow_datasets")
-    if all(importlib.util.find_spec(name) for name in needed):
+    state = [*check_variables(), *check_keras_json()]
+    yield from state
+    if all(importlib.util.find_spec(name) for name in needed) and WRONG not in [
+        finding.verdict for finding in state
+    ]:
         try:
-            from ..tf.devices import check_devices
+            with contextlib.redirect_stdout(io.StringIO()):  # the import prints those notes again
+                from ..tf.devices import check_devices
 
             yield from check_devices(mounts)
+        except KitError as error:
+            yield Finding(WRONG, f"what trains cannot be loaded: {error}")
         except Exception as error:  # packages that do not go together raise errors of any kind
             reason = str(error).partition("\n")[0]
             remedy = "install what is missing; on Kaggle attach all of make wheels"

@@ -2,7 +2,9 @@
 
 The import loads TensorFlow quietly and sets what must be set before TensorFlow's first op:
 
-- segmentation-models takes Keras 3's names (SM_FRAMEWORK=tf.keras).
+- Keras 3 computes with TensorFlow, and segmentation-models takes its names
+  (kit.system.variables.PINNED). What comes too late is refused. Keras's other settings are the
+  caller's; kit.tf.environment sets them aside while the kit computes.
 - There is one inter-op thread. With it, training on a CPU gave the same bytes in every run and took
   no longer.
 - oneDNN is on. TensorFlow leaves it off on CPUs without AVX512_VNNI or the like, where it makes
@@ -15,6 +17,9 @@ import contextlib
 import os
 import sys
 import warnings
+
+from ..errors import KitError
+from ..system.variables import PINNED, pin_variables
 
 
 @contextlib.contextmanager
@@ -41,7 +46,7 @@ def _prepare() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     if not late:  # TensorFlow reads it once, while it loads
         os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ["SM_FRAMEWORK"] = "tf.keras"
+    pin_variables()
     if (
         "segmentation_models" in sys.modules
         and sys.modules["segmentation_models"].framework() != "tf.keras"
@@ -52,13 +57,23 @@ def _prepare() -> None:
             file=sys.stderr,
         )
     with _quiet():
+        import keras
         import tensorflow as tf
 
         from .network.precision import starts_onednn
+    if keras.config.backend() != PINNED["KERAS_BACKEND"] or tf.keras.__version__[:2] == "2.":
+        raise KitError(
+            "Keras was imported before the kit and is another than the kit's: backend "
+            f"{keras.config.backend()}, tf.keras {tf.keras.__version__}; start Python again with "
+            + " ".join(f"{name}={value}" for name, value in PINNED.items())
+        )
     tf.get_logger().setLevel("ERROR")
     tf.config.experimental.enable_tensor_float_32_execution(False)
+    asked = tf.config.threading.get_inter_op_parallelism_threads()
     try:
         tf.config.threading.set_inter_op_parallelism_threads(1)
+        if asked > 1:
+            print(f"kit: inter-op threads are 1 now, not {asked}: equal seeds give equal bytes so")
     except RuntimeError:
         print(
             "kit: TensorFlow ran before the kit was imported, so its threads stay as they are "

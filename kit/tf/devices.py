@@ -1,5 +1,6 @@
-"""GPUs, half precision and encoder weights of this machine (tests: machine/test_checks.py)."""
+"""GPUs, precision, threads and encoder weights of this machine (tests: machine/test_checks.py)."""
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -12,12 +13,16 @@ from ..encoders import ENCODERS
 from ..errors import KitError
 from ..presets import PRESETS
 from ..system.finding import FINE, NOTE, Finding
+from .environment import describe_eager, describe_keras, describe_threads
 from .network.precision import choose_precision
 from .network.pretrained import find_attached, find_published
 
 
 def check_devices(mounts: Path) -> list[Finding]:
-    """Checks the GPUs, half precision and the ImageNet weights of the presets' encoders."""
+    """Checks the GPUs, half precision, threads, Keras's settings and eager mode of this process.
+
+    Also checks the ImageNet weights of the presets' encoders.
+    """
     gpus = [
         tf.config.experimental.get_device_details(gpu)
         for gpu in tf.config.list_physical_devices("GPU")
@@ -25,6 +30,8 @@ def check_devices(mounts: Path) -> list[Finding]:
     found = [Finding(FINE, f"GPU: {describe_gpu(details)}") for details in gpus]
     if not gpus:
         remedy = "on Kaggle choose an accelerator; --preset cpu-hour trains an hour on two cores"
+        if (visible := os.environ.get("CUDA_VISIBLE_DEVICES")) is not None:
+            remedy = f"CUDA_VISIBLE_DEVICES={visible} may hide some: unset it, or {remedy}"
         found = [Finding(NOTE, "GPU: TensorFlow sees none", remedy)]
     elif memory := read_memory():
         found.append(Finding(FINE, f"GPU memory: {memory}"))
@@ -36,6 +43,8 @@ def check_devices(mounts: Path) -> list[Finding]:
         half = "no"
         why = "a GPU without tensor cores" if gpus else "a CPU without AVX512_BF16"
     found.append(Finding(FINE, f"half precision: {half}, {why} (--mixed auto)"))
+    found.append(Finding(FINE, f"TensorFlow: {describe_threads()}"))
+    found.extend(Finding(NOTE, words) for words in (describe_keras(), describe_eager()) if words)
     for encoder in dict.fromkeys(str(preset["encoder"]) for preset in PRESETS.values()):
         if ENCODERS[encoder].weights:
             found.append(check_weights(encoder, mounts))

@@ -25,6 +25,8 @@ def test_this_machine_runs_the_kit(capsys):
         "tensorflow",
         "GPU",
         "half precision",
+        "TensorFlow: intra-op threads",
+        "TF_NUM_INTRAOP_THREADS",
         "weights of resnet34",
         "disk",
         "memory",
@@ -113,6 +115,35 @@ def test_a_package_that_is_there_and_cannot_be_loaded_is_a_finding_among_others(
             assert main(["check"]) == 1
         out = capsys.readouterr().out
         assert words in out and "cores: " in out
+
+
+@pytest.mark.tensorflow
+def test_settings_of_others_in_this_process_are_findings(monkeypatch, capsys):
+    import keras
+    import tensorflow as tf
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda *_: [])
+    keras.config.set_dtype_policy("mixed_float16")
+    tf.config.run_functions_eagerly(True)
+    try:
+        assert main(["check"]) == 0
+    finally:
+        keras.config.set_dtype_policy("float32")
+        tf.config.run_functions_eagerly(False)
+    out = capsys.readouterr().out
+    assert f"{NOTE}   Keras is set to dtype policy mixed_float16 (" in out
+    assert f"{NOTE}   functions run eagerly" in out and f"{FINE}   CUDA_VISIBLE_DEVICES=-1\n" in out
+    assert "TensorFlow sees none; CUDA_VISIBLE_DEVICES=-1 may hide some: unset it, or on" in out
+
+
+def test_a_variable_with_which_tensorflow_cannot_start_is_wrong(monkeypatch, capsys):
+    """It is not tried: TensorFlow would abort the process."""
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "-3")
+    assert main(["check"]) == 1
+    out = capsys.readouterr().out
+    assert out.count("TF_NUM_INTRAOP_THREADS=-3") == out.count(WRONG) == 1
+    assert "GPU" not in out and "\nfine   cores: " in out
 
 
 def test_a_full_disk_and_one_that_cannot_be_written(tmp_path, monkeypatch):

@@ -15,11 +15,13 @@ from ...records.manifest import open_records
 from ...settings import TuneSettings
 from ...tuning import tuning
 from ...tuning.tuning_file import read_tuning
+from ..environment import computing
 from ..failures import explained
 from .holdout import open_holdout
 
 
 @explained
+@computing()
 def evaluate(model, *, records=None, network=None) -> Evaluation:
     """Evaluates a model folder on the fold that it held out, and computes maps that are missing.
 

@@ -29,6 +29,7 @@ from ...tuning import tuning
 from ...tuning.tuning import Tuning
 from ...tuning.tuning_file import read_tuning
 from ..data.image_files import read_images
+from ..environment import computing
 from ..failures import explained
 from .ensemble import choose_batch, collect, make_mapper
 from .holdout import open_holdout
@@ -36,6 +37,7 @@ from .load import find_precision, load_model, pair_models
 
 
 @explained
+@computing()
 def tune(models, *, records=None, networks=None, **settings) -> Tuning:
     """Chooses threshold and cuts on the holdout's maps of one or several model folders.
 
@@ -99,6 +101,7 @@ class Chosen(NamedTuple):
 
 
 @explained
+@computing()
 def predict(
     models,
     competition_folder,

@@ -219,12 +219,16 @@ def make_loss(
     Raises:
         KitError: if a name is unknown.
     """
-    losses = []
+    losses, dtype = [], "float32"  # else the loss would compute in Keras's floatx
     for loss in [names] if callable(names) or isinstance(names, str) else names:
         if callable(loss):
             losses.append(loss)
         elif loss in LOSS_CLASSES:
-            losses.append(Dice() if loss == "dice" else LOSS_CLASSES[loss](weight, factor))
+            losses.append(
+                Dice(dtype=dtype)
+                if loss == "dice"
+                else LOSS_CLASSES[loss](weight, factor, dtype=dtype)
+            )
         else:
             raise KitError(f"--loss {loss}: choose among {', '.join(LOSS_CLASSES)}")
-    return Sum(losses)
+    return Sum(losses, dtype=dtype)

@@ -1,8 +1,11 @@
-"""What this machine computes fast: which half precision, and whether TensorFlow starts oneDNN."""
+"""Half precision: what this machine computes fast, and what a network computes in."""
 
 from pathlib import Path
 
+import keras
 import tensorflow as tf
+
+from ...errors import KitError
 
 CPU = Path("/proc/cpuinfo")  # lists what the CPU can do, on Linux
 TENSOR_CORES = 7, 0  # compute capability of the first GPU that has them
@@ -38,6 +41,27 @@ def describe_precision(asked: str | None) -> str | None:
     if asked == "bfloat16" and not tf.config.list_physical_devices("GPU") and not _has_bfloat16():
         return "this CPU has no AVX512_BF16 and computes bfloat16 slowly: --mixed none is faster"
     return None
+
+
+def read_precision(network: keras.Model) -> str | None:
+    """Reads the half precision that layers of a network compute in; None if all are float32.
+
+    Raises:
+        KitError: if its variables are not float32, which a training step needs.
+    """
+    found = {
+        layer.compute_dtype
+        for layer in network._flatten_layers()
+        if not isinstance(layer, keras.Model | keras.layers.InputLayer)
+    }
+    stored = {keras.backend.standardize_dtype(each.dtype) for each in network.trainable_variables}
+    if odd := stored - {"float32"}:
+        raise KitError(
+            f"model: a network of {' and '.join(sorted(odd))} cannot be trained; make it under the "
+            "dtype policy float32, mixed_float16 or mixed_bfloat16 "
+            "(keras.config.set_dtype_policy), whose variables are float32"
+        )
+    return next((name for name in ("float16", "bfloat16") if name in found), None)
 
 
 def starts_onednn() -> bool:

@@ -17,6 +17,7 @@ import keras
 from ...encoders import ENCODERS
 from ...errors import KitError
 from ...system.kaggle import MOUNTS, list_inputs
+from ...system.variables import find_keras_home
 
 WORD = "imagenet"
 _MOBILE = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -90,8 +91,7 @@ def find_attached(wanted: Published, mounts: Path = MOUNTS) -> str | None:
         KitError: if every file of that name has another checksum, or a file cannot be read.
     """
     wrong = None
-    cache = os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
-    for folder in (*list_inputs(mounts), Path(cache, "models")):
+    for folder in (*list_inputs(mounts), find_keras_home() / "models"):
         path = folder / wanted.name
         if not os.path.isfile(path):  # unlike Path.is_file, False in a folder without permission
             continue

@@ -14,6 +14,7 @@ import tensorflow as tf
 from ...encoders import ENCODERS
 from ...errors import KitError
 from ...settings import PRECISIONS
+from ..environment import default_keras
 from .norm import BatchNormalization
 from .plain import plain_unet
 from .precision import choose_precision
@@ -141,7 +142,8 @@ def unet(
             features. The network then returns {"map": probabilities, "presence": float32 (batch,)}.
         weights: path of an .h5 file with the encoder's weights; None for random ones.
         mixed: "float16" or "bfloat16", in which layers compute; heads, outputs and variables are
-            float32 either way. "auto": see kit.tf.network.precision.
+            float32 either way. "auto": see kit.tf.network.precision. None: float32, also if Keras's
+            global dtype policy is another.
         synchronized: batch norms take their statistics over all replicas.
 
     Raises:
@@ -163,7 +165,7 @@ def unet(
             f"output {output!r}: choose 1 (a map at the resolution that the network sees) "
             "or 2 (at half of it)"
         )
-    with _policy(f"mixed_{mixed}") if mixed else contextlib.nullcontext():
+    with default_keras(mixed):
         if weights is not None and known.weights is None:
             raise KitError(
                 f"{weights}: the encoder {encoder} takes no weights; "
@@ -188,16 +190,6 @@ def unet(
         probability = Probability(scale * output, dtype="float32", name="map")([logits, images])
         outputs = {"map": probability, "presence": _detect(deepest)} if presence else probability
         return keras.Model(images, outputs, name=f"unet_{encoder}")
-
-
-@contextlib.contextmanager
-def _policy(name: str):
-    kept = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(kept)
 
 
 def _library_unet(

@@ -22,6 +22,7 @@ from ...system.files import write_text
 from ..data.batches import batches, sample
 from ..inference.ensemble import forward
 from ..network.losses import make_loss
+from ..network.precision import read_precision
 from ..network.unet import unet
 from ..network.weights import copy_weights, load_weights, save_weights
 from . import state
@@ -46,7 +47,8 @@ class Run:
         source: the records that both indexes come from.
 
     Raises:
-        KitError: if the batch does not fit the devices, or weights are missing or do not fit.
+        KitError: if the batch does not fit the devices, weights are missing or do not fit, or the
+            caller's own network computes in another precision than `chosen.mixed`.
     """
 
     def __init__(
@@ -100,6 +102,12 @@ class Run:
         chosen = self.chosen
         if model is not None:
             network = model if isinstance(model, keras.Model) else model()
+            if (found := read_precision(network)) != chosen.mixed:
+                raise KitError(
+                    f"model: computes in {found or 'float32'}, but mixed is {chosen.mixed}; "
+                    f"give mixed={found!r}, or make it under another dtype policy "
+                    "(keras.config.set_dtype_policy)"
+                )
         else:
             names = ("decoder", "scale", "output", "momentum", "presence", "mixed")
             network = unet(

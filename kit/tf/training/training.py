@@ -1,14 +1,11 @@
 """Training: checks what was asked and whether the model folder can resume it, then runs it."""
 
 import dataclasses
-import importlib.metadata
 import json
-import os
-import platform
 import re
 from pathlib import Path
 
-import tensorflow as tf
+import keras
 
 from ...errors import KitError
 from ...models.checkpoint import list_states
@@ -19,8 +16,9 @@ from ...settings import CHANGEABLE, TrainSettings, choose_training
 from ...system.files import read_json, write_json, write_text
 from ...system.kaggle import find_hours
 from ...system.locks import clear, hold
+from ..environment import computing, describe_environment
 from ..failures import explained
-from ..network.precision import choose_precision, describe_precision
+from ..network.precision import choose_precision, describe_precision, read_precision
 from ..network.pretrained import find_encoder_weights
 from .run import Run
 from .stop import Stop
@@ -44,7 +42,9 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         records: folder of records.
         out: the model folder.
         model: your own network, or a function that makes it; it maps uint8 (batch, height, width,
-            3) to probabilities (batch, height, width).
+            3) to probabilities (batch, height, width). The function runs under the dtype policy of
+            `mixed`, so give its last layer dtype="float32". A network computes in what it was made
+            for, which config.json then says.
         **settings: fields of TrainSettings. `preset` names one of kit.PRESETS; fields given beside
             it win. Three of them take your own functions:
             loss: (truth, probabilities) -> one value per sample; or a list of functions and names.
@@ -91,10 +91,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
             f"kit train: saves and stops in {hours:.1f} hours, before Kaggle ends this session; "
             "--max-hours sets another limit"
         )
-    if words := describe_precision(chosen.mixed):
-        print(f"kit train: {words}")
     # Saved as chosen here, so that another machine cannot resume in another precision.
-    chosen = dataclasses.replace(chosen, mixed=choose_precision(chosen.mixed))
+    chosen = dataclasses.replace(chosen, mixed=_choose_precision(chosen.mixed, model))
     config = {
         "records": str(source.folder.resolve()),
         "records_sha256": source.sha256,
@@ -107,22 +105,23 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         **dataclasses.asdict(chosen),
     }
     _compare(out, config)
-    run = Run(
-        chosen,
-        own,
-        model,
-        weights,
-        index,
-        open_index(source, holdout) if holdout else None,
-        out,
-        source,
-    )
-    with hold(out, "kit train"), stop:
-        for folder in (out, out / "state"):
-            clear(folder, LEFT)
-        write_json(out / "config.json", config)
-        write_text(out / "environment.txt", describe_environment(run.strategy, chosen.mixed))
-        return run.go(stop)
+    with computing(chosen.mixed):
+        run = Run(
+            chosen,
+            own,
+            model,
+            weights,
+            index,
+            open_index(source, holdout) if holdout else None,
+            out,
+            source,
+        )
+        with hold(out, "kit train"), stop:
+            for folder in (out, out / "state"):
+                clear(folder, LEFT)
+            write_json(out / "config.json", config)
+            write_text(out / "environment.txt", describe_environment(run.strategy, chosen.mixed))
+            return run.go(stop)
 
 
 def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str | None]:
@@ -143,6 +142,21 @@ def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str |
     # A saved state holds the encoder's weights too.
     begun = model is not None or list_states(Path(out) / "state")
     return chosen, None if begun else find_encoder_weights(chosen.encoder_weights, chosen.encoder)
+
+
+def _choose_precision(asked: str | None, model) -> str | None:
+    """Chooses the half precision of a training, and prints a line if it is not what was asked.
+
+    A network that the caller has made already computes in what it was made for.
+    """
+    if isinstance(model, keras.Model) and asked in (None, "auto"):
+        found = read_precision(model)
+        if found:
+            print(f"kit train: your network computes in {found}, so mixed is {found}")
+        return found
+    if words := describe_precision(asked):
+        print(f"kit train: {words}")
+    return choose_precision(asked)
 
 
 def _is_own(value) -> bool:
@@ -197,29 +211,3 @@ def _split(source: Records, fold: int | None) -> tuple[list[int], list[int]]:
     if source.folds == [fold]:
         raise KitError(f"--fold {fold}: {source.folder} has no other fold to train on")
     return [number for number in source.folds if number != fold], [fold]
-
-
-def describe_environment(strategy: tf.distribute.Strategy, mixed: str | None) -> str:
-    """Versions, threads, devices and precision, on which the bytes of a training depend."""
-    names = (
-        "tensorflow",
-        "keras",
-        "segmentation-models",
-        "tensorflow-datasets",
-        "numpy",
-        "numba",
-        "pandas",
-        "scikit-image",
-    )
-    threads = tf.config.threading.get_intra_op_parallelism_threads() or "all cores"
-    machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"
-    onednn = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "unset")
-    gpus = len(tf.config.list_physical_devices("GPU"))
-    lines = [
-        *(f"{name} {importlib.metadata.version(name)}" for name in names),
-        f"python {platform.python_version()} {machine}",
-        f"intra-op threads {threads}, inter-op threads 1",
-        f"precision {mixed or 'float32'}, TF_ENABLE_ONEDNN_OPTS {onednn}",
-        f"gpus {gpus}, replicas {strategy.num_replicas_in_sync}",
-    ]
-    return "\n".join(lines) + "\n"
