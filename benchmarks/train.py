@@ -29,8 +29,8 @@ from turns import alternate, compare_rates, draw, spend
 
 from kit.masks import table
 from kit.objects import extraction
-from kit.objects.components import to_uint8
 from kit.objects.map_files import write_map
+from kit.objects.maps import to_uint8
 from kit.packing.packing import pack
 from kit.records.index import Index, open_index, select
 from kit.scoring import scores
