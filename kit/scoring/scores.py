@@ -15,7 +15,7 @@ from ..competition.conventions import AIRBUS, Competition
 from ..errors import KitError
 from ..masks import dense, table
 from ..masks.table import Masks
-from ..system.files import write_text
+from ..system.files import check_target, write_text
 from .counts import IOU_TWENTIETHS, Counts, align, count
 
 
@@ -238,6 +238,8 @@ def score_csv(
         KitError: as `count_csv` does, or if `per_image` cannot be written.
     """
     score = competition.need("score")
+    if per_image is not None:
+        check_target(per_image)
     counts = count_csv(truth, prediction, competition.with_shape(shape))
     if per_image is not None:
         write_text(per_image, format_per_image(counts, score))
