@@ -17,7 +17,10 @@ QUICK = "--encoder slim --decoder 8,8,8,8,8 --epochs 1 --steps 1 --crop 48 --bat
 SCRIPTS: dict[str, tuple[str, list[str]]] = {
     "half_size": ("", [r"threshold 0.47 +object F2 0\.\d+", r"threshold 0.50 +object F2 0\.\d+"]),
     "leak": ("MODEL MODEL", [r"pixel IoU, .* in training +\d+ ", r"object F2, .* in training "]),
-    "masks": ("", ["pycocotools, IoU alone .* x kit", "components .* x kit", "its peak memory"]),
+    "masks": (
+        "",
+        ["pycocotools, IoU alone .* x kit", "components .* kit", "pycocotools  .* kit"],
+    ),
     "points": ("MODEL MODEL --plain", [r" model +0 +4 ", "mean of 2 ", "standard deviation "]),
     "postprocessing": ("RECORDS MODEL --no-tta", ["threshold 128 alone ", "rectangles +[+-]0"]),
     "practice": ("", [r"practice .* ratio \d"]),
