@@ -17,7 +17,6 @@ NOWHERE = {  # what a verb reads does not exist, so an error about its output co
     "score_csv": lambda out: kit.score_csv("none", "none", per_image=out),
     "predict_maps": lambda out: kit.predict_maps("none", "none", out),
     "tune_maps": lambda out: kit.tune_maps("none", "none", out),
-    "report": lambda out: kit.report("none", out),
 }
 
 
@@ -34,6 +33,8 @@ def test_a_folder_that_cannot_be_written_is_named_before_the_work(
 ):
     for work in (
         lambda out: kit.predict(model, "none", f"{out}/out.csv"),
+        lambda out: kit.report(records, f"{out}/out.html"),
+        lambda out: kit.report(model, f"{out}/out.html"),
         lambda out: kit.write_practice(f"{out}/practice"),
         lambda out: kit.pack(practice, f"{out}/records"),
         lambda out: kit.train(records, f"{out}/model", steps=1, **SLIM),

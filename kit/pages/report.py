@@ -36,8 +36,6 @@ def report(
         KitError: if a folder is neither a model nor records, models have no holdout image in
             common, or `out` cannot be written.
     """
-    if out is not None:
-        check_target(out)
     given = [places] if isinstance(places, str | os.PathLike) else places
     folders = [Path(place) for place in given]
     if len(folders) > MOST:
@@ -48,6 +46,7 @@ def report(
                 f"--records {records}: is only for models, and {folders[0]} is a folder of "
                 "records; leave it out"
             )
+        _check(out)
         made = make_data_page(open_records(folders[0]))
     else:
         from ..models.folder import read_config
@@ -57,6 +56,7 @@ def report(
         pairs = pair_models(folders, networks)
         for folder in folders:
             read_config(folder)
+        _check(out)
         evaluations = [
             evaluate(folder, records=records, network=network) for folder, network in pairs
         ]
@@ -68,3 +68,9 @@ def report(
     if out is not None:
         made.save(out)
     return made
+
+
+def _check(out: Path | str | None) -> None:
+    """Checks that the page can be written, before any time is spent."""
+    if out is not None:
+        check_target(Path(out))
