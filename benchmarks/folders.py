@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+from start import choose
+
 from kit.competition import csv_masks, csv_text
 from kit.competition.conventions import AIRBUS
 from kit.masks import table
@@ -19,10 +21,16 @@ REAL = Path(__file__).resolve().parents[2] / "shared" / "airbus"
 
 
 def find_competition(folder: Path, images: int) -> Path:
-    """The real competition, or a practice competition of so many images in `folder`."""
-    if REAL.is_dir():
+    """The real competition, or a practice competition of so many images, made in `folder` once.
+
+    The smallest size takes a practice competition in any case.
+    """
+    if choose(REAL.is_dir(), False):
         return REAL
-    return write_practice(folder / "practice", images=images, test_images=1)
+    place = folder / "practice"
+    if not place.exists():
+        write_practice(place, images=choose(images, 16), test_images=1)
+    return place
 
 
 def is_whole(data: bytes) -> bool:
@@ -33,9 +41,9 @@ def is_whole(data: bytes) -> bool:
 def copy_images(folder: Path, images: int) -> Path:
     """A competition folder of so many training images: copies under new names.
 
-    So their bytes lie elsewhere on the disk.
+    So their bytes lie elsewhere on the disk. A practice competition stands beside `folder`.
     """
-    source = find_competition(folder, 300)
+    source = find_competition(folder.parent, 300)
     truth = csv_masks.read_csv(source / AIRBUS.truth_csv)
     files = {name: source / "train_v2" / name for name in truth.ids}
     good = [name for name in truth.ids if is_whole(files[name].read_bytes())]

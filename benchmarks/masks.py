@@ -21,17 +21,22 @@ from pathlib import Path
 CORE = sorted(os.sched_getaffinity(0))[-1]
 os.sched_setaffinity(0, {CORE})  # before anything starts threads
 
+from start import choose, need  # noqa: E402
+
+need("pycocotools", "rlemasklib")
+
 import numpy as np  # noqa: E402
 import pandas as pd  # noqa: E402
 import rlemasklib  # noqa: E402
 from pycocotools import mask as coco  # noqa: E402
-from ships import SIDE, make_map, make_masks  # noqa: E402
+from ships import EMPTY, SIDE, WITH, make_map, make_masks  # noqa: E402
 from skimage.measure import label, regionprops  # noqa: E402
 from turns import compare_seconds, take_medians  # noqa: E402
 
 from kit.competition import csv_text  # noqa: E402
 from kit.masks import dense, table  # noqa: E402
-from kit.objects import components, extraction, rectangles  # noqa: E402
+from kit.objects import extraction, rectangles  # noqa: E402
+from kit.objects.maps import to_uint8  # noqa: E402
 from kit.scoring import bootstrap, csv_score, scores  # noqa: E402
 from kit.scoring.counts import count  # noqa: E402
 
@@ -64,7 +69,7 @@ def bench_counts(truth: table.Masks, prediction: table.Masks) -> None:
     lists = [([boxed[0][k] for k in image], [boxed[1][k] for k in image]) for image in held]
     ships = np.flatnonzero(table.count_objects(truth))
     few = [table.select(one, ships[:30]) for one in tables]
-    stacks = [[dense.to_masks(one, image) for one in few] for image in range(30)]
+    stacks = [[dense.to_masks(one, image) for one in few] for image in range(len(few[0]))]
 
     def loop_coco(which):
         for a, b, crowd in which:
@@ -179,6 +184,32 @@ def bench_csv(truth: table.Masks, prediction: table.Masks) -> None:
         compare_seconds("From file to F2 again", works, 1, "s", bars, rounds=3)
 
 
+def bench_dense(truth: table.Masks) -> None:
+    few = table.select(truth, np.flatnonzero(table.count_objects(truth))[: choose(971, 4)])
+    coded = [
+        [
+            coco.frPyObjects({"size": [SIDE, SIDE], "counts": coco_counts(few, item)}, SIDE, SIDE)
+            for item in range(first, last)
+        ]
+        for first, last in zip(few.objects[:-1], few.objects[1:])
+    ]
+
+    def decode():
+        return map(coco.decode, coded)  # (height, width, objects), in memory column by column
+
+    def ours():
+        masks = dense.from_masks(few.ids, (stack.transpose(2, 0, 1) for stack in decode()))
+        return [len(dense.to_masks(masks, image)) for image in range(len(masks))]
+
+    works = {
+        "kit": ours,
+        "pycocotools": lambda: [len(coco.decode(coco.encode(stack))) for stack in decode()],
+        "decoding alone": lambda: [len(stack) for stack in decode()],
+    }
+    title = f"Decoded masks of {len(few)} images to runs and back, decoding included"
+    compare_seconds(title, works, 1e3, "ms", {"pycocotools": ">= 1"}, per=len(few), rounds=3)
+
+
 def encode_usually(mask) -> list:
     """The encoder that most public notebooks share."""
     pixels = np.concatenate([[0], mask.T.flatten(), [0]])
@@ -208,19 +239,20 @@ def bench_maps() -> None:
 
     fast = "NumPy's p > t, rlemasklib's encode and components"
     slow = "scikit-image's label and the usual NumPy encoder"
+    number, part = choose((64, 16), (4, 2))
     for ships in (0, 5, 15):
-        maps = [make_map(rng, ships) for _ in range(64)]
-        title = f"Map (float32) to masks, {ships} ships, 64 maps in turn"
+        maps = [make_map(rng, ships) for _ in range(number)]
+        title = f"Map (float32) to masks, {ships} ships, {number} maps in turn"
         works = {"kit": over(maps, ours), fast: over(maps, with_rlemasklib)}
-        compare_seconds(title, works, 1e3, "ms", {fast: ">= 1"}, per=64, rounds=15)
-        works = {"kit": over(maps[:16], ours), slow: over(maps[:16], with_skimage)}
-        compare_seconds("  the same, 16 of them", works, 1e3, "ms", {slow: ">= 5"}, per=16)
-    noise = [rng.random((SIDE, SIDE), dtype=np.float32) for _ in range(8)]
+        compare_seconds(title, works, 1e3, "ms", {fast: ">= 1"}, per=number, rounds=15)
+        works = {"kit": over(maps[:part], ours), slow: over(maps[:part], with_skimage)}
+        compare_seconds(f"  the same, {part} of them", works, 1e3, "ms", {slow: ">= 5"}, per=part)
+    noise = [rng.random((SIDE, SIDE), dtype=np.float32) for _ in range(choose(8, 1))]
     once = "scikit-image's label and one NumPy pass over all labels"
     works = {"kit": over(noise, ours), once: over(noise, in_one_pass)}
-    compare_seconds("Map to masks, pure noise", works, 1e3, "ms", {once: ">= 1"}, per=8)
+    compare_seconds("Map to masks, pure noise", works, 1e3, "ms", {once: ">= 1"}, per=len(noise))
 
-    maps = [components.to_uint8(make_map(rng, 5)) for _ in range(64)]
+    maps = [to_uint8(make_map(rng, 5)) for _ in range(number)]
     found = [extraction.find_objects(["a"], [image]) for image in maps]
     number = sum(len(masks.labels) for masks in found)
 
@@ -241,9 +273,10 @@ def bench_maps() -> None:
 def main() -> None:
     versions = ", ".join(f"{module.__name__} {module.__version__}" for module in (np, pd))
     print(f"one core (number {CORE}), medians; {versions}")
-    truth, prediction = make_masks()
+    truth, prediction = make_masks(*choose((EMPTY, WITH), (40, {1: 20, 2: 10})))
     bench_counts(truth, prediction)
     bench_csv(truth, prediction)
+    bench_dense(truth)
     bench_maps()
 
 

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from start import choose
 
 from kit.practice.folder import write_practice
 from kit.system.processes import count_cores
 
-TILES, ROUNDS = 120, 3
+TILES, ROUNDS = choose(120, 4), choose(3, 1)
 
 
 def encode(image: Image.Image) -> int:

@@ -21,7 +21,8 @@ import numpy as np
 from cheap import make_cheap, train_cheap
 from folders import link_images, take_files
 from scipy.ndimage import gaussian_filter
-from train import SIDE, prepare, quietly
+from start import choose, need
+from train import CROP, ENCODER, SIDE, prepare, quietly
 from turns import alternate, compare_rates, spend
 
 from kit.masks import dense, table
@@ -32,8 +33,9 @@ from kit.submission.parts import PART_SIZE
 from kit.system.processes import count_cores
 from kit.tuning import candidates, tuning
 
-FILES = 100  # JPEGs, test images first; more images are hard links to them
-FEW, MANY = 1_500, 15_606  # images whose predictions' memory is compared; MANY as in the test set
+FILES = choose(100, 8)  # JPEGs, test images first; more images are hard links to them
+# Images whose predictions' memory is compared; the second number is that of the test set.
+FEW, MANY = choose((1_500, 15_606), (8, 16))
 
 
 def list_files(folder: Path) -> list[Path]:
@@ -107,12 +109,13 @@ def bench_forward(folder: Path, place: Path, records: Path) -> None:
     from kit.tf.training.training import train
 
     model = folder / "model"
-    quietly(train, records, model, fold=None, epochs=1, steps=30, crop=128)
+    options = {"epochs": 1, "steps": choose(30, 1), "crop": CROP // 2, "encoder": ENCODER}
+    quietly(train, records, model, fold=None, **options)
     find, pixels = make_mapper(load_model(model)[0]), decode_batch(folder)
-    few = 8 * len(pixels)
+    few = choose(8, 1) * len(pixels)
     peer = partial(spend, partial(pass_forward, find, pixels, 2 * few), 2 * few)
     seen, found = race(folder, model, few, peer, 3)
-    print(f"resnet18, batches of {len(pixels)}, {describe(3 * few, found)}")
+    print(f"{ENCODER}, batches of {len(pixels)}, {describe(3 * few, found)}")
     compare_rates("JPEG to CSV", seen["road"], seen["peer"], "forward on a batch in memory", 0.93)
 
 
@@ -121,7 +124,7 @@ def bench_free(folder: Path, place: Path, records: Path) -> None:
     import tensorflow as tf
 
     model = quietly(train_cheap, folder / "cheap", records, list_files(folder))
-    few, cores = PART_SIZE, count_cores()
+    few, cores = choose(PART_SIZE, 8), count_cores()
     files = [path.read_bytes() for path in list_files(folder)]
     todo = [files[number % len(files)] for number in range(2 * few)]
     with ThreadPoolExecutor(cores) as workers:
@@ -161,13 +164,13 @@ def bench_tuning(folder: Path, place: Path, records: Path) -> None:
     from kit.tf.inference.ensemble import make_mapper
     from kit.tf.network.unet import unet
 
-    index = open_index(records, [0])
+    index = open_index(records, choose([0], None))
     truth, number = index.truth, len(index)
     draw_maps(truth, folder / "maps")
     centers = np.where(table.count_objects(truth) > 0, 2, -2)
     presence = 1 / (1 + np.exp(-np.random.default_rng(0).normal(centers, 1.5)))
-    find, pixels = make_mapper(unet()), decode_batch(folder)
-    passed = 8 * len(pixels)
+    find, pixels = make_mapper(unet(ENCODER)), decode_batch(folder)
+    passed = choose(8, 1) * len(pixels)
 
     def read(place):
         return read_map(folder / "maps", truth.ids[place], truth.shapes[place])
@@ -185,7 +188,7 @@ def bench_tuning(folder: Path, place: Path, records: Path) -> None:
     spent = {name: 1000 * np.median(values, axis=0) for name, values in seen.items()}
     found = len(candidates.find_candidates(read, truth).image) / number
     print(
-        f"{number} maps of the holdout; per image {len(truth.labels) / number:.1f} ships and "
+        f"{number} maps; per image {len(truth.labels) / number:.1f} ships and "
         f"{found:.0f} components at all thresholds"
     )
     for name, bar in (("tuning", " (at most 5%)"), ("reading", "")):
@@ -229,6 +232,7 @@ def bench_memory(folder: Path, place: Path, records: Path) -> None:
 
 
 def main() -> None:
+    need("tensorflow", "tensorflow_datasets")
     parts = {
         "forward": bench_forward,
         "free": bench_free,

@@ -26,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from folders import copy_images, sync, warm
 from passes import Passes, write_by_tfds
+from start import choose, need
 from turns import time_work
 
 from kit.competition import sources
@@ -36,7 +37,9 @@ from kit.packing.scenes import find_scenes
 from kit.practice.folder import SCENES_CSV, write_practice
 from kit.system import processes
 
-ROUNDS = 3
+ROUNDS = choose(3, 1)
+MANY, FEW, SOME = choose(10_000, 20), choose(2_000, 10), choose(4_000, 20)
+GROWTH = choose((1_000, 10_000), (10, 20))  # images of packings whose memory is compared
 
 
 def take_rates(times: dict[str, list[float]], text: str) -> dict[str, float]:
@@ -48,7 +51,7 @@ def take_rates(times: dict[str, list[float]], text: str) -> dict[str, float]:
 
 
 def bench_write(folder: Path) -> None:
-    many, few = copy_images(folder, 10_000), copy_images(folder, 2_000)
+    many, few = copy_images(folder, MANY), copy_images(folder, FEW)
     ours = Passes(many, folder)
     ours.inspect()
     ours.make_plan()
@@ -59,14 +62,14 @@ def bench_write(folder: Path) -> None:
         sync(folder)
         target = folder / f"tfds{number}"
         for name, images, out, work in (
-            ("ours", 10_000, folder / "out", ours.write),
-            ("cp -r", 10_000, copy, lambda: subprocess.run(["cp", "-r", many, copy], check=True)),
-            ("tfds", 2_000, target, lambda target=target: write_by_tfds(few, target)),
+            ("ours", MANY, folder / "out", ours.write),
+            ("cp -r", MANY, copy, lambda: subprocess.run(["cp", "-r", many, copy], check=True)),
+            ("tfds", FEW, target, lambda target=target: write_by_tfds(few, target)),
         ):
             seconds = time_work(lambda work=work: (work(), sync(folder)))
             times[name].append(seconds / images)
             shutil.rmtree(out)
-    rates = take_rates(times, "writing pass, 10,000 images")
+    rates = take_rates(times, f"writing pass, {MANY:,} images")
     print(
         f"  {rates['ours'] / rates['tfds']:.1f} times TFDS's generator writer, "
         f"{rates['ours'] / rates['cp -r']:.2f} of cp -r"
@@ -78,7 +81,7 @@ def bench_write(folder: Path) -> None:
 def bench_look(folder: Path) -> None:
     import tensorflow as tf
 
-    place = copy_images(folder, 4_000)
+    place = copy_images(folder, SOME)
     ours, paths = Passes(place, folder), sorted(map(str, (place / "train_v2").iterdir()))
 
     def decode():
@@ -93,15 +96,15 @@ def bench_look(folder: Path) -> None:
     times: dict[str, list[float]] = {"ours": [], "tf.data": []}
     warm(place)
     for _ in range(ROUNDS):
-        times["ours"].append(time_work(ours.inspect) / 4_000)
-        times["tf.data"].append(time_work(decode) / 4_000)
-    rates = take_rates(times, "inspection pass, 4,000 images")
+        times["ours"].append(time_work(ours.inspect) / SOME)
+        times["tf.data"].append(time_work(decode) / SOME)
+    rates = take_rates(times, f"inspection pass, {SOME:,} images")
     print(f"  {rates['ours'] / rates['tf.data']:.2f} of a bare tf.data decode at 1/8 scale")
     shutil.rmtree(place)
 
 
 def bench_zip(folder: Path) -> None:
-    place = copy_images(folder, 4_000)
+    place = copy_images(folder, SOME)
     works = {"folder": Passes(place, folder / "a")}
     for kind, method in (("stored", zipfile.ZIP_STORED), ("deflated", zipfile.ZIP_DEFLATED)):
         with zipfile.ZipFile(folder / f"{kind}.zip", "w", method) as archive:
@@ -166,17 +169,17 @@ for own in (True, False):
 
 def bench_memory(folder: Path) -> None:
     peaks = {}
-    for images in (1_000, 10_000):
+    for images in GROWTH:
         place = copy_images(folder, images)
         command = [sys.executable, "-c", MEASURE, str(place), str(folder / "records")]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
         peaks[images] = [float(value) for value in done.stdout.split()[-2:]]
         shutil.rmtree(folder / "records")
         shutil.rmtree(place)
-    for who, small, large in zip(("parent", "largest worker"), peaks[1_000], peaks[10_000]):
+    for who, small, large in zip(("parent", "largest worker"), *peaks.values()):
         print(
-            f"memory of the whole packing, {who}: {small:.0f} MB at 1,000 images, {large:.0f} MB "
-            f"at 10,000, ratio {large / small:.3f}"
+            f"memory of the whole packing, {who}: {small:.0f} MB at {GROWTH[0]:,} images, "
+            f"{large:.0f} MB at {GROWTH[1]:,}, ratio {large / small:.3f}"
         )
 
 
@@ -186,7 +189,7 @@ def bench_read(folder: Path) -> None:
 
     from kit.records.manifest import open_records
 
-    place = copy_images(folder, 4_000)
+    place = copy_images(folder, SOME)
     with redirect_stdout(io.StringIO()):
         packing.pack(place, folder / "records")
     shards = open_records(folder / "records").shards(list(range(5)))
@@ -227,7 +230,7 @@ def bench_read(folder: Path) -> None:
                 for name, pipeline in (("records", from_records), ("folder", from_folder)):
                     forget() if cold else (warm(place), warm(folder / "records"))
                     run = partial(read_all, pipeline, step)
-                    times[name].append(time_work(run) / 4_000)
+                    times[name].append(time_work(run) / SOME)
             rates = take_rates(times, f"reading, {text}, {'cold' if cold else 'warm'} cache")
             print(f"  ratio {rates['records'] / rates['folder']:.2f}")
 
@@ -237,7 +240,7 @@ def bench_scenes(folder: Path) -> None:
 
     TILES=20000 takes ten minutes to make.
     """
-    total = int(os.environ.get("TILES", 2_000))
+    total = int(os.environ.get("TILES", choose(2_000, 60)))
     with redirect_stderr(io.StringIO()):
         place = write_practice(folder / "practice", images=total, test_images=1)
     source = sources.find_source(place, AIRBUS)
@@ -275,6 +278,7 @@ def bench_scenes(folder: Path) -> None:
 
 
 def main() -> None:
+    need("tensorflow", "tensorflow_datasets")
     parts = {
         "write": bench_write,
         "look": bench_look,
@@ -284,9 +288,12 @@ def main() -> None:
         "scenes": bench_scenes,
     }
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-    for name in sys.argv[1:] or parts:
-        with tempfile.TemporaryDirectory() as folder:
-            parts[name](Path(folder))
+    with tempfile.TemporaryDirectory() as base:
+        for name in sys.argv[1:] or parts:
+            folder = Path(base) / name
+            folder.mkdir()
+            parts[name](folder)
+            shutil.rmtree(folder)
 
 
 if __name__ == "__main__":

@@ -51,8 +51,8 @@ def jitter(runs: np.ndarray, rng) -> np.ndarray:
     return np.stack([runs[:, 0] // SIDE * SIDE + top, length], axis=1)
 
 
-def make_masks(empty: int = EMPTY, ships: dict[int, int] = WITH) -> list[table.Masks]:
-    """Truth and prediction; by default of the competition's size."""
+def make_masks(empty: int, ships: dict[int, int]) -> list[table.Masks]:
+    """Truth and prediction; with EMPTY and WITH of the competition's size."""
     rng = np.random.default_rng(0)
     numbers = rng.permutation(np.repeat([0, *ships], [empty, *ships.values()]))
     sides: tuple[list, list] = ([], [])

@@ -22,15 +22,15 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
-import simplejpeg
 from folders import REAL, find_competition, measure_disk, sync, warm
 from PIL import Image
+from start import choose, need
 from turns import alternate, compare_rates, draw, spend
 
 from kit.masks import table
 from kit.objects import extraction
-from kit.objects.components import to_uint8
 from kit.objects.map_files import write_map
+from kit.objects.maps import to_uint8
 from kit.packing.packing import pack
 from kit.records.index import Index, open_index, select
 from kit.scoring.counts import count
@@ -38,6 +38,7 @@ from kit.scoring.summary import summarize
 from kit.system.processes import count_cores
 
 SIDE = 768
+ENCODER, CROP = choose("resnet18", "slim"), choose(256, 64)
 
 
 def quietly(work, *arguments, **options):
@@ -81,18 +82,20 @@ def decode_only(index: Index, batch: int):
 
 
 def bench_batches(folder: Path, place: Path, records: Path) -> None:
+    import simplejpeg
+
     from kit.tf.data.batches import batches
 
     index = open_index(records)
     files = [(place / "train_v2" / name).read_bytes() for name in index.truth.ids]
-    workers, turns = ThreadPoolExecutor(count_cores()), cycle(files)
+    workers, turns, number = ThreadPoolExecutor(count_cores()), cycle(files), choose(320, 8)
     whole = {"crop": None, "ship_share": 0, "augment": ()}
     works = {
         "whole": draw(batches(index, batch=8, **whole), 40, 8),
         "in place": draw(batches(place, batch=8, **whole), 40, 8),
         "decoding": draw(decode_only(index, 8), 40, 8),
         "simplejpeg": lambda: spend(
-            lambda: deque(workers.map(simplejpeg.decode_jpeg, islice(turns, 320)), 0), 320
+            lambda: deque(workers.map(simplejpeg.decode_jpeg, islice(turns, number)), 0), number
         ),
         "crops": draw(batches(index, batch=8, crop=256, augment=()), 40, 8),
         "augmented": draw(batches(index, batch=8, crop=256), 40, 8),
@@ -161,7 +164,8 @@ def bench_ancestor(folder: Path, place: Path, records: Path) -> None:
         masks = maker.flow_from_directory(folder / "masks", color_mode="grayscale", **form)
     pairs = zip(images, masks)
     ours = draw(batches(index, batch=5, crop=None, ship_share=0, augment=flip), 48, 5)
-    theirs = partial(spend, lambda: deque(islice(pairs, 10), 0), 50)
+    number = choose(10, 1)
+    theirs = partial(spend, lambda: deque(islice(pairs, number), 0), 5 * number)
     seen = alternate({"ours": ours, "ancestor": theirs}, 5)
     text, name = "whole images and masks, flipped, batches of 5", "Keras's ImageDataGenerator"
     compare_rates(text, seen["ours"], seen["ancestor"], name, 6)
@@ -176,7 +180,7 @@ def make_training():
     from kit.tf.training.steps import choose_strategy, make_optimizer, make_step
 
     keras.utils.set_random_seed(0)
-    network, optimizer = unet(), make_optimizer(1e-3, False)
+    network, optimizer = unet(ENCODER), make_optimizer(1e-3, False)
     optimizer.build(network.trainable_variables)
     return network, make_step(network, optimizer, make_loss(), choose_strategy(), batch=8, clip=1.0)
 
@@ -185,17 +189,19 @@ def bench_steps(folder: Path, place: Path, records: Path) -> None:
     from kit.tf.data.batches import batches
 
     _, step = make_training()
-    feed = iter(batches(records, batch=8, crop=256))
+    feed = iter(batches(records, batch=8, crop=CROP))
     kept = next(feed)
 
     def run(take, many):  # reads the loss after every step, as training does
         return [float(step(*take())) for _ in range(many)]
 
+    many, first = choose(6, 1), choose(2, 0)
+
     def block(take):  # during the first two steps the feed fills its buffers again
-        return lambda: spend(lambda: run(take, 6), 48, lambda: run(take, 2))
+        return lambda: spend(lambda: run(take, many), 8 * many, lambda: run(take, first))
 
     seen = alternate({"feed": block(lambda: next(feed)), "memory": block(lambda: kept)}, 4)
-    text, name = "training steps from records, 8 crops of 256 px", "on a batch in memory"
+    text, name = f"training steps from records, 8 crops of {CROP} px", "on a batch in memory"
     compare_rates(text, seen["feed"], seen["memory"], name, 0.95)
 
 
@@ -209,10 +215,10 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
     from kit.tf.training.holdout import count_batch, forward
 
     network, step = make_training()
-    for images, truth in batches(records, batch=8, crop=128).take(30):
+    for images, truth in batches(records, batch=8, crop=choose(128, 64)).take(choose(30, 1)):
         step(images, truth)
     holdout = open_index(records, [0])
-    holdout = select(holdout, np.arange(min(48, len(holdout))))
+    holdout = select(holdout, np.arange(min(choose(48, 2), len(holdout))))
     run = forward(network)
     # A list, so that nothing is decoded during the measurement.
     whole = list(scan(holdout, count_batch(holdout)))
@@ -243,6 +249,7 @@ def bench_score(folder: Path, place: Path, records: Path) -> None:
 
 
 def main() -> None:
+    need("simplejpeg", "tensorflow", "tensorflow_datasets")
     parts = {
         "batches": bench_batches,
         "ancestor": bench_ancestor,

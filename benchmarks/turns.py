@@ -6,6 +6,7 @@ from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
+from start import choose
 
 
 def time_work(work: Callable) -> float:
@@ -16,12 +17,15 @@ def time_work(work: Callable) -> float:
 
 
 def alternate(works: dict[str, Callable], rounds: int) -> dict[str, np.ndarray]:
-    """What each piece of work returned in each round; a first round only warms up."""
+    """What each piece of work returned in each round; a first round only warms up.
+
+    The smallest size has one round and no warming up.
+    """
     seen: dict[str, list] = {name: [] for name in works}
-    for _ in range(rounds + 1):
+    for _ in range(choose(rounds + 1, 1)):
         for name, work in works.items():
             seen[name].append(work())
-    return {name: np.array(values[1:]) for name, values in seen.items()}
+    return {name: np.array(values[choose(1, 0) :]) for name, values in seen.items()}
 
 
 def take_medians(works: dict[str, Callable], rounds: int = 7) -> dict[str, float]:
@@ -76,13 +80,13 @@ def spend(work: Callable, images: int, discard: Callable = lambda: None) -> tupl
 
 
 def draw(batches, number: int, size: int) -> Callable:
-    """Work for `alternate`: draws `number` batches of `size` images.
+    """Work for `alternate`: draws `number` batches of `size` images, or one at the smallest size.
 
     Six batches go first: they were made while other work was measured.
     """
-    feed = iter(batches)
+    feed, number, first = iter(batches), choose(number, 1), choose(6, 0)
     return lambda: spend(
-        lambda: deque(islice(feed, number), 0), number * size, lambda: deque(islice(feed, 6), 0)
+        lambda: deque(islice(feed, number), 0), number * size, lambda: deque(islice(feed, first), 0)
     )
 
 

@@ -5,10 +5,46 @@ import shutil
 
 import pytest
 
+import kit
 from kit.cli import main
-from tests.conftest import fails, write_csv
+from kit.errors import KitError
+from tests.conftest import SLIM, fails, write_csv
 
 TRUTH = "train_ship_segmentations_v2.csv"
+
+
+NOWHERE = {  # what a verb reads does not exist, so an error about its output comes before the work
+    "score_csv": lambda out: kit.score_csv("none", "none", per_image=out),
+    "predict_maps": lambda out: kit.predict_maps("none", "none", out),
+    "tune_maps": lambda out: kit.tune_maps("none", "none", out),
+}
+
+
+@pytest.mark.parametrize("out", ["/sys/out.csv", "a" * 250 + ".csv"], ids=["read-only", "too long"])
+@pytest.mark.parametrize("verb", NOWHERE)
+def test_an_output_that_cannot_be_written_is_named_before_the_work(verb, out):
+    with pytest.raises(KitError, match=f"^{out}: .*; does it exist, and may you read and write it"):
+        NOWHERE[verb](out)
+
+
+@pytest.mark.tensorflow
+def test_a_folder_that_cannot_be_written_is_named_before_the_work(
+    practice, records, model, tmp_path
+):
+    for work in (
+        lambda out: kit.predict(model, "none", f"{out}/out.csv"),
+        lambda out: kit.report(records, f"{out}/out.html"),
+        lambda out: kit.report(model, f"{out}/out.html"),
+        lambda out: kit.write_practice(f"{out}/practice"),
+        lambda out: kit.pack(practice, f"{out}/records"),
+        lambda out: kit.train(records, f"{out}/model", steps=1, **SLIM),
+    ):
+        with pytest.raises(KitError, match="^/sys/.*; does it exist, and may you read and write"):
+            work("/sys")
+    copy = shutil.copytree(model, tmp_path / "model")
+    (copy / "tuning.json").mkdir()
+    with pytest.raises(KitError, match=r"tuning\.json: is a folder"):
+        kit.tune(copy, records="none")
 
 
 @pytest.mark.tensorflow

@@ -126,8 +126,8 @@ def concatenate(parts: Sequence[Masks]) -> Masks:
         joined = np.concatenate([[0], *(item[1:] + end for item, end in zip(offsets, ends))])
         return joined.astype(np.int64)
 
-    if not parts:
-        return blank([], [])
+    if len(parts) < 2:
+        return parts[0] if parts else blank([], [])
     return Masks(
         np.concatenate([part.ids for part in parts]),
         np.concatenate([part.shapes for part in parts]),

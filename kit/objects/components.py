@@ -1,23 +1,19 @@
 """Connected components of a probability map, by union-find over runs and without a label image."""
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..errors import KitError
+from ..masks import table
+from ..masks.stream import visit
 from ..masks.table import Masks, areas
 from ..system.jit import compiled
+from .maps import check_map, to_uint8
 
 Runs = tuple[np.ndarray, np.ndarray, np.ndarray]  # start, length and runs of `Masks`
-Shape = Sequence[int] | np.ndarray  # height and width, px
-
-
-def to_uint8(probabilities: ArrayLike) -> np.ndarray:
-    """round(255 p) for probabilities p; values outside 0..1 are clipped."""
-    return np.rint(np.clip(np.asarray(probabilities, np.float32), 0, 1) * 255).astype(np.uint8)
 
 
 def find_components(
@@ -29,7 +25,8 @@ def find_components(
 ) -> Masks:
     """Connected components of probability maps, ordered by first pixel, column by column.
 
-    A pixel belongs to a component if its value is `threshold` or more. NaN is background.
+    A pixel belongs to a component if its value is `threshold` or more. Of a generator, one map
+    is in memory at a time.
 
     Args:
         ids: one id per map.
@@ -41,21 +38,35 @@ def find_components(
         One table, with one object per component.
 
     Raises:
-        KitError: if `threshold` or `connectivity` is out of range, a map has another type or
-            shape, or the numbers of ids and maps differ.
+        KitError: if `threshold` or `connectivity` is out of range, `check_map` refuses a map, or
+            the numbers of ids and maps differ.
 
     Example:
         >>> found = find_components(["a"], [np.array([[0.9, 0.1], [0.1, 0.9]])])
         >>> found.start.tolist(), found.length.tolist()
         ([0, 3], [1, 1])
     """
+
+    def find(name: str, image: np.ndarray) -> Masks:
+        return split_map(name, check_map(image, where=name), threshold, connectivity)
+
     _check(connectivity, threshold)
-    found = []
-    for image in maps:
-        pixels, _ = as_map(image)
-        lowest = np.uint8(threshold) if pixels.dtype == np.uint8 else _smallest(threshold)
-        found.append((pixels.shape, _find(pixels, lowest, connectivity)))
-    return _collect(ids, found)
+    return table.concatenate(visit(find, ids, maps, "maps"))
+
+
+def split_map(name: str, pixels: np.ndarray, threshold: int, connectivity: int = 4) -> Masks:
+    """Connected components of one map as `check_map` returns it, as the objects of image `name`.
+
+    Raises:
+        KitError: if `threshold` or `connectivity` is out of range.
+    """
+    _check(connectivity, threshold)
+    lowest = np.uint8(threshold) if pixels.dtype == np.uint8 else _smallest(threshold)
+    start, length, runs = _find(pixels, lowest, connectivity)
+    empty, number = table.blank([name], pixels.shape), len(runs) - 1
+    labels = np.zeros(number, np.int32)
+    objects = np.array([0, number])
+    return Masks(empty.ids, empty.shapes, objects, labels, runs, start, length)
 
 
 def split_mask(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks:
@@ -64,9 +75,7 @@ def split_mask(name: str, mask: np.ndarray, connectivity: int = 4) -> Masks:
     Raises:
         KitError: if `connectivity` is neither 4 nor 8.
     """
-    pixels = np.ascontiguousarray(mask, np.uint8)
-    _check(connectivity)
-    return _collect([name], [(pixels.shape, _find(pixels, np.uint8(1), connectivity))])
+    return split_map(name, np.ascontiguousarray(mask, np.uint8), 1, connectivity)
 
 
 def average_values(masks: Masks, image: np.ndarray) -> np.ndarray:
@@ -77,7 +86,8 @@ def average_values(masks: Masks, image: np.ndarray) -> np.ndarray:
     Raises:
         KitError: if `image` is not a map of that image's shape.
     """
-    pixels, scale = as_map(image, masks.shapes[0])
+    pixels = check_map(image, masks.shapes[0], masks.ids[0])
+    scale = np.float32(1 if pixels.dtype == np.uint8 else 255)
     return _average(pixels, scale, masks.runs, masks.start, masks.length)
 
 
@@ -88,30 +98,11 @@ COLUMNS: dict[str, Callable[[Masks, np.ndarray], np.ndarray]] = {
 }
 
 
-def _check(connectivity: int, threshold: int = 1) -> None:
+def _check(connectivity: int, threshold: int) -> None:
     if connectivity not in (4, 8):
         raise KitError(f"connectivity {connectivity}: choose 4 or 8")
     if not 1 <= threshold <= 255 or threshold != int(threshold):
         raise KitError(f"threshold {threshold}: choose a whole number from 1 to 255")
-
-
-def as_map(image: np.ndarray, shape: Shape | None = None) -> tuple[np.ndarray, np.float32]:
-    """The map as the kernels take it (C order, uint8 or float32), and the factor to 0..255.
-
-    Raises:
-        KitError: if it is not a 2-D array of uint8 or float, or has another shape than `shape`.
-    """
-    image = np.asarray(image)
-    if shape is not None and image.shape != tuple(shape):
-        raise KitError(f"the map has shape {image.shape}, its image {tuple(map(int, shape))}")
-    if image.ndim != 2 or image.dtype not in (np.uint8, np.float16, np.float32, np.float64):
-        raise KitError(
-            "a map is uint8 or float of shape (height, width), "
-            f"got {image.dtype} of shape {image.shape}"
-        )
-    if image.dtype == np.uint8:
-        return np.ascontiguousarray(image), np.float32(1)
-    return np.ascontiguousarray(image, np.float32), np.float32(255)
 
 
 @functools.lru_cache(maxsize=256)
@@ -126,28 +117,6 @@ def _smallest(threshold: int) -> np.float32:
     while to_uint8(value) < threshold:
         value = np.nextafter(value, np.float32(np.inf))
     return value
-
-
-def _collect(ids: Iterable[str], found: list[tuple[tuple[int, ...], Runs]]) -> Masks:
-    """One table from the shape and the runs of each image."""
-    # None keeps NumPy from taking texts of one length for something else
-    names = np.array([*ids, None], object)[:-1]
-    if len(names) != len(found):
-        raise KitError(f"{len(names)} ids for {len(found)} maps")
-    shapes = np.array([shape for shape, _ in found], np.int32).reshape(-1, 2)
-    spans = [runs for _, runs in found]
-    if len(spans) == 1:
-        (start, length, runs), objects = spans[0], np.array([0, len(spans[0][2]) - 1])
-    else:
-        start, length = (
-            np.concatenate([np.zeros(0, np.int32), *(one[k] for one in spans)]) for k in (0, 1)
-        )
-        runs = np.cumsum(
-            np.concatenate([np.zeros(1, np.int64), *(np.diff(one[2]) for one in spans)])
-        )
-        objects = np.cumsum([0, *(len(one[2]) - 1 for one in spans)])
-    labels = np.zeros(len(runs) - 1, np.int32)
-    return Masks(names, shapes, objects, labels, runs.astype(np.int64), start, length)
 
 
 @compiled

@@ -7,8 +7,10 @@ import numpy as np
 from ..cuts import Cuts, keep, read_least
 from ..errors import KitError
 from ..masks import table
+from ..masks.stream import visit
 from ..masks.table import Masks
-from .components import COLUMNS, as_map, find_components
+from .components import COLUMNS, split_map
+from .maps import check_map
 from .rectangles import fit_rectangles
 
 
@@ -23,7 +25,7 @@ def find_objects(
     """Objects of probability maps, ordered by first pixel, column by column.
 
     The cuts first drop components. What is left may then become rectangles, clipped to the image
-    and to pixels of no other object.
+    and to pixels of no other object. Of a generator, one map is in memory at a time.
 
     Args:
         ids: one id per map.
@@ -37,53 +39,50 @@ def find_objects(
 
     Raises:
         KitError: if the cuts have a gate and `presence` is None, if the numbers of ids, maps and
-            presences differ, or if a map has another type or shape.
+            presences differ, or if a map is not 2-D, is neither uint8 nor float, or holds NaN or
+            values outside 0..1 (by more than 1e-6).
 
     Example:
         >>> found = find_objects(["a"], [np.array([[0.9, 0.2, 0.6]])], Cuts(threshold=200))
         >>> found.start.tolist(), found.length.tolist()
         ([0], [1])
     """
-    names, found = list(ids), []
-    given = [None] * len(names) if presence is None else list(presence)
     if cuts.min_presence and presence is None:
         raise KitError(
             "the cuts have a gate (min_presence), but it is not known how likely each image "
             "holds an object; tune without the gate"
         )
-    images = list(maps)
-    if not len(images) == len(names) == len(given):
-        raise KitError(f"{len(names)} ids for {len(images)} maps")
-    for name, image, likely in zip(names, images, given):
+
+    def find(name: str, image: np.ndarray, likely: float | None) -> Masks:
+        pixels = check_map(image, where=name)
         # float(): against a float32, NumPy would round the cut to float32
         if cuts.blank or (likely is not None and float(likely) < cuts.min_presence):
-            found.append(table.blank([name], np.shape(image)))
-        else:
-            found.append(_find(name, image, cuts, connectivity))
-    return found[0] if len(found) == 1 else table.concatenate(found)
+            return table.blank([name], pixels.shape)
+        return _find(name, pixels, cuts, connectivity)
+
+    return table.concatenate(visit(find, ids, maps, "maps", presences=presence))
 
 
-def _find(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
+def _find(name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
     if cuts.small_area:
-        objects = _find_by_size(name, image, cuts, connectivity)
+        objects = _find_by_size(name, pixels, cuts, connectivity)
     else:
-        objects = find_components([name], [image], cuts.threshold, connectivity=connectivity)
-    kept = keep(lambda column: COLUMNS[column](objects, image), **read_least(cuts))
+        objects = split_map(name, pixels, cuts.threshold, connectivity)
+    kept = keep(lambda column: COLUMNS[column](objects, pixels), **read_least(cuts))
     if kept is not True:
         objects = table.select_objects(objects, kept)
     if cuts.rectangles and len(objects.labels):
-        objects, _ = fit_rectangles(objects, [image], min_fit=cuts.min_fit)
+        objects, _ = fit_rectangles(objects, [pixels], min_fit=cuts.min_fit)
     return objects
 
 
-def _find_by_size(name: str, image: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
+def _find_by_size(name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
     """Small components at small_threshold, and the components at `threshold` inside the others.
 
     They are in the order of their first pixel.
     """
-    pixels, _ = as_map(image)
-    wide = find_components([name], [pixels], cuts.small_threshold, connectivity=connectivity)
-    narrow = find_components([name], [pixels], cuts.threshold, connectivity=connectivity)
+    wide = split_map(name, pixels, cuts.small_threshold, connectivity)
+    narrow = split_map(name, pixels, cuts.threshold, connectivity)
     small = table.areas(wide) < cuts.small_area
     pair = [
         table.select_objects(wide, small),

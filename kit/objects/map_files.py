@@ -12,7 +12,7 @@ from ..competition.conventions import image_path
 from ..errors import KitError
 from ..system.csv_rows import read_rows
 from ..system.npz import UNREADABLE
-from .components import Shape, to_uint8
+from .maps import Shape, check_map, to_uint8
 
 PRESENCE_CSV = "presence.csv"  # ImageId,presence: the probability that the image holds any object
 HEADER = "ImageId,presence"
@@ -52,27 +52,14 @@ def read_map(folder: Path, name: str, shape: Shape | None = None) -> np.ndarray:
     """The uint8 map (height, width) of an image, from a PNG or a .npy of uint8 or floats in 0..1.
 
     Raises:
-        KitError: if the file is missing or damaged, its shape is not `shape`, or a float is not in
-            0..1.
+        KitError: if the file is missing or damaged, or `check_map` refuses what it holds.
     """
     path = find_map_file(folder, name)
     if path is None:
         raise KitError(f"{folder / name}.png: the map is missing, and there is no .npy either")
     found = _read_png(path, shape) if path.suffix == ".png" else _read_array(path)
-    if found.ndim != 2 or (shape is not None and found.shape != tuple(shape)):
-        expected = "(height, width)" if shape is None else str(tuple(map(int, shape)))
-        raise KitError(f"{path}: the map has shape {found.shape}, expected {expected}")
-    if found.dtype == np.uint8:
-        return found
-    if found.dtype not in (np.float16, np.float32, np.float64):
-        raise KitError(f"{path}: the map is {found.dtype}, expected uint8, or float in 0..1")
-    low, high = (float(found.min()), float(found.max())) if found.size else (0.0, 0.0)
-    if not (low >= 0 and high <= 1):  # also true of NaN
-        raise KitError(
-            f"{path}: the map's values go from {low:g} to {high:g}, "
-            "expected probabilities in 0..1 (logits? apply the sigmoid)"
-        )
-    return to_uint8(found)
+    found = check_map(found, shape, str(path))
+    return found if found.dtype == np.uint8 else to_uint8(found)
 
 
 def _read_png(path: Path, shape: Shape | None) -> np.ndarray:

@@ -8,9 +8,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from ..masks.stream import visit
 from ..masks.table import Masks
 from ..system.jit import compiled
-from .components import Runs, as_map, to_uint8
+from .components import Runs
+from .maps import check_map, to_uint8
 
 # px. A step of the climb moves an edge by COARSEST * 2^-k px, or turns the box so that a corner
 # moves as far. The climb ends when the step is below FINEST px.
@@ -265,18 +267,22 @@ def fit_rectangles(
         angle in radians (at angle 0 the length lies along a row), fit.
 
     Raises:
-        KitError: if a map has another type, or another shape than its image.
+        KitError: if the number of maps is not that of the images, or `check_map` refuses a map for
+            its image.
     """
-    drawn, found = [], np.zeros((len(masks.labels), 6))
-    for image, values in zip(range(len(masks)), maps, strict=True):
+    drawn, found = list[Runs](), np.zeros((len(masks.labels), 6))
+
+    def fit(name: str, values: np.ndarray, image: int) -> None:
+        pixels = check_map(values, masks.shapes[image], name)
         first, last = masks.objects[image], masks.objects[image + 1]
-        pixels, scale = as_map(values, masks.shapes[image])
-        pixels = pixels if scale == 1 else to_uint8(pixels)
         begin = masks.runs[first]
         runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
         if first < last:
+            pixels = pixels if pixels.dtype == np.uint8 else to_uint8(pixels)
             pairs = masks.start[spans], masks.length[spans]
             drawn.append(_fit(pixels, runs, *pairs, min_fit, COARSEST, FINEST, found[first:last]))
+
+    visit(fit, masks.ids, maps, "maps", places=range(len(masks)))
     start, length = (
         np.concatenate([np.zeros(0, np.int32), *(one[k] for one in drawn)]) for k in (0, 1)
     )

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from ..errors import KitError
+
 
 def interval(
     values: np.ndarray,
@@ -34,12 +36,22 @@ def interval(
     Returns:
         The interval's ends; NaN if there is no image.
 
+    Raises:
+        KitError: if `groups` or `empty` does not have one value per image, or `empty` is missing.
+
     Example:
         >>> low, high = interval(np.array([0.0, 1.0, 0.5, 0.5] * 25))
         >>> round(low, 2), round(high, 2)
         (0.43, 0.57)
     """
     values = np.asarray(values, float)
+    if empty_share is not None and empty is None:
+        raise KitError("empty_share needs empty: for each image, whether its truth is empty")
+    for name, given in (("groups", groups), ("empty", empty)):
+        if given is not None and np.shape(given) != values.shape:
+            raise KitError(
+                f"{name} has shape {np.shape(given)}, values {values.shape}; give one per image"
+            )
     if not len(values):
         return float("nan"), float("nan")
     _, group = np.unique(np.arange(len(values)) if groups is None else groups, return_inverse=True)

@@ -23,8 +23,7 @@ def replacing(path: Path | str) -> Iterator[Path]:
         KitError: if the folder is missing, the disk is full, or writing is denied.
     """
     path = Path(path)
-    check_target(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    temporary = _place_temporary(path)
     try:
         yield temporary
         with open(temporary, "rb+") as file:
@@ -74,12 +73,30 @@ def flush_folder(folder: Path) -> None:
 
 
 def check_target(path: Path | str) -> None:
-    """Raises KitError if `path` cannot become a file: it is a folder, or its folder is missing."""
+    """Checks, before any time is spent, that `replacing` can write the file `path`.
+
+    It writes an empty file beside it and removes it: flags of access do not tell all, as on
+    network disks or for root.
+
+    Raises:
+        KitError: if `path` is a folder, its folder is missing, or writing is denied.
+    """
     path = Path(path)
-    if not path.name or path.is_dir():
+    temporary = _place_temporary(path)
+    try:
+        temporary.touch()
+        temporary.unlink()
+    except OSError as error:
+        raise KitError(explain(error, path)) from None
+
+
+def _place_temporary(path: Path) -> Path:
+    """Where the file is written that becomes `path`; KitError if `path` cannot be a file."""
+    if not path.name or os.path.isdir(path):  # is_dir() raises an error for a name too long
         raise KitError(f"{path}: is a folder; give the path of a file")
     if not path.parent.is_dir():
         raise KitError(f"{path}: there is no folder {path.parent}; make it first")
+    return path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
 
 
 def explain(error: OSError, path: Path) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..errors import KitError
+from .files import explain
 
 
 def clear(folder: Path, left: re.Pattern[str]) -> None:
@@ -28,11 +29,14 @@ def hold(out: Path, verb: str) -> Iterator[None]:
     A missing folder is made, and removed again if it stays empty.
 
     Raises:
-        KitError: if another process holds the folder.
+        KitError: if another process holds the folder, or it cannot be made.
     """
-    made = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(out, os.O_RDONLY)
+    made = not os.path.exists(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(out, os.O_RDONLY)
+    except OSError as error:
+        raise KitError(explain(error, out)) from None
     try:
         try:
             # The lock ends with the process, no matter how that ends.

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -6,15 +7,26 @@ from pycocotools import mask as coco
 from rlemasklib import RLEMask
 
 from kit.competition import csv_text
+from kit.errors import KitError
 from kit.masks import dense
 from kit.masks import table as masks
 from tests.oracles import encode_by_hand
 
 shapes = st.tuples(st.integers(0, 9), st.integers(0, 9))
 labels = shapes.flatmap(lambda shape: arrays(np.int32, shape, elements=st.integers(0, 3)))
-stacks = st.tuples(st.integers(0, 4), st.integers(0, 7), st.integers(0, 7)).flatmap(
+stacks = st.tuples(st.integers(0, 4), st.integers(0, 12), st.integers(0, 12)).flatmap(
     lambda shape: arrays(bool, shape)
 )
+# The same stack in memory: rows, columns, masks interleaved, and every second mask of a larger one.
+ORDERS = {
+    "rows": np.ascontiguousarray,
+    "columns": lambda stack: np.ascontiguousarray(stack.transpose(0, 2, 1)).transpose(0, 2, 1),
+    "interleaved": np.asfortranarray,
+    "a slice": lambda stack: np.repeat(stack, 2, axis=0)[::2],
+    "uint8": lambda stack: 255 * stack.astype(np.uint8),
+    "float": lambda stack: 0.1 * stack,
+    "lists": lambda stack: stack.tolist() if stack.size else stack,
+}
 
 
 def texts(table) -> list[str]:
@@ -46,6 +58,35 @@ def test_boolean_masks_to_runs_and_back(stack):
     )
     assert texts(table) == ([encode_by_hand(stack[place]) for place in held] or [""])
     assert table.labels.tolist() == held
+
+
+@given(stacks, st.sampled_from(sorted(ORDERS)))
+def test_how_masks_lie_in_memory_does_not_matter(stack, order):
+    table = dense.from_masks(["a"], [ORDERS[order](stack)])
+    assert texts(table) == ([encode_by_hand(mask) for mask in stack if mask.any()] or [""])
+    assert table.shapes.tolist() == [list(stack.shape[1:])]
+
+
+@pytest.mark.parametrize("turn", [False, True])
+def test_lone_pixels_are_found_wherever_they_lie(turn):
+    """In empty words of eight bytes, at their borders, and in what is left behind the last one."""
+    places = (0, 7, 8, 9, 100, 511, 512, 1000, 1022, 1023, 1028)
+    stack = np.zeros((len(places), 21, 49), bool)  # 1,029 bytes
+    for mask, place in zip(stack, places):
+        mask.ravel()[place] = True
+    stack = stack.transpose(0, 2, 1) if turn else stack
+    found = dense.from_masks(["a"], [stack])
+    assert np.array_equal(dense.to_masks(found, 0), stack)
+    assert found.length.tolist() == [1] * len(places)
+
+
+def test_what_is_no_stack_or_label_image_is_named():
+    with pytest.raises(KitError, match=r"a: a stack of masks is .* got shape \(3, 4\)"):
+        dense.from_masks(["a"], [np.ones((3, 4), bool)])
+    with pytest.raises(KitError, match="a: 1 labels for 2 masks"):
+        dense.from_masks(["a"], [np.ones((2, 3, 4), bool)], [[1]])
+    with pytest.raises(KitError, match=r"a: a label image is .* got shape \(1, 3, 4\)"):
+        dense.from_labels(["a"], [np.ones((1, 3, 4), int)])
 
 
 @given(arrays(bool, st.tuples(st.integers(1, 9), st.integers(1, 9))))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kit.errors import KitError
 from kit.scoring import scores
 from kit.scoring.bootstrap import interval
 
@@ -67,6 +68,18 @@ def test_level_and_kinds_of_flags():
     assert interval(values, empty=empty.astype(int), empty_share=0.3) == interval(
         values, empty=empty, empty_share=0.3
     )
+
+
+def test_what_is_not_one_value_per_image_is_named():
+    values = np.zeros(5)
+    with pytest.raises(KitError, match="empty_share needs empty: for each image"):
+        interval(values, empty_share=0.765)
+    with pytest.raises(KitError, match=r"groups has shape \(4,\), values \(5,\); give one per"):
+        interval(values, np.arange(4))
+    with pytest.raises(KitError, match=r"empty has shape \(6,\), values \(5,\); give one per"):
+        interval(values, empty=np.zeros(6, bool), empty_share=0.5)
+    with pytest.raises(KitError, match="groups has shape"):
+        interval(np.zeros(0), np.arange(4))
 
 
 def test_the_same_seed_gives_the_same_interval():

@@ -44,6 +44,11 @@ def test_a_target_that_cannot_be_is_named(tmp_path):
         files.check_target(tmp_path)
     with pytest.raises(KitError, match="there is no folder"):
         files.check_target(tmp_path / "none" / "a.txt")
+    with pytest.raises(KitError, match="File name too long; does it exist, and may you"):
+        files.check_target(tmp_path / ("a" * 250 + ".txt"))
+    with pytest.raises(KitError, match="^/sys/a.txt: .*; does it exist, and may you"):
+        files.check_target("/sys/a.txt")  # nobody may, not even root
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "1", "[" * 100_000, "\udcff"])

@@ -39,7 +39,7 @@ def count_batch(index: Index) -> int:
 
 
 def quantize(probabilities) -> tf.Tensor:
-    """round(255 p) as uint8, the same as kit.objects.components.to_uint8."""
+    """round(255 p) as uint8, the same as kit.objects.maps.to_uint8."""
     values = tf.round(255 * tf.cast(probabilities, tf.float32))
     # saturate_cast would take two passes.
     values = tf.raw_ops.ClipByValue(t=values, clip_value_min=0.0, clip_value_max=255.0)

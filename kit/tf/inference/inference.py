@@ -24,6 +24,7 @@ from ...settings import PredictSettings, TuneSettings
 from ...submission import prediction
 from ...submission.parts import split_batches
 from ...submission.workers import Batch, Batches
+from ...system.files import check_target
 from ...system.seals import digest_file
 from ...tuning import tuning
 from ...tuning.tuning import Tuning
@@ -54,11 +55,12 @@ def tune(models, *, records=None, networks=None, **settings) -> Tuning:
         The tuning.
 
     Raises:
-        KitError: if a model has no holdout, if models were trained on different records, or if
-            weights change meanwhile.
+        KitError: if a model has no holdout, if models were trained on different records, if a
+            model folder cannot be written, or if weights change meanwhile.
     """
     chosen, pairs = TuneSettings(**settings), pair_models(models, networks)
     for folder, _ in pairs:
+        check_target(folder / "tuning.json")
         tuning.check_competition(conventions.from_json(read_config(folder)["competition"]))
     described = [
         {name: model[name] for name in ("name", "weights", "fold")}

@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 
 from kit.objects import map_files
-from kit.objects.components import to_uint8
+from kit.objects.maps import to_uint8
 from kit.tf.inference.ensemble import average_presence, collect, forward, make_mapper, quantize
 from kit.tf.inference.views import VIEWS_BY_TTA, turn, turn_back
 from kit.tf.network.outputs import take_map
