@@ -10,7 +10,7 @@ from typing import Any
 
 from ..competition import csv_masks, sources
 from ..competition.conventions import AIRBUS, Competition
-from ..errors import KitError
+from ..errors import KitError, naming_extra
 from ..masks import table as masks
 from ..masks.table import Masks
 from ..records import folds
@@ -31,6 +31,7 @@ from .space import check_space, weigh
 SPARE = 0.05  # share of the free space that --fit leaves free
 
 
+@naming_extra()
 def pack(
     competition_folder: Path | str,
     records_folder: Path | str,

@@ -20,8 +20,10 @@ from ...settings import TrainSettings
 from ...system import progress
 from ...system.files import write_text
 from ..data.batches import batches, sample
+from ..failures import naming_shards
 from ..inference.ensemble import forward
 from ..network.losses import make_loss
+from ..network.outputs import check_outputs, take_map, take_presence
 from ..network.unet import unet
 from ..network.weights import copy_weights, load_weights, save_weights
 from . import state
@@ -62,6 +64,7 @@ class Run:
     ):
         self.chosen, self.out, self.source = chosen, out, source
         self.index, self.holdout = index, holdout
+        self.own_network = model is not None
         self.steps = chosen.steps or max(1, len(index) // chosen.batch)
         self.schedule = own.get("schedule", chosen.schedule)
         self.loss = make_loss(
@@ -166,9 +169,13 @@ class Run:
             while at.step < epoch * self.steps:
                 if stop.reason():
                     return False
+                with naming_shards(self.index):
+                    images, masks = next(feed)
+                if self.own_network and not self.marks:
+                    self._check_network(images)
                 self.marks = self.marks or [time.monotonic()]
                 self.optimizer.learning_rate = self._rate(at.step)
-                loss = float(step(*next(feed)))
+                loss = float(step(images, masks))
                 if not np.isfinite(loss):
                     self._fail(f"the loss is {loss}", at.step)
                 at.step += 1
@@ -185,6 +192,12 @@ class Run:
                     self._save()
                     saved = now
         return True
+
+    def _check_network(self, images) -> None:
+        """Checks the outputs of the caller's own network for the first batch, before it trains."""
+        images = self.strategy.experimental_local_results(images)[0]
+        found = self.network(images, training=False)
+        check_outputs(take_map(found), take_presence(found), images)
 
     def _print_pace(self, now: float, stop: Stop) -> None:
         """Prints once, after the first steps, how long the training will take."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from ...errors import KitError
+from ...errors import KitError, naming_extra
 from ...models.checkpoint import list_states
 from ...presets import PRESETS
 from ...records.index import open_index
@@ -125,6 +125,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         return run.go(stop)
 
 
+@naming_extra()
 def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str | None]:
     """Checks the settings of a training before any data exist; arguments are those of `train`.
 
