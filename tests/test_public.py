@@ -34,7 +34,8 @@ assert callable(members["train"]) and "pip install" in members["train"].__doc__
 assert "train(" in pydoc.render_doc(kit) and inspect.signature(kit.train)
 assert rlcompleter.Completer({"kit": kit}).complete("kit.trai", 0).startswith("kit.train")
 folder = sys.argv[1]
-calls = dict.fromkeys(sys.argv[3].split(","), (folder, "out")) | {"run_demo": ("demo",)}
+calls = dict.fromkeys(sys.argv[3].split(","), (folder, "out"))
+calls |= {"run_demo": ("demo",), "report": ("a model",)}
 for name, arguments in calls.items():
     try:
         getattr(kit, name)(*arguments)
