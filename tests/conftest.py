@@ -200,10 +200,10 @@ def write_csv(path: Path, *rows: str, header: str = "ImageId,EncodedPixels") -> 
 
 
 def flip_bytes(path: Path) -> Path:
-    """Changes two bytes in the middle of a file, which keeps its size."""
+    """Changes two bytes of the first image in a shard."""
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
-    data[len(data) // 2 + 1] ^= 1
+    data[300] ^= 1
+    data[301] ^= 1
     path.write_bytes(bytes(data))
     return path
 
