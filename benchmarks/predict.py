@@ -105,13 +105,13 @@ def decode_batch(folder: Path):
 def bench_forward(folder: Path, place: Path, records: Path) -> None:
     """From JPEG to CSV by a network after thirty steps on small crops."""
     from kit.tf.inference.ensemble import make_mapper
-    from kit.tf.inference.load import load_model
+    from kit.tf.inference.load import load_network
     from kit.tf.training.training import train
 
     model = folder / "model"
     options = {"epochs": 1, "steps": choose(30, 1), "crop": CROP // 2, "encoder": ENCODER}
     quietly(train, records, model, fold=None, **options)
-    find, pixels = make_mapper(load_model(model)[0]), decode_batch(folder)
+    find, pixels = make_mapper(load_network(model)[0]), decode_batch(folder)
     few = choose(8, 1) * len(pixels)
     peer = partial(spend, partial(pass_forward, find, pixels, 2 * few), 2 * few)
     seen, found = race(folder, model, few, peer, 3)

@@ -2,9 +2,8 @@
 
 Run: make bench; one part: python benchmarks/records.py write|look|zip|memory|read|scenes
 
-The files come from a warm cache. The time to write includes the time to sync everything to the
-disk. The images are copies of the real ones if they lie beside the project, else of a practice
-competition's.
+The files come from a warm cache, and the time to write includes the sync. The images are copies of
+the real ones if they lie beside the project, else of a practice competition's.
 """
 
 import csv

@@ -6,7 +6,10 @@ is loaded on first use.
 
 import importlib
 import warnings
+from collections.abc import Callable
 from typing import Any
+
+from .errors import KitError, naming_extra
 
 __version__ = "0.1.0"
 
@@ -47,6 +50,7 @@ _NAMES = {
     "unet": "kit.tf.network.unet",
     "make_loss": "kit.tf.network.losses",
     "ObjectF2": "kit.tf.training.holdout",
+    "load_model": "kit.tf.inference.load",
     "train": "kit.tf.training.training",
     "tune": "kit.tf.inference.inference",
     "predict": "kit.tf.inference.inference",
@@ -77,9 +81,33 @@ def __getattr__(name: str) -> Any:
             stacklevel=2,
         )
         name = _RENAMED[name]
-    if name in _NAMES:
-        return getattr(importlib.import_module(_NAMES[name]), name)
-    raise AttributeError(f"module 'kit' has no attribute {name!r}")
+    if name not in _NAMES:
+        raise AttributeError(f"module 'kit' has no attribute {name!r}")
+    try:
+        with naming_extra():
+            return _load(name)
+    except (ImportError, KitError) as error:
+        return _stand_in(name, error)
+
+
+def _load(name: str) -> Any:
+    return getattr(importlib.import_module(_NAMES[name]), name)
+
+
+def _stand_in(name: str, error: Exception) -> Callable[..., Any]:
+    """What a name is while its module cannot be loaded: a call says why, or works by then.
+
+    So help, completion and `from kit import *` work without TensorFlow.
+    """
+
+    @naming_extra()
+    def call(*arguments: Any, **options: Any) -> Any:
+        return _load(name)(*arguments, **options)
+
+    call.__name__ = call.__qualname__ = name
+    call.__module__ = __name__
+    call.__doc__ = f"Cannot be used here: {error}."
+    return call
 
 
 def __dir__() -> list[str]:

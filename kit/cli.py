@@ -11,14 +11,10 @@ from typing import Any, TypeVar
 
 from .competition.catalog import find_competition
 from .competition.conventions import AIRBUS
-from .errors import KitError, printable
+from .errors import KitError, naming_extra, printable
 from .options import make_parser, pick_settings
 from .settings import PackSettings, PracticeSettings, PredictSettings, TrainSettings, TuneSettings
 
-# Modules of the extra `train`, with what segmentation_models needs. If one is missing, the error
-# names the extra.
-_TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
-_TRAIN |= {"classification_models", "efficientnet", "keras_applications"}
 Made = TypeVar("Made")
 
 
@@ -244,13 +240,10 @@ def main(arguments: list[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a log file shows each line at once
         sys.stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     try:
-        return _RUN[options.verb](options) or 0
+        with naming_extra():
+            return _RUN[options.verb](options) or 0
     except KitError as error:
         message = str(error)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _TRAIN:
-            raise
-        message = f"this verb needs {error.name}; in the kit's folder: pip install '.[train]'"
     except _Stopped:
         print(f"kit {options.verb}: stopped; run the same command again to resume")
         return 0

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from .competition.conventions import AIRBUS, image_path
-from .errors import KitError
+from .errors import KitError, naming_extra
 from .masks import table
 from .masks.table import Masks
 from .packing import packing
@@ -53,6 +53,7 @@ TRAIN: dict[str, Any] = {
 }
 
 
+@naming_extra()
 def run_demo(out: Path | str = "demo", *, seed: int = 0) -> dict[str, Any]:
     """Runs the whole road in the folder `out`.
 

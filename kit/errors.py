@@ -1,5 +1,12 @@
 """The one error that users see: what is wrong, where, and the way out (tests: test_cli.py)."""
 
+import contextlib
+from collections.abc import Iterator
+
+# Modules of the extra `train`, with what segmentation_models needs.
+_TRAIN = {"tensorflow", "keras", "tensorflow_datasets", "sklearn", "segmentation_models"}
+_TRAIN |= {"classification_models", "efficientnet", "keras_applications"}
+
 
 class KitError(Exception):
     """Unusable input, a wrong call, or work that could not be finished.
@@ -20,3 +27,19 @@ def printable(text: str) -> str:
     'a\\x07.jpg'
     """
     return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)
+
+
+@contextlib.contextmanager
+def naming_extra() -> Iterator[None]:
+    """Turns the error that a module of an extra is not installed into a KitError that names both.
+
+    It is also a decorator of functions.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _TRAIN:
+            raise
+        raise KitError(
+            f"this needs {error.name}; in the kit's folder: pip install '.[train]'"
+        ) from None

@@ -1,4 +1,4 @@
-"""Fields of checked data classes: each has a meaning, a type, a range and choices."""
+"""Fields of data classes: checked ones have a meaning, a type, a range and choices."""
 
 import dataclasses
 import math
@@ -10,6 +10,7 @@ from typing import Any
 
 from .errors import KitError
 
+LONGEST = 60  # characters of a field's value in the repr of a result
 LARGEST_SEED = 2**32 - 1  # older generators of NumPy and scikit-learn take no larger one
 
 
@@ -63,6 +64,28 @@ def fits(value: Any, hint: Any) -> bool:
         return isinstance(value, tuple) and all(fits(item, inner) for item in value)
     wanted = {int: numbers.Integral, float: numbers.Real}.get(hint, hint)
     return isinstance(value, wanted) and (hint is bool or not isinstance(value, bool))
+
+
+def abbreviate(record: Any) -> str:
+    """The repr of a data class in one line, with sizes instead of arrays and long contents.
+
+    A class takes it as its own: `__repr__ = abbreviate`.
+    """
+    parts = [
+        f"{field.name}={_shorten(getattr(record, field.name))}"
+        for field in dataclasses.fields(record)
+    ]
+    return f"{type(record).__name__}({', '.join(parts)})"
+
+
+def _shorten(value: Any) -> str:
+    if hasattr(value, "dtype"):
+        return f"{value.dtype}{list(value.shape)}"
+    if not isinstance(value, str | list | tuple | dict):
+        return repr(value)
+    if len(value) > LONGEST or len(text := repr(value)) > LONGEST:
+        return f"<{type(value).__name__} of {len(value)}>"
+    return text
 
 
 @dataclass(frozen=True)

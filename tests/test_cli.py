@@ -28,7 +28,7 @@ def test_an_extra_that_is_not_installed(practice, records, tmp_path, verb, modul
         run_kit_without, module, verb, practice if verb == "pack" else records, tmp_path / "out"
     )
     assert status == 2 and len(errors.splitlines()) == 1, errors
-    assert f"this verb needs {module}; in the kit's folder: pip install '.[train]'" in errors
+    assert f"this needs {module}; in the kit's folder: pip install '.[train]'" in errors
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,7 @@ def test_a_source_is_taken_in_every_form(small, form):
 
 
 @pytest.mark.parametrize(
-    "wrong", [np.array([[20.0, 220.0]]), np.array([[-3.0, 4.0]]), np.zeros((2, 2, 2))], ids=str
+    "wrong", [np.array([[20.0, 220.0]]), np.array([[-3.0, 4.0]]), np.full((2, 3), np.nan)], ids=str
 )
 def test_an_array_and_its_file_are_refused_alike(folder, wrong):
     np.save(folder / "maps" / "x.jpg.npy", wrong)

@@ -129,6 +129,15 @@ class Competition(Checked):
     def _spell(name: str) -> str:
         return f"{_WRONG}: {name}"
 
+    def __repr__(self) -> str:
+        """The name, and the fields that differ from Airbus's."""
+        other = [
+            f", {field.name}={getattr(self, field.name)!r}"
+            for field in dataclasses.fields(self)
+            if field.name != "name" and getattr(self, field.name) != field.default
+        ]
+        return f"Competition({self.name!r}{''.join(other)})"
+
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width) in px; raises KitError if it is not set."""

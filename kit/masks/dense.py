@@ -176,8 +176,12 @@ def _make_part(
 def to_labels(masks: Masks, image: int) -> np.ndarray:
     """Label image (height, width) int32 of the image at position `image`.
 
-    0 is background; k is the image's k-th object, counted from 1.
+    0 is background; k is the image's k-th object, counted from 1. Position -1 is the last image.
+
+    Raises:
+        KitError: if the position is out of range.
     """
+    image = int(table.locate(len(masks), image))
     height, width = masks.shapes[image]
     first, last = masks.objects[image], masks.objects[image + 1]
     runs = slice(masks.runs[first], masks.runs[last])
@@ -194,8 +198,12 @@ def to_labels(masks: Masks, image: int) -> np.ndarray:
 def to_masks(masks: Masks, image: int) -> np.ndarray:
     """Boolean masks (objects, height, width) of the image at position `image`.
 
-    Objects that overlap keep all their pixels.
+    Objects that overlap keep all their pixels. Position -1 is the last image.
+
+    Raises:
+        KitError: if the position is out of range.
     """
+    image = int(table.locate(len(masks), image))
     height, width = (int(side) for side in masks.shapes[image])
     flat = np.zeros((masks.objects[image + 1] - masks.objects[image], height * width), bool)
     for place, item in enumerate(range(masks.objects[image], masks.objects[image + 1])):

@@ -30,6 +30,10 @@ class Masks:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def __repr__(self) -> str:
+        counts = f"{len(self.labels)} objects, {len(self.start)} runs"
+        return f"Masks({len(self)} images, {counts})"
+
     def __eq__(self, other: object) -> bool:
         fields = ("ids", "shapes", "objects", "labels", "runs", "start", "length")
         return isinstance(other, Masks) and all(
@@ -51,6 +55,25 @@ def areas(masks: Masks) -> np.ndarray:
 def owners(masks: Masks) -> np.ndarray:
     """The position of each object's image, int64 (objects,)."""
     return np.repeat(np.arange(len(masks)), count_objects(masks))
+
+
+def locate(count: int, index: ArrayLike) -> np.ndarray:
+    """Positions from 0, int64, of `index` among `count` items; below 0 it counts from the end.
+
+    Raises:
+        KitError: if one is out of range or not a whole number.
+
+    >>> locate(5, [0, -1]).tolist()
+    [0, 4]
+    """
+    places = np.asarray(index)
+    if places.size and places.dtype.kind not in "iu":
+        raise KitError(f"position {places.flat[0]}: expected a whole number")
+    places = places.astype(np.int64)
+    outside = (places < -count) | (places >= count)
+    if outside.any():
+        raise KitError(f"position {places[outside].flat[0]}: there are {count}, counted from 0")
+    return np.where(places < 0, places + count, places)
 
 
 def _gather(offsets: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -81,9 +104,13 @@ def gather_runs(
 
 
 def select(masks: Masks, index: Sequence[int] | np.ndarray) -> Masks:
-    """The images at positions `index`, in that order; a boolean `index` keeps where it is true."""
+    """The images at positions `index`, in that order; a boolean `index` keeps where it is true.
+
+    Raises:
+        KitError: if a position is out of range.
+    """
     index = np.asarray(index)
-    index = np.flatnonzero(index) if index.dtype == bool else index.astype(np.int64)
+    index = locate(len(masks), np.flatnonzero(index) if index.dtype == bool else index)
     objects, object_offsets = _gather(masks.objects, index)
     start, length, runs = gather_runs(masks.start, masks.length, masks.runs, objects)
     return Masks(

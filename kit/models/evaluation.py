@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..cuts import Cuts
+from ..fields import abbreviate
 from ..masks import table
 from ..masks.table import Masks
 from ..records import folds
@@ -36,6 +37,8 @@ class Evaluation:
     tuning: Tuning | None  # how the cuts were found; None: not tuned, or with other models
     settings: TuneSettings
     note: str = ""  # what a reader should know about the cuts
+
+    __repr__ = abbreviate
 
     @cached_property
     def counts(self) -> Counts:

@@ -12,7 +12,7 @@ from ..competition import csv_masks, images, sources
 from ..competition.catalog import find_competition
 from ..competition.conventions import AIRBUS, Competition
 from ..competition.listing import locate_images
-from ..errors import KitError
+from ..errors import KitError, naming_extra
 from ..masks import table as masks
 from ..masks.table import Masks
 from ..records import folds
@@ -33,6 +33,7 @@ from .space import check_space, weigh
 SPARE = 0.05  # share of the free space that --fit leaves free
 
 
+@naming_extra()
 def pack(
     competition_folder: Path | str,
     records_folder: Path | str,

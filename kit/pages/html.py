@@ -4,7 +4,7 @@ import functools
 import html
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from .. import __version__
+from ..fields import abbreviate
 from ..scoring.groups import COUNTS
 from ..system.files import write_text
 
@@ -20,7 +21,9 @@ from ..system.files import write_text
 class Page:
     """One self-contained HTML page, which a notebook displays."""
 
-    text: str = field(repr=False)
+    text: str
+
+    __repr__ = abbreviate
 
     def save(self, path: Path | str) -> Path:
         """Writes the page as the file `path`, whole or not at all.

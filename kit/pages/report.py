@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import KitError
+from ..errors import KitError, naming_extra
 from ..plots.charts import COLORS
 from ..records.manifest import is_records, open_records
 from ..system.files import check_target
@@ -17,6 +17,7 @@ from .model import make_model_page
 MOST = len(COLORS)  # models on one page
 
 
+@naming_extra()
 def report(
     places: Path | str | Sequence[Path | str],
     out: Path | str | None = None,

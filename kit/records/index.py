@@ -14,6 +14,7 @@ from ..competition.conventions import AIRBUS, Competition
 from ..competition.csv_masks import complete
 from ..competition.listing import list_images
 from ..errors import KitError
+from ..fields import abbreviate
 from ..masks import table as masks
 from ..masks.table import Masks
 from ..system import progress
@@ -36,6 +37,8 @@ class Index:
     paths: np.ndarray  # str objects (images,), the file
     offsets: np.ndarray  # int64 (images,), byte at which the record begins; -1: a file
 
+    __repr__ = abbreviate
+
     def __len__(self) -> int:
         return len(self.truth)
 
@@ -46,7 +49,12 @@ class Index:
         return tuple(sizes[0].tolist()) if len(sizes) == 1 else None
 
     def read_bytes(self, place: int) -> bytes:
-        """The original bytes of the image at a position. Raises KitError if they cannot be read."""
+        """The original bytes of the image at a position; -1 is the last.
+
+        Raises:
+            KitError: if the position is out of range or the bytes cannot be read.
+        """
+        place = int(masks.locate(len(self), place))
         path, at = self.paths[place], int(self.offsets[place])
         try:
             if at < 0:
@@ -93,16 +101,17 @@ def open_index(
         found = index_folder(source, find_competition(competition), folds_csv)
     if folds is None:
         return found
-    wanted = np.flatnonzero(np.isin(found.folds, list(folds)))
+    wanted = np.flatnonzero(np.isin(found.folds, folds) & (found.folds >= 0))  # -1: unknown
     if not len(wanted):
         known = sorted(set(found.folds[found.folds >= 0].tolist()))
         way = f"it has folds {known}" if known else "give the path of a folds.csv as folds_csv"
-        raise KitError(f"{found.name}: folds {list(folds)} hold no image; {way}")
+        raise KitError(f"{found.name}: folds {folds} hold no image; {way}")
     return select(found, wanted)
 
 
 def select(index: Index, places: np.ndarray) -> Index:
     """The images at some places, in that order."""
+    places = masks.locate(len(index), places)
     parts = (array[places] for array in (index.scenes, index.folds, index.paths, index.offsets))
     return Index(index.name, masks.select(index.truth, places), *parts)
 

@@ -11,6 +11,7 @@ from typing import Any
 from ..competition import conventions
 from ..competition.conventions import Competition
 from ..errors import KitError
+from ..fields import abbreviate
 from ..settings import PackSettings
 from ..system import progress
 from ..system.files import read_json
@@ -32,6 +33,8 @@ class Records:
 
     folder: Path
     manifest: dict[str, Any]
+
+    __repr__ = abbreviate
 
     @property
     def competition(self) -> Competition:

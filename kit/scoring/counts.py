@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import KitError
+from ..fields import abbreviate
 from ..masks import table
 from ..masks.runs import count_hits
 from ..masks.table import Masks
@@ -27,6 +28,8 @@ class Counts:
     truth_hits: np.ndarray  # int64 (objects of the truth,): hit at so many thresholds, the lowest
     predicted_area: np.ndarray  # int64 (predicted objects,), px
     predicted_hits: np.ndarray  # int64 (predicted objects,)
+
+    __repr__ = abbreviate
 
     @property
     def ships(self) -> np.ndarray:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..fields import abbreviate
 from ..masks import dense, table
 from ..masks.table import Masks
 from .counts import count
@@ -22,6 +23,8 @@ class Mistakes:
     merged: np.ndarray  # int64 (images,)
     split: np.ndarray  # int64 (images,)
     iou: np.ndarray  # float64 (objects of the truth,): the best IoU with a predicted one
+
+    __repr__ = abbreviate
 
 
 def find_mistakes(truth: Masks, prediction: Masks) -> Mistakes:

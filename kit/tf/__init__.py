@@ -89,3 +89,7 @@ def _prepare() -> None:
 
 
 _prepare()
+
+# Whoever loads a whole `.keras` file of the kit's network needs its layers, losses and optimizer.
+from .network import losses, unet  # noqa: E402, F401
+from .training import muon  # noqa: E402, F401

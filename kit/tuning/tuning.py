@@ -12,6 +12,7 @@ import numpy as np
 from ..competition.conventions import Competition
 from ..cuts import OPTIONS, Cuts
 from ..errors import KitError
+from ..fields import abbreviate
 from ..masks import table
 from ..masks.table import Masks
 from ..objects.extraction import find_objects
@@ -97,6 +98,8 @@ class Tuning:
     surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at each point
     point: Point  # the chosen one
     cuts: list[Cuts]  # per image, chosen without its split of the scenes
+
+    __repr__ = abbreviate
 
 
 def choose_cuts(

@@ -116,3 +116,26 @@ def test_full_masks_and_corner_pixels():
             assert texts(dense.from_masks(["a"], [one.reshape(shape[::-1]).T[None]])) == [
                 f"{place + 1} 1"
             ]
+
+
+def test_a_position_below_zero_counts_from_the_end_and_others_are_refused():
+    images = [np.eye(3, dtype=int), np.zeros((2, 2), int), np.full((1, 4), 7)]
+    table = dense.from_labels(["a", "b", "c"], images)
+    for place in range(3):
+        for take in (dense.to_labels, dense.to_masks):
+            assert np.array_equal(take(table, place), take(table, place - 3))
+            assert np.array_equal(take(table, np.int64(place)), take(table, place))
+    assert dense.to_labels(table, -1).tolist() == [[1, 1, 1, 1]]
+    assert masks.select(table, [-1, 0]) == masks.select(table, [2, 0])
+    for take in (
+        dense.to_labels,
+        dense.to_masks,
+        lambda table, place: masks.select(table, [place]),
+    ):
+        for place in (3, -4, 2**40):
+            with pytest.raises(KitError, match=f"position {place}: there are 3, counted from 0"):
+                take(table, place)
+        with pytest.raises(KitError, match="position 1.5: expected a whole number"):
+            take(table, 1.5)
+        with pytest.raises(KitError, match="position 0: there are 0"):
+            take(masks.blank([], []), 0)

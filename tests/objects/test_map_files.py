@@ -126,7 +126,7 @@ def test_presence_is_read_and_what_is_wrong_is_named_by_its_row(tmp_path):
     with pytest.raises(KitError, match="has no column ImageId"):
         map_files.read_presence(tmp_path)
     path.write_bytes(b"ImageId,presence\n\xff\n")
-    with pytest.raises(KitError, match="cannot be read"):
+    with pytest.raises(KitError, match="row 2: not UTF-8 text"):
         map_files.read_presence(tmp_path)
 
 

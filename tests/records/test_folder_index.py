@@ -63,6 +63,12 @@ def test_folds_of_a_folder_without_a_table_say_how_to_get_them(practice):
         open_index(practice, [0])
 
 
+def test_unknown_folds_are_not_the_fold_of_the_number_minus_one(practice, indexed):
+    for source in (practice, indexed):
+        with pytest.raises(KitError, match=r"folds \[-1\] hold no image"):
+            open_index(source, [-1])
+
+
 def test_images_that_the_table_lacks_are_left_out(practice, indexed, tmp_path):
     chosen = sorted(indexed.truth.ids)[3:5]
     path = write_csv(

@@ -190,6 +190,15 @@ def test_files_of_images_are_read_from_shards_and_from_folders(
     )
 
 
+def test_positions_count_from_either_end(indexed):
+    last = len(indexed) - 1
+    assert indexed.read_bytes(-1) == indexed.read_bytes(last)
+    assert same(select(indexed, np.array([-1, 0])), select(indexed, np.array([last, 0])))
+    for place in (last + 1, -last - 2):
+        with pytest.raises(KitError, match=f"position {place}: there are {last + 1}"):
+            indexed.read_bytes(place)
+
+
 def test_a_file_that_is_cut_or_gone_is_named(indexed, tmp_path):
     shard = tmp_path / "cut.tfrecord"
     shard.write_bytes(Path(indexed.paths[0]).read_bytes()[: int(indexed.offsets[0]) + 300])

@@ -63,8 +63,11 @@ def batches(
         tf.data.Dataset of uint8 images (batch, crop, crop, 3) and uint8 masks (batch, crop, crop).
 
     Raises:
-        KitError: if the source has no image for what is asked, or one smaller than the crop.
+        KitError: if the source has no image for what is asked or one smaller than the crop, or if
+            `start` is below 0.
     """
+    if start < 0:
+        raise KitError(f"start {start}: batches count from 0")
     index = open_index(source, folds, folds_csv=folds_csv, competition=competition)
     if crop is not None and (least := int(index.truth.shapes.min(initial=crop))) < crop:
         raise KitError(

@@ -1,6 +1,5 @@
 """From images to uint8 maps: one network over several views, and the mean of several networks."""
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -12,7 +11,7 @@ from ...objects.map_files import average
 from ...records.index import Index
 from ...tuning.calibration import logit
 from ..data.crops import average_areas
-from ..network.outputs import take_map, take_presence
+from ..network.outputs import check_outputs, take_map, take_presence
 from .views import VIEWS_BY_TTA, turn, turn_back
 
 BATCH = 2  # whole images per step on a CPU; larger batches need more memory and are not faster
@@ -51,9 +50,8 @@ def make_mapper(
 ) -> Callable[[tf.Tensor | np.ndarray], Found]:
     """Makes the function that maps uint8 images (batch, height, width, 3) to `Found`.
 
-    The network is compiled once, and the results stay on the device. The function raises
-    InvalidArgumentError if a probability is NaN or infinite: rounded, it would look like an empty
-    map.
+    The network is compiled once, and the results stay on the device. The function raises the errors
+    of `check_outputs`: rounded, NaN would look like an empty map.
 
     Args:
         network: the network.
@@ -65,15 +63,17 @@ def make_mapper(
         The function.
     """
     run, views = forward(network), VIEWS_BY_TTA[tta]
-    check = functools.partial(
-        tf.debugging.check_numerics, message="a map of the network; are its weights sound?"
-    )
+
+    @tf.function(reduce_retracing=True)
+    def finish(maps, presence, images) -> Found:
+        maps, presence = check_outputs(maps, presence, images)
+        return quantize(maps), presence
 
     # One graph halves the time that the calls in `find` spend outside the network.
     @tf.function(reduce_retracing=True)
     def find_once(images) -> Found:
         found = network(images, training=False)
-        return quantize(check(take_map(found))), take_presence(found)
+        return finish(take_map(found), take_presence(found), images)
 
     def find(images) -> Found:
         images = tf.convert_to_tensor(images)
@@ -91,7 +91,7 @@ def make_mapper(
             presence = None if presence is None else presence / len(views)
         if scale > 1:  # bilinear, half-pixel centers
             total = tf.image.resize(total[..., None], images.shape[1:3])[..., 0]
-        return quantize(check(total)), presence
+        return finish(total, presence, images)
 
     return find_once if tta == scale == 1 else find
 

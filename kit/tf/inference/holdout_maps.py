@@ -24,8 +24,9 @@ from ...system.locks import hold
 from ...system.processes import count_cores
 from ...system.seals import digest_file
 from ..data.batches import scan
+from ..failures import naming_shards
 from .ensemble import collect, count_batch, make_mapper
-from .load import load_model
+from .load import load_network
 
 SIGNATURE = "source.sha256"
 # Names of the files that the kit writes into a folder of maps.
@@ -85,8 +86,9 @@ def compute_maps(
             [np.arange(0), *(places for places in batches if not done[places].all())]
         )
         if len(todo):
-            find = make_mapper(load_model(model, network)[0], tta, scale)
+            find = make_mapper(load_network(model, network)[0], tta, scale)
             with (
+                naming_shards(index),
                 progress.bar(len(todo), folder.name, leave=False) as bar,
                 keeping(folder, index.truth.ids, lines) as keep,
             ):

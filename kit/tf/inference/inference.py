@@ -28,13 +28,12 @@ from ...system.files import check_target
 from ...system.seals import digest_file
 from ...tuning import tuning
 from ...tuning.tuning import Tuning
-from ...tuning.tuning_file import read_tuning
 from ..data.image_files import read_images
 from ..environment import computing
 from ..failures import explained
 from .ensemble import choose_batch, collect, make_mapper
 from .holdout import open_holdout
-from .load import find_precision, load_model, pair_models
+from .load import find_precision, find_tuning, load_network, pair_models
 
 
 @explained
@@ -164,7 +163,7 @@ def predict(
 
     def make_batches(places: np.ndarray) -> Batches:
         mappers = [
-            make_mapper(load_model(folder, network)[0], chosen.tta, chosen.scale)
+            make_mapper(load_network(folder, network)[0], chosen.tta, chosen.scale)
             for folder, network in (pairs if len(places) else [])
         ]
         for folder, model in zip(folders, described):
@@ -234,31 +233,11 @@ def _choose(folders: Sequence[Path], described: Sequence[dict], asked: PredictSe
     Raises:
         KitError: if the models were not tuned together.
     """
-    all_folders = " ".join(map(str, folders))
-    paths = [folder / "tuning.json" for folder in folders]
-    tuned = [read_tuning(path) if path.exists() else None for path in paths]
-    for folder, saved in zip(folders, tuned):
-        if saved != tuned[0]:
-            raise KitError(
-                f"{folder}: was not tuned together with {folders[0]}; "
-                f"choose cuts for all: kit tune {all_folders}"
-            )
-    saved = tuned[0]
+    saved = find_tuning(folders, described, "kit predict")
     if saved is None:
-        print(
-            f"kit predict: {all_folders} not tuned, so threshold 128 and no cuts; "
-            f"kit tune {all_folders} chooses better ones"
-        )
         return Chosen(Cuts(), asked.tta or 1, asked.scale or 1, {})
     cuts, figures, known = saved.cuts, saved.figures, saved.settings
-    print(f"kit predict: {paths[0]}: {describe_cuts(cuts)}")
-    weights = sorted(model["weights"] for model in saved.models)
-    if weights != sorted(model["weights"] for model in described):
-        print(
-            f"kit predict: {paths[0]} was chosen for other weights than these; "
-            f"kit tune {all_folders} chooses cuts for these"
-        )
-        figures = {}  # they do not hold for this prediction
+    print(f"kit predict: {folders[0] / 'tuning.json'}: {describe_cuts(cuts)}")
     for name in ("tta", "scale"):
         asked_for, was = getattr(asked, name), getattr(known, name)
         if asked_for is not None and asked_for != was:

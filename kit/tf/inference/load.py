@@ -1,18 +1,102 @@
-"""Loading of models: the network of a model folder with its best weights, and its settings."""
+"""Loading of models: the network of a model folder with its best weights, its settings and cuts."""
 
+import dataclasses
 import os
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import keras
 
+from ...competition import conventions
+from ...competition.conventions import Competition
+from ...cuts import Cuts
 from ...errors import KitError
-from ...models.folder import find_best_weights, read_config
+from ...models.folder import find_best_weights, identify_model, read_config
+from ...tuning.tuning_file import SavedTuning, read_tuning
+from ..failures import explained
 from ..network.precision import choose_precision
 from ..network.unet import unet
 from ..network.weights import load_weights
 
 
-def load_model(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:
+@dataclass(frozen=True)
+class Model:
+    """A trained model."""
+
+    network: keras.Model  # uint8 (batch, height, width, 3) to probabilities (batch, height, width)
+    cuts: Cuts  # by which its maps become objects
+    competition: Competition  # that it was trained on
+
+
+@explained
+def load_model(folder, network: keras.Model | None = None) -> Model:
+    """Loads a model folder: the network with its best weights, its cuts and its competition.
+
+    The cuts are those of tuning.json, else threshold 128 and no cuts, which prints one line.
+
+    Args:
+        folder: the model folder.
+        network: your own network, if the training had one; it gets the weights.
+
+    Returns:
+        The model.
+
+    Raises:
+        KitError: if a file is missing or damaged, or the weights do not fit the network.
+    """
+    folder = Path(folder)
+    network, config = load_network(folder, network)
+    saved = find_tuning([folder], [identify_model(folder)], "kit.load_model")
+    if saved is not None and (saved.settings.tta, saved.settings.scale) != (1, 1):
+        print(
+            f"kit.load_model: the cuts of {folder} were chosen on maps by --tta "
+            f"{saved.settings.tta} --scale {saved.settings.scale}"
+        )
+    cuts = Cuts() if saved is None else saved.cuts
+    return Model(network, cuts, conventions.from_json(config["competition"]))
+
+
+def find_tuning(folders: Sequence[Path], described: Sequence[dict], who: str) -> SavedTuning | None:
+    """Finds the tuning of models; None if they are not tuned, which prints one line.
+
+    If it was chosen for other weights, it has no figures, which prints one line, too.
+
+    Args:
+        folders: the model folders.
+        described: what `identify_model` says of each.
+        who: the command or function, which the lines begin with.
+
+    Raises:
+        KitError: if the models were not tuned together.
+    """
+    all_folders = " ".join(map(str, folders))
+    paths = [folder / "tuning.json" for folder in folders]
+    tuned = [read_tuning(path) if path.exists() else None for path in paths]
+    for folder, saved in zip(folders, tuned):
+        if saved != tuned[0]:
+            raise KitError(
+                f"{folder}: was not tuned together with {folders[0]}; "
+                f"choose cuts for all: kit tune {all_folders}"
+            )
+    saved = tuned[0]
+    if saved is None:
+        print(
+            f"{who}: {all_folders} not tuned, so threshold 128 and no cuts; "
+            f"kit tune {all_folders} chooses better ones"
+        )
+        return None
+    weights = sorted(model["weights"] for model in saved.models)
+    if weights != sorted(model["weights"] for model in described):
+        print(
+            f"{who}: {paths[0]} was chosen for other weights than these; "
+            f"kit tune {all_folders} chooses cuts for these"
+        )
+        return dataclasses.replace(saved, figures={})
+    return saved
+
+
+def load_network(folder, model: keras.Model | None = None) -> tuple[keras.Model, dict]:
     """Loads the network of a model folder with its best weights; returns it and config.json.
 
     `model` is your own network, if the training had one. The kit's own computes in the precision

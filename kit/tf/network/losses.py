@@ -35,10 +35,10 @@ def _pool(values, prediction):
     """Means of areas, one area for each pixel of the prediction."""
     factor = 1
     if values.shape[1] and prediction.shape[1]:
-        factor = -(-values.shape[1] // prediction.shape[1])
+        factor = (values.shape[1] + prediction.shape[1] - 1) // prediction.shape[1]
     if factor == 1:
         return values
-    bottom, right = -values.shape[1] % factor, -values.shape[2] % factor
+    bottom, right = ((factor - side % factor) % factor for side in values.shape[1:3])
     room, ones = [[0, 0], [0, bottom], [0, right], [0, 0]], tf.ones_like(values[:1, ..., None])
     sums, shares = (
         tf.nn.avg_pool2d(tf.pad(each, room), factor, factor, "VALID")

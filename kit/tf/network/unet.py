@@ -12,12 +12,12 @@ import keras
 import tensorflow as tf
 
 from ...encoders import ENCODERS
-from ...errors import KitError
+from ...errors import KitError, naming_extra
 from ...settings import PRECISIONS
 from ..environment import default_keras
-from .norm import BatchNormalization
 from .plain import plain_unet
 from .precision import choose_precision
+from .replacements import replace_layers
 from .slim import slim_unet
 
 
@@ -54,7 +54,8 @@ class Prepare(keras.layers.Layer):
     def call(self, images):
         height, width = _size(images)
         multiple = self.multiple * self.scale
-        bottom, right = -height % multiple, -width % multiple
+        # Not -height % multiple: in ONNX the remainder has the sign of the dividend.
+        bottom, right = ((multiple - side % multiple) % multiple for side in (height, width))
         values = (tf.cast(images, tf.float32) - tf.constant(self.mean, tf.float32)) / tf.constant(
             self.deviation, tf.float32
         )
@@ -97,7 +98,7 @@ class Probability(keras.layers.Layer):
         height, width = _size(images)
         values = tf.sigmoid(tf.cast(logits, tf.float32))
         if training:
-            height, width = -(-height // self.factor), -(-width // self.factor)
+            height, width = ((side + self.factor - 1) // self.factor for side in (height, width))
         elif self.factor > 1:
             rows, columns = _size(values)
             # Bilinear, half-pixel centers.
@@ -111,6 +112,7 @@ class Probability(keras.layers.Layer):
         return super().get_config() | {"factor": self.factor}
 
 
+@naming_extra()
 def unet(
     encoder: str = "resnet18",
     *,
@@ -175,11 +177,7 @@ def unet(
         core = FAMILIES[known.family](
             encoder, decoder[: known.stages + 1 - output], output, weights
         )
-        for layer in core.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                # segmentation-models builds Keras's own batch norms, perhaps with loaded weights.
-                layer.__class__ = BatchNormalization
-                layer.momentum, layer.synchronized = momentum, synchronized
+        replace_layers(core, momentum, synchronized)
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
         features, deepest = core(
             Prepare(known.mean, known.deviation, scale, known.multiple, name="prepare")(images)

@@ -20,15 +20,16 @@ from ...settings import TrainSettings
 from ...system import progress
 from ...system.files import write_text
 from ..data.batches import batches, sample
+from ..failures import naming_shards
 from ..inference.ensemble import forward
 from ..network.losses import make_loss
-from ..network.precision import read_precision
-from ..network.unet import unet
-from ..network.weights import copy_weights, load_weights, save_weights
+from ..network.outputs import check_outputs, take_map, take_presence
+from ..network.weights import copy_weights, save_weights
 from . import state
 from .holdout import score_holdout
 from .kept_weights import MAPS, keep_weights
 from .schedule import learning_rate
+from .start import make_network
 from .steps import Averages, choose_strategy, make_optimizer, make_step
 from .stop import Stop
 
@@ -64,6 +65,7 @@ class Run:
     ):
         self.chosen, self.out, self.source = chosen, out, source
         self.index, self.holdout = index, holdout
+        self.own_network = model is not None
         self.steps = chosen.steps or max(1, len(index) // chosen.batch)
         self.schedule = own.get("schedule", chosen.schedule)
         self.loss = make_loss(
@@ -90,41 +92,13 @@ class Run:
         with self.strategy.scope():
             # Keras draws initial weights and dropout from its own generator.
             keras.utils.set_random_seed(chosen.seed)
-            self.network = self._make_network(model, weights)
+            self.network = make_network(chosen, model, weights, synchronized=devices > 1)
             self.optimizer = make_optimizer(chosen.learning_rate, chosen.mixed, chosen.optimizer)
             self.optimizer.build(self.network.trainable_variables)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)
         self.progress = state.Progress()
         self.marks: list[float] = []  # times at which the first steps began and ended
-
-    def _make_network(self, model, weights: str | None) -> keras.Model:
-        chosen = self.chosen
-        if model is not None:
-            network = model if isinstance(model, keras.Model) else model()
-            if (found := read_precision(network)) != chosen.mixed:
-                raise KitError(
-                    f"model: computes in {found or 'float32'}, but mixed is {chosen.mixed}; "
-                    f"give mixed={found!r}, or make it under another dtype policy "
-                    "(keras.config.set_dtype_policy)"
-                )
-        else:
-            names = ("decoder", "scale", "output", "momentum", "presence", "mixed")
-            network = unet(
-                chosen.encoder,
-                weights=weights,
-                synchronized=self.strategy.num_replicas_in_sync > 1,
-                **{name: getattr(chosen, name) for name in names},
-            )
-        if chosen.start_from is not None:
-            start = Path(chosen.start_from) / "best.weights.h5"
-            if not start.is_file():
-                raise KitError(
-                    f"--start-from {chosen.start_from}: holds no best.weights.h5; "
-                    "give a folder made by kit train"
-                )
-            load_weights(network, start, chosen.encoder)
-        return network
 
     def go(self, stop: Stop) -> list[dict]:
         """Trains from the saved state, if any, to the last epoch; returns rows of history.csv."""
@@ -174,9 +148,13 @@ class Run:
             while at.step < epoch * self.steps:
                 if stop.reason():
                     return False
+                with naming_shards(self.index):
+                    images, masks = next(feed)
+                if self.own_network and not self.marks:
+                    self._check_network(images)
                 self.marks = self.marks or [time.monotonic()]
                 self.optimizer.learning_rate = self._rate(at.step)
-                loss = float(step(*next(feed)))
+                loss = float(step(images, masks))
                 if not np.isfinite(loss):
                     self._fail(f"the loss is {loss}", at.step)
                 at.step += 1
@@ -193,6 +171,12 @@ class Run:
                     self._save()
                     saved = now
         return True
+
+    def _check_network(self, images) -> None:
+        """Checks the outputs of the caller's own network for the first batch, before it trains."""
+        images = self.strategy.experimental_local_results(images)[0]
+        found = self.network(images, training=False)
+        check_outputs(take_map(found), take_presence(found), images)
 
     def _print_pace(self, now: float, stop: Stop) -> None:
         """Prints once, after the first steps, how long the training will take."""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from ...errors import KitError
+from ...errors import KitError, naming_extra
 from ...models.checkpoint import list_states
 from ...presets import PRESETS
 from ...records.index import open_index
@@ -124,6 +124,7 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
             return run.go(stop)
 
 
+@naming_extra()
 def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str | None]:
     """Checks the settings of a training before any data exist; arguments are those of `train`.
 

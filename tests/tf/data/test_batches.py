@@ -200,3 +200,8 @@ def test_what_cannot_be_had_is_refused_before_the_first_batch(painted, choice, w
 def test_folds_of_a_folder_need_their_table(practice):
     with pytest.raises(KitError, match="give the path of a folds.csv as folds_csv"):
         batches(practice, [0])
+
+
+def test_a_start_before_the_first_batch_is_refused(records):
+    with pytest.raises(KitError, match="start -1: batches count from 0"):
+        batches(records, start=-1)

@@ -2,8 +2,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kit.errors import KitError
 from kit.objects import map_files
 from kit.objects.maps import to_uint8
+from kit.tf.failures import explained
 from kit.tf.inference.ensemble import average_presence, collect, forward, make_mapper, quantize
 from kit.tf.inference.views import VIEWS_BY_TTA, turn, turn_back
 from kit.tf.network.outputs import take_map
@@ -117,8 +119,24 @@ def test_a_mapper_compiles_its_network_once():
 @pytest.mark.parametrize("tta", [1, 4])
 def test_a_map_that_is_no_number_is_an_error_not_an_empty_map(tta):
     network = Own(lambda images: tf.cast(images[..., :1], tf.float32) / 0.0)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="are its weights sound"):
+    with pytest.raises(tf.errors.InvalidArgumentError, match="network output map holds NaN"):
         make_mapper(network, tta)(IMAGES * 0)
+
+
+@pytest.mark.parametrize("tta", [1, 4])
+@pytest.mark.parametrize("output", ["map", "presence"])
+def test_an_output_that_is_no_probability_is_an_error(tta, output):
+    def give(images):
+        found = darkness(images)
+        return found | {output: 30 * found[output] - 12}
+
+    @explained
+    def find():
+        return make_mapper(Own(give), tta)(IMAGES)
+
+    told = rf"network output {output} goes from -[\d.]+ to [\d.]+, expected .*; give probabilities"
+    with pytest.raises(KitError, match=told):
+        find()
 
 
 def test_several_networks_are_averaged_as_integers():

@@ -19,7 +19,8 @@ from kit.submission.parts import PART_SIZE
 from kit.system.seals import digest_file
 from kit.tf.inference.ensemble import collect, make_mapper
 from kit.tf.inference.inference import predict, tune
-from kit.tf.inference.load import load_model
+from kit.tf.inference.load import load_network
+from tests.conftest import flip_bytes
 from tests.forks import finish
 from tests.tf import killed
 from tests.tf.detectors import make_detector
@@ -61,14 +62,11 @@ def test_moved_records_are_named_by_an_option(copy, small, tmp_path, tuned_on):
 
 def test_a_flipped_byte_in_a_shard_is_one_line(detector, small, tmp_path):
     records = shutil.copytree(small / "records", tmp_path / "records")
-    for path in records.glob("*fold0*"):
-        data = bytearray(path.read_bytes())
-        data[len(data) // 2] ^= 1
-        path.write_bytes(bytes(data))
+    (shard,) = map(flip_bytes, records.glob("*fold0*"))
     model = shutil.copytree(
         detector, tmp_path / "model", ignore=shutil.ignore_patterns("maps")
     )  # else no image would be read
-    with pytest.raises(KitError, match="a shard of the records is damaged"):
+    with pytest.raises(KitError, match=rf"{shard}: changed.* kit check {records} --repair"):
         tune(model, records=records, networks=make_detector())
 
 
@@ -81,7 +79,7 @@ def test_an_untuned_model_says_so_and_uses_threshold_128(model, practice, tmp_pa
     found = predict(copy, practice, tmp_path / "out.csv")
     assert "not tuned, so threshold 128 and no cuts" in capsys.readouterr().out
     assert csv_file.check_csv(tmp_path / "out.csv", practice / "sample_submission_v2.csv")[0] == []
-    network, _ = load_model(copy)
+    network, _ = load_network(copy)
     for image, name in enumerate(found.ids):
         pixels = tf.io.decode_jpeg((practice / "test_v2" / name).read_bytes())[None]
         inside = network(pixels, training=False).numpy()[0]
@@ -223,7 +221,7 @@ def test_a_killed_prediction_goes_on_to_the_same_bytes(copy, small, tmp_path, pa
     assert not (tmp_path / "out.csv.parts").exists()
 
 
-@pytest.mark.parametrize("name", ["load_model", "open_holdout"])
+@pytest.mark.parametrize("name", ["load_network", "open_holdout"])
 def test_weights_that_change_meanwhile_are_an_error(copy, few, tmp_path, monkeypatch, name):
     from kit.tf.inference import inference
 
@@ -237,7 +235,7 @@ def test_weights_that_change_meanwhile_are_an_error(copy, few, tmp_path, monkeyp
 
     monkeypatch.setattr(inference, name, change)
     with pytest.raises(KitError, match="its weights changed meanwhile"):
-        if name == "load_model":
+        if name == "load_network":
             predict(copy, few, tmp_path / "out.csv", networks=make_detector())
         else:
             tune(copy, empty_share=0.5, networks=make_detector())
@@ -246,7 +244,7 @@ def test_weights_that_change_meanwhile_are_an_error(copy, few, tmp_path, monkeyp
 
 def test_what_cannot_be_is_refused_before_any_time_is_spent(copy, few, tmp_path, monkeypatch):
     monkeypatch.setattr(
-        "kit.tf.inference.inference.load_model", lambda *_: pytest.fail("the model was loaded")
+        "kit.tf.inference.inference.load_network", lambda *_: pytest.fail("the model was loaded")
     )
     for out, settings, words in (
         (tmp_path / "missing" / "out.csv", {}, "there is no folder"),

@@ -45,6 +45,10 @@ def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_
     stepped = network.get_weights()
     changed = [not np.array_equal(old, new) for old, new in zip(before, stepped)]
     assert np.mean(changed) > 0.9  # a bias before a batch norm gets no gradient
+    kept = [(layer, getattr(layer, "activation", None)) for layer in layers(network)]
+    known = [type(layer) for layer, _ in kept] + [active for _, active in kept if active]
+    assert {item.__module__.split(".")[0] for item in known} <= {"keras", "kit"}
+    assert not layers(network, keras.layers.Lambda)  # no file of a whole model may hold it
     network.save_weights(tmp_path / "a.weights.h5")
     other = unet(encoder, decoder=NARROW, output=output)
     load_weights(other, tmp_path / "a.weights.h5", encoder)

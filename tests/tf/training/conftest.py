@@ -47,6 +47,12 @@ def small_network():
     )  # a channel of one, as many networks have
 
 
+def logit_network():
+    network = small_network()
+    head = network.layers[-1]
+    return keras.Model(network.input, keras.layers.Conv2D(1, 1, name="logits")(head.input))
+
+
 @pytest.fixture(scope="session")
 def undisturbed(small, once):
     def make(folder):

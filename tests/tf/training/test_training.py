@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import json
 import os
+import shutil
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -17,7 +19,7 @@ from kit.presets import PRESETS
 from kit.records.index import open_index
 from kit.tf.data import augmentation
 from kit.tf.data.batches import batches
-from kit.tf.inference.load import load_model
+from kit.tf.inference.load import load_network
 from kit.tf.network import precision
 from kit.tf.network.losses import LOSS_CLASSES
 from kit.tf.network.unet import FAMILIES
@@ -25,9 +27,9 @@ from kit.tf.training import training
 from kit.tf.training.schedule import SCHEDULES
 from kit.tf.training.steps import OPTIMIZER_CLASSES
 from kit.tf.training.training import train
-from tests.conftest import SLIM, arrays_of
+from tests.conftest import SLIM, arrays_of, flip_bytes
 from tests.forks import finish
-from tests.tf.training.conftest import TINY, small_network
+from tests.tf.training.conftest import TINY, logit_network, small_network
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -252,6 +254,39 @@ def test_ones_own_network_loss_augmentation_and_schedule_are_used(packed, tmp_pa
         and "darken" in config["own"]["augment"]
     )
     with pytest.raises(KitError, match="its network is not the kit's but small_network"):
-        load_model(tmp_path / "model")
-    network, _ = load_model(tmp_path / "model", small_network())
+        load_network(tmp_path / "model")
+    network, _ = load_network(tmp_path / "model", small_network())
     assert network(np.zeros((1, 64, 64, 3), np.uint8)).shape == (1, 64, 64, 1)
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+def test_an_own_network_of_logits_is_told_before_it_trains(packed, tmp_path, resumed):
+    networks = [small_network(), logit_network()]
+    settings = {"model": lambda: networks.pop(0), "steps": 1, "batch": 2, "crop": 32}
+    settings["fold"] = None  # so no scoring finds it
+    if resumed:
+        train(packed, tmp_path / "model", epochs=1, **settings)
+    else:
+        del networks[0]
+    told = r"network output map goes from \S+ to \S+, expected .*; give probabilities, of logits"
+    with pytest.raises(KitError, match=told):
+        train(packed, tmp_path / "model", epochs=2, **settings)
+    assert (tmp_path / "model" / "history.csv").is_file() == resumed
+
+
+def test_an_own_network_of_smaller_maps_is_told_before_it_trains(packed, tmp_path):
+    network = small_network()
+    half = keras.Model(network.input, keras.layers.AveragePooling2D(2)(network.output))
+    with pytest.raises(KitError, match="maps of 16 x 16 px for images of 32 x 32 px"):
+        train(packed, tmp_path / "model", model=half, epochs=1, steps=1, batch=2, crop=32)
+
+
+@pytest.mark.parametrize("fold", [0, 1])
+def test_a_damaged_shard_is_named_with_the_way_out(packed, tmp_path, fold):
+    """One that trains, and one of the holdout."""
+    records = shutil.copytree(packed, tmp_path / "records")
+    (shard,) = map(flip_bytes, records.glob(f"*fold{fold}*"))
+    with pytest.raises(KitError, match=rf"^{shard}: changed.*; kit check {records} --repair"):
+        train(
+            records, tmp_path / "model", model=small_network(), epochs=1, steps=30, batch=2, crop=32
+        )

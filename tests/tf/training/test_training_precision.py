@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kit.errors import KitError
-from kit.tf.inference.load import load_model
+from kit.tf.inference.load import load_network
 from kit.tf.network import precision
 from kit.tf.network.precision import read_precision
 from kit.tf.training.run import Run
@@ -51,11 +51,11 @@ def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one
     (tmp_path / "cpuinfo").write_text("avx512_bf16")
     monkeypatch.setattr(precision, "CPU", tmp_path / "cpuinfo")
     train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
-    found = [load_model(tmp_path / "model")[0]]
+    found = [load_network(tmp_path / "model")[0]]
     (tmp_path / "cpuinfo").write_text("avx2")
     with pytest.raises(KitError, match="began with --mixed bfloat16, now it is None; only"):
         train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
-    found.append(load_model(tmp_path / "model")[0])
+    found.append(load_network(tmp_path / "model")[0])
     assert [network.get_layer("plain").layers[-1].compute_dtype for network in found] == [
         "bfloat16",
         "float32",
