@@ -11,7 +11,8 @@ import pytest
 
 import kit
 from kit.competition import csv_text
-from kit.competition.conventions import COMPETITIONS, Competition
+from kit.competition.catalog import COMPETITIONS
+from kit.competition.conventions import Competition
 from kit.records.index import open_index
 from kit.scoring.counts import Counts
 from kit.tuning.tuning import Tuning
