@@ -145,7 +145,7 @@ def test_the_commands_say_the_same(folder, capsys, monkeypatch, verb):
     assert REFUSED["another shape"][1] in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("value", [3, None, ["a"], {"a": 1}, object()], ids=repr)
+@pytest.mark.parametrize("value", [3, None, ["a"], {"a": 1}, object()])
 @pytest.mark.parametrize("function", [check, score, write, read], ids=name)
 def test_what_is_no_csv_is_refused_in_one_line(folder, function, value):
     if function is write and value is None:
