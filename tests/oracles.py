@@ -65,7 +65,7 @@ def read_by_hand(data: bytes, height: int, width: int) -> dict[str, list[set[int
         line.append(cell[3] if cell[1] is None else cell[1].replace('""', '"'))
         at = cell.end()
         if cell[4] != ",":
-            lines.append(line)
+            lines.append(line if lines else [name.strip() for name in line])
             line = []
         if cell[4] == "":
             break

@@ -78,7 +78,7 @@ def make_deadly_batches(count: int):
         ("replace", 3),  # the CSV
         ("write_json", 0),
         ("remove_parts", 0),
-        ("unlink", 6),
+        ("unlink", 10),
         ("rmdir", 0),
     ],
 )
