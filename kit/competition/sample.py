@@ -12,6 +12,10 @@ from .keys import Key, Problem, read_ids, read_keys
 from .layout import lay_out, open_cells, with_label_column
 
 
+UNKNOWN = "the sample has no such column"
+UNNAMED = f"{UNKNOWN}; with pandas write index=False"
+
+
 @dataclass(frozen=True)
 class Sample:
     """What a submission must look like."""
@@ -24,7 +28,7 @@ class Sample:
     def compare(self, keys: list[Key], columns: list[str]) -> list[Problem]:
         """Every difference between a submission's rows and columns and the sample's."""
         problems = [
-            Problem("column not in the sample", 1, name, "the sample has no such column")
+            Problem("column not in the sample", 1, name, UNKNOWN if name else UNNAMED)
             for name in (Counter(columns) - Counter(self.columns)).elements()
         ]
         problems += [

@@ -92,7 +92,8 @@ def check_csv(
         if len(first) < SHOWN:
             row = f"row {problem.row}, " if problem.row else ""
             first.append(f"    {row}{problem.image!r}: {problem.detail}")
-    lines = [f"{name}: {len(problems)} problems; Kaggle would reject it or misread it."]
+    number = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
+    lines = [f"{name}: {number}; Kaggle would reject it or misread it."]
     for kind, count in Counter(problem.kind for problem in problems).most_common():
         lines += [f"{count} x {kind}", *shown[kind]]
     return problems, "\n".join(lines)

@@ -29,6 +29,8 @@ def test_the_columns_are_exactly_the_samples():
     sample = b"ImageId,EncodedPixels\na.jpg,1 2\nb.jpg,1 2\n"
     written_with_index = b",ImageId,EncodedPixels\n0,a.jpg,1 10\n1,b.jpg,\n"
     assert problems(written_with_index, sample, "airbus") == [("column not in the sample", 1, "")]
+    report = check_csv(written_with_index, sample, shape=(9, 9))[1]
+    assert "CSV: 1 problem; Kaggle" in report and "with pandas write index=False" in report
     more = b"ImageId,EncodedPixels,score\na.jpg,1 3,0.5\nb.jpg,,\n"
     assert problems(more, sample, "airbus") == [("column not in the sample", 1, "score")]
     assert problems(sample, more, "airbus") == [("column missing", 1, "score")]
