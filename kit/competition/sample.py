@@ -11,7 +11,6 @@ from .conventions import AIRBUS, Competition
 from .keys import Key, Problem, read_ids, read_keys
 from .layout import lay_out, open_cells, with_label_column
 
-
 UNKNOWN = "the sample has no such column"
 UNNAMED = f"{UNKNOWN}; with pandas write index=False"
 
