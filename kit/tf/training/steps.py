@@ -96,6 +96,34 @@ class Averages:
                 variable.assign(value)
 
 
+def differentiate(compute, variables: Sequence[keras.Variable], scale=lambda total: total):
+    """Computes a scalar and the gradients of its scaled value, summed in a fixed order.
+
+    Where a tensor has three readers or more, a tape adds their gradients in one AddN. On a CPU its
+    order of summing depends on which reader ended first, so two runs differed in the last digit. In
+    the graph of a single device, gradients are added in pairs. `kit.tf` keeps TensorFlow from
+    joining the pairs.
+
+    Args:
+        compute: a function without arguments that returns the scalar.
+        variables: what to differentiate by.
+        scale: a function of the scalar that gives the value to differentiate.
+
+    Returns:
+        The scalar; a list of gradients.
+    """
+    single = tf.distribute.get_strategy().num_replicas_in_sync == 1
+    if single and not tf.executing_eagerly():
+        total = compute()
+        pairs = tf.AggregationMethod.EXPERIMENTAL_TREE
+        values = [variable.value for variable in variables]
+        return total, tf.gradients(scale(total), values, aggregation_method=pairs)
+    with tf.GradientTape() as tape:
+        total = compute()
+        scaled = scale(total)
+    return total, tape.gradient(scaled, variables)
+
+
 def make_step(
     network: keras.Model,
     optimizer,
@@ -123,20 +151,23 @@ def make_step(
     """
     replicas = strategy.num_replicas_in_sync
 
+    def compute_loss(images, truth):
+        found = network(images, training=True)
+        values = loss.call(truth, take_map(found))
+        if isinstance(found, dict):
+            there = tf.cast(tf.reduce_any(truth > 0, (1, 2)), tf.float32)
+            values += PRESENCE_WEIGHT * keras.losses.binary_crossentropy(
+                there[:, None], found["presence"][:, None]
+            )
+        total = tf.reduce_sum(values) / batch
+        if network.losses:
+            total += tf.add_n(network.losses) / replicas
+        return total
+
     def replica(images, truth):
-        with tf.GradientTape() as tape:
-            found = network(images, training=True)
-            values = loss.call(truth, take_map(found))
-            if isinstance(found, dict):
-                there = tf.cast(tf.reduce_any(truth > 0, (1, 2)), tf.float32)
-                values += PRESENCE_WEIGHT * keras.losses.binary_crossentropy(
-                    there[:, None], found["presence"][:, None]
-                )
-            total = tf.reduce_sum(values) / batch
-            if network.losses:
-                total += tf.add_n(network.losses) / replicas
-            scaled = optimizer.scale_loss(total)
-        gradients = tape.gradient(scaled, network.trainable_variables)
+        total, gradients = differentiate(
+            lambda: compute_loss(images, truth), network.trainable_variables, optimizer.scale_loss
+        )
         if replicas > 1:
             gradients = tf.distribute.get_replica_context().all_reduce(
                 tf.distribute.ReduceOp.SUM, gradients
