@@ -11,11 +11,15 @@ test: .venv/with-test
 
 # What does not need TensorFlow, for work on the core.
 test-quick: .venv/with-test
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=kit/tf -m "not prove and not tensorflow and not dear"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal --ignore=kit/tf -m "not prove and not benchmark and not tensorflow and not dear"
 
 # What is too dear for every run; its last figures stand in benchmarks/proofs.md.
 prove: .venv/with-test
 	$(BIN)/python -m pytest -v -m prove --durations=0 --durations-min=1
+
+# Whether every benchmark still runs, at its smallest size and without the real images.
+test-benchmarks: .venv/with-test
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m benchmark tests/test_benchmarks.py
 
 lint: .venv/with-test
 	$(BIN)/ruff check .
@@ -51,4 +55,4 @@ bench: .venv/with-test
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test,notebooks]'
 	touch $@
 
-.PHONY: demo test test-quick prove lint wheels bench
+.PHONY: demo test test-quick test-benchmarks prove lint wheels bench

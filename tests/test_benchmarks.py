@@ -37,8 +37,7 @@ def test_every_script_is_listed():
     assert scripts == set(SCRIPTS)
 
 
-@pytest.mark.tensorflow
-@pytest.mark.dear
+@pytest.mark.benchmark
 @pytest.mark.parametrize("name", SCRIPTS)
 def test_a_benchmark_runs_at_its_smallest_size(name, request, tmp_path):
     text, figures = SCRIPTS[name]
