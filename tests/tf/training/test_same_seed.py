@@ -37,7 +37,7 @@ while time.sleep(1) is None:
 @pytest.mark.prove(reason="two trainings of resnet18 with scorings between: six minutes")
 def test_a_busy_machine_changes_no_byte_of_a_training(tmp_path):
     """As long as the demo's epochs: gradients must be as small as after some hundred steps."""
-    write_practice(tmp_path / "competition", images=240, test_images=1, seed=0, **EASY)
+    write_practice(tmp_path / "competition", seed=0, **EASY | {"images": 240, "test_images": 1})
     pack(tmp_path / "competition", tmp_path / "records", folds=4)
     options = {"scale": 2, "presence": True, "learning_rate": 3e-3, "steps": 130, "epochs": 2}
     options |= {"encoder": "resnet18", "fold": 0, "seed": 0, "save_minutes": 0.3}
