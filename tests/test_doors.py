@@ -191,3 +191,32 @@ def test_an_array_and_its_file_are_refused_alike(folder, wrong):
         )
     told = [str(error.value).rpartition("x.jpg")[2].partition(": ")[2] for error in (array, file)]
     assert told[0] == told[1]
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("form", CSVS)
+@pytest.mark.parametrize("rules", ["object", "file", "path"])
+def test_batches_and_the_callback_take_what_an_index_takes(folder, small, form, rules):
+    square = Competition(name="square", height=48, width=48)
+    (folder / "square.json").write_text(json.dumps(to_json(square)))
+    path = folder / "square.json"
+    told = {"object": square, "file": str(path), "path": path}[rules]
+    folds = CSVS[form](small / "records" / "folds.csv")
+    options = {"folds_csv": folds, "competition": told}
+    place = small / "competition"
+    index = kit.open_index(place, [0], **options)
+    assert kit.ObjectF2(place, [0], **options).index.truth == index.truth
+    images, masks = next(iter(kit.batches(place, [0], batch=2, crop=48, **options)))
+    assert images.shape == (2, 48, 48, 3) and masks.shape == (2, 48, 48)
+
+
+@pytest.mark.tensorflow
+@pytest.mark.parametrize("public", ["open_index", "batches", "ObjectF2"])
+def test_an_index_batches_and_the_callback_refuse_alike(small, public):
+    call = getattr(kit, public)  # not sooner: it loads TensorFlow
+    with pytest.raises(kit.KitError, match="competition 'coco': not one of airbus"):
+        call(small / "competition", competition="coco")
+    with pytest.raises(kit.KitError, match=r"no such folder or zip"):
+        call(small / "gone")
+    with pytest.raises(kit.KitError, match=r"give a path, bytes or a DataFrame$"):
+        call(small / "competition", folds_csv=3, competition=Competition(height=48, width=48))

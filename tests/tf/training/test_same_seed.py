@@ -34,7 +34,9 @@ while time.sleep(1) is None:
 """
 
 
-@pytest.mark.prove(reason="two trainings of resnet18 with scorings between: five minutes on a quiet machine")
+@pytest.mark.prove(
+    reason="two trainings of resnet18 with scorings between: five minutes on a quiet machine"
+)
 def test_a_busy_machine_changes_no_byte_of_a_training(tmp_path):
     """As long as the demo's epochs: gradients must be as small as after some hundred steps."""
     write_practice(tmp_path / "competition", seed=0, **EASY | {"images": 240, "test_images": 1})
