@@ -24,7 +24,7 @@ from .scoring.counts import count
 from .scoring.summary import summarize
 from .settings import PracticeSettings
 from .submission import csv_file
-from .system.files import write_json
+from .system.files import explain, write_json
 from .tuning import tuning_file
 
 MADE = (
@@ -120,7 +120,10 @@ def _say(number: int, text: str) -> None:
 
 def _clear(out: Path) -> None:
     if not out.exists():
-        out.mkdir(parents=True)
+        try:
+            out.mkdir(parents=True)
+        except OSError as error:
+            raise KitError(explain(error, out)) from None
         return
     if not out.is_dir():
         raise KitError(f"{out}: is a file; give another folder with --out")

@@ -81,6 +81,13 @@ def test_a_stopped_training_stops_the_demo(small, tmp_path, monkeypatch):
     assert not (tmp_path / "demo" / ".competition.123.tmp").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_told_in_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(KitError, match=r"file/demo: .*[Nn]ot a directory") as error:
+        demo.run_demo(tmp_path / "file" / "demo")
+    assert "\n" not in str(error.value)
+
+
 def test_a_folder_of_the_user_is_never_replaced(tmp_path):
     (tmp_path / "thesis.txt").write_text("all of it")
     with pytest.raises(KitError, match="holds more than an earlier demo"):
