@@ -46,7 +46,7 @@ def disguise(data: bytes) -> bytes:
     return encode(Image.open(io.BytesIO(data)), "PNG")
 
 
-# Of a JPEG: how it is spoiled, and what is said of it. None: it is whole.
+# How a JPEG is spoiled, and the words of its refusal. None: it is whole.
 DAMAGES = {
     "cut": (cut, r"is truncated: its \d+ bytes lack the marker FF D9, which ends a JPEG"),
     "closed": (lambda data: cut(data) + JPEG_END, "libjpeg warns: Corrupt JPEG data: premature"),
@@ -117,7 +117,7 @@ def make_images(shape: tuple[int, int], seed: int = 0) -> dict[str, bytes]:
 
 
 TIFF = (Image.new("RGB", (9, 9)), "TIFF")
-# Files that no image of a competition may be, and what is said of them.
+# Files that are refused as images of a competition, and the words of the refusal.
 FOREIGN = {
     "empty": (b"", "the file is empty"),
     "text": (b"no image", "is neither a JPEG nor a PNG; it begins with the bytes 6e 6f 20 69 6d"),
@@ -143,7 +143,7 @@ FOREIGN = {
 
 
 def spoil(path: Path, kind: str) -> str | None:
-    """Spoils a JPEG file, or puts a foreign file in its place; what is said of it, or None."""
+    """Spoils a JPEG file or replaces it by a foreign one; gives the refusal's words, or None."""
     if kind in FOREIGN:
         data, words = FOREIGN[kind]
     else:

@@ -172,7 +172,11 @@ class Competition(Checked):
 def _list_parts(pattern: str) -> set[str]:
     """The names in braces of a path or an id."""
     try:
-        found = [name for _, name, _, _ in Formatter().parse(pattern) if name is not None]
+        found = [
+            "" if form or conversion else name  # a form such as {id:>9999} may fill the memory
+            for _, name, form, conversion in Formatter().parse(pattern)
+            if name is not None
+        ]
     except ValueError:
         found = [""]
     if not found or not all(name.isidentifier() for name in found):

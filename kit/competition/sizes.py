@@ -95,7 +95,8 @@ def _read_columns(name: str, data: Any, competition: Competition) -> dict[str, t
     sizes: dict[str, tuple[int, int]] = {}
     for row in range(len(cells.begin)):
         image, height, width = (cells.text(row, place) for place in range(3))
-        if cells.problem[row] or not (height.isdecimal() and width.isdecimal()):
+        sides_are_numbers = all(side.isdecimal() and len(side) < 10 for side in (height, width))
+        if cells.problem[row] or not sides_are_numbers:
             raise KitError(
                 f"{name} row {row + 2} ({image}): height {height[:20]!r} and width {width[:20]!r}: "
                 "expected whole numbers of px"

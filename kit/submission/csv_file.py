@@ -78,10 +78,10 @@ def check_csv(
         KitError: if a file is not a CSV with the competition's columns, or a size is not known.
     """
     conventions = find_competition(competition).with_shape(shape)
+    name, data = load_text(prediction)
     wanted = read_sample(sample, conventions)
-    shapes = find_sizes(images, wanted.competition, wanted.ids, prediction, sample)
-    found, problems = find_problems(prediction, wanted, wanted.competition, shapes)
-    name, _ = load_text(prediction)
+    shapes = find_sizes(images, wanted.competition, wanted.ids, (name, data), sample)
+    found, problems = find_problems((name, data), wanted, wanted.competition, shapes)
     if not problems:
         ships = table.count_objects(found)
         counts = f"{len(found)} images, {ships.sum()} masks, {(ships == 0).sum()} images blank"

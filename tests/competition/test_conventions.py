@@ -47,6 +47,8 @@ def test_fields_survive_json(name):
         {"image_id": "a"},
         {"image_id": "{id", "train_images": "{id"},
         {"image_id": "{id.__class__}"},
+        {"image_id": "{id:>9999999999}"},
+        {"image_id": "{id!r}"},
         {"train_images": "{0}/{id}"},
         {"sample_row": "pixel"},
     ],

@@ -58,6 +58,7 @@ def test_sizes_that_stand_in_the_truth_need_no_option():
         (b"ImageId,Height,height2,Width\na,3,3,3\n", "has no columns of sizes"),
         (b"ImageId,Height,Width\na,3,x\n", r"row 2 \(a\): height '3' and width 'x'"),
         (b"ImageId,Height,Width\na,3\n", r"row 2 \(a\)"),
+        (b"ImageId,Height,Width\na,3," + b"9" * 5000 + b"\n", r"row 2 \(a\): height '3'"),
         (b"ImageId,Height,Width\na,3,4\na,3,5\n", r"row 3 \(a\): another size than in an earlier"),
     ],
 )

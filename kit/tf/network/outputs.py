@@ -1,7 +1,7 @@
 """The outputs of a network by their meaning (tests: tf/network/test_outputs.py).
 
-What is no probability is refused. An InvalidArgumentError of TensorFlow says so, since a graph can
-raise no other; `kit.tf.failures.explained` makes it a KitError.
+Values that are not probabilities are refused by TensorFlow's InvalidArgumentError, since a graph
+can raise no other error; `kit.tf.failures.explained` turns it into a KitError.
 """
 
 from typing import Any
