@@ -109,7 +109,7 @@ def _find_ends(memory: np.ndarray) -> tuple[int, int]:
     first = 0
     while first < last and memory[first] == 0:
         first += 1
-        while first % 8 == 0 and first < last and words[first // 8] == 0:
+        while first % 8 == 0 and first // 8 < len(words) and words[first // 8] == 0:
             first += 8
     return first, last
 
