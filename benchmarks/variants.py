@@ -51,7 +51,7 @@ def group_norm(chosen: TrainSettings) -> keras.Model:
 
 
 def _build(encoder: str, chosen: TrainSettings) -> keras.Model:
-    names = ("decoder", "scale", "output", "momentum", "presence", "mixed")
+    names = ("decoder", "filters", "scale", "output", "momentum", "presence", "mixed")
     return unet(encoder, **{name: getattr(chosen, name) for name in names})
 
 

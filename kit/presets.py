@@ -44,7 +44,7 @@ PRESETS = Presets(
         | {
             "encoder": "slim",
             "output": 2,
-            "decoder": (64, 32, 24, 16, 8),
+            "filters": (64, 32, 24, 16, 8),
             "mixed": "auto",
             "crop": 160,
             "batch": 10,  # as many pixels as seven crops of 192 px

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .cuts import HELPFUL, OPTIONS
-from .encoders import ENCODERS
+from .encoders import DECODERS, ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
 from .presets import PRESETS
@@ -99,7 +99,7 @@ class TrainSettings(Settings):
     """`kit train`: a U-Net on all folds but one.
 
     Raises:
-        KitError: if a value is out of range, `decoder` is not five numbers, or `loss` is empty.
+        KitError: if a value is out of range, `filters` is not five numbers, or `loss` is empty.
     """
 
     preset: str | None = setting(
@@ -121,7 +121,13 @@ class TrainSettings(Settings):
         "imagenet: the published weights, from attached inputs if they are there, else downloaded; "
         "or the path of an .h5 file; none: random weights",
     )
-    decoder: tuple[int, ...] = setting(
+    decoder: str | None = setting(
+        None,
+        "decoder of the U-Net; slim has one convolution a stage; none: the encoder's own, which is "
+        "unet but for slim and plain",
+        choices=DECODERS,
+    )
+    filters: tuple[int, ...] = setting(
         (128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first"
     )
     scale: int = setting(
@@ -225,9 +231,9 @@ class TrainSettings(Settings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if len(self.decoder) != 5 or min(self.decoder) < 1:
+        if len(self.filters) != 5 or min(self.filters) < 1:
             raise KitError(
-                f"--decoder {','.join(map(str, self.decoder))}: give five whole numbers of at "
+                f"--filters {','.join(map(str, self.filters))}: give five whole numbers of at "
                 "least 1, such as 128,64,32,16,8"
             )
         if not self.loss:

@@ -92,7 +92,7 @@ def records(practice, once) -> Path:
     return once("records", lambda folder: pack(practice, folder / "records", folds=2)) / "records"
 
 
-SLIM = {"encoder": "slim", "decoder": (8, 8, 8, 8, 8), "crop": 64, "batch": 2}
+SLIM = {"encoder": "slim", "filters": (8, 8, 8, 8, 8), "crop": 64, "batch": 2}
 
 
 @pytest.fixture(scope="session")

@@ -158,7 +158,7 @@ def test_the_road_leaves_no_chatter(small, tmp_path):
     place = str(small / "competition")
     sample = f"{place}/sample_submission_v2.csv"
     competition = ["--competition", str(small / "competition.json")]
-    size = "--epochs 1 --steps 1 --batch 1 --crop 32 --decoder 8,8,8,8,8"
+    size = "--epochs 1 --steps 1 --batch 1 --crop 32 --filters 8,8,8,8,8"
     verbs = [
         ["pack", place, "records", "--folds", "2", *competition],
         ["train", "records", "model", *size.split()],

@@ -12,7 +12,7 @@ from kit.settings import TrainSettings, TuneSettings
         {"max_hours": 1},
         {"max_hours": None},
         {"fold": None},
-        {"decoder": (9, 8, 7, 6, 5)},
+        {"filters": (9, 8, 7, 6, 5)},
     ],
 )
 def test_values_of_the_right_kind_are_taken(values):
@@ -29,9 +29,9 @@ def test_values_of_the_right_kind_are_taken(values):
         ({"learning_rate": "fast"}, "--learning-rate fast: expected float"),
         ({"encoder": 18}, "--encoder 18: expected str"),
         ({"epochs": None}, "--epochs None: expected int"),
-        ({"decoder": {8}}, "--decoder .*: expected tuple"),
-        ({"decoder": ()}, "--decoder : give five whole numbers"),
-        ({"decoder": (8, 8, 8, 8, 0)}, "--decoder 8,8,8,8,0: give five whole numbers"),
+        ({"filters": {8}}, "--filters .*: expected tuple"),
+        ({"filters": ()}, "--filters : give five whole numbers"),
+        ({"filters": (8, 8, 8, 8, 0)}, "--filters 8,8,8,8,0: give five whole numbers"),
         ({"learning_rate": float("nan")}, "must be a finite number"),
     ],
 )
@@ -42,8 +42,8 @@ def test_other_values_are_named(values, words):
 
 def test_a_list_is_the_tuple_that_is_meant():
     assert TuneSettings(options=["size", "gate"]) == TuneSettings(options=("size", "gate"))
-    assert TrainSettings(loss=["dice"], decoder=[9, 8, 7, 6, 5]) == TrainSettings(
-        loss=("dice",), decoder=(9, 8, 7, 6, 5)
+    assert TrainSettings(loss=["dice"], filters=[9, 8, 7, 6, 5]) == TrainSettings(
+        loss=("dice",), filters=(9, 8, 7, 6, 5)
     )
 
 

@@ -11,11 +11,12 @@ import tensorflow_datasets.core  # noqa: F401
 
 from ..encoders import ENCODERS
 from ..errors import KitError
+from ..models.pretrained import find_attached, find_published
 from ..presets import PRESETS
 from ..system.finding import FINE, NOTE, Finding
 from .environment import describe_eager, describe_keras, describe_threads
+from .network.library import import_backbones
 from .network.precision import choose_precision
-from .network.pretrained import find_attached, find_published
 
 
 def check_devices(mounts: Path) -> list[Finding]:
@@ -23,6 +24,7 @@ def check_devices(mounts: Path) -> list[Finding]:
 
     Also checks the ImageNet weights of the presets' encoders.
     """
+    import_backbones()  # the import fails if its parts do not fit the installed Keras
     gpus = [
         tf.config.experimental.get_device_details(gpu)
         for gpu in tf.config.list_physical_devices("GPU")

@@ -106,7 +106,7 @@ def test_a_package_that_is_there_and_cannot_be_loaded_is_a_finding_among_others(
 ):
     for name, words in (
         ("numba", "numba cannot be loaded"),
-        ("efficientnet.model", "what trains cannot be loaded"),
+        ("segmentation_models.backbones", "what trains cannot be loaded"),
         ("tensorflow_datasets.core", "what trains"),
     ):
         with monkeypatch.context() as change:

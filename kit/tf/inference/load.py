@@ -113,7 +113,7 @@ def load_network(folder, model: keras.Model | None = None) -> tuple[keras.Model,
                 f"{folder}: its network is not the kit's but {config['own']['model']}; "
                 "give it in Python: networks=[...] of kit.tune, kit.predict or kit.report"
             )
-        names = ("decoder", "scale", "output", "presence")
+        names = ("decoder", "filters", "scale", "output", "presence")
         model = unet(
             config["encoder"],
             mixed=find_precision(config),

@@ -33,7 +33,28 @@ class FixedDropout(keras.layers.Dropout):
     """Keras's dropout under the name that efficientnet's has in files of weights."""
 
 
-def replace_layers(network: keras.Model, momentum: float, synchronized: bool) -> None:
+@keras.saving.register_keras_serializable(package="kit")
+class LayerScale(keras.layers.Layer):
+    """Multiplies channels by weights that begin small (Touvron 2021), as in Keras's ConvNeXt."""
+
+    def __init__(self, init_values: float, projection_dim: int, **options):
+        super().__init__(**options)
+        self.init_values, self.projection_dim = init_values, projection_dim
+
+    def build(self, shape):
+        self.gamma = self.add_weight(
+            shape=(self.projection_dim,), initializer=keras.initializers.Constant(self.init_values)
+        )
+
+    def call(self, inputs):
+        return inputs * self.gamma
+
+    def get_config(self):
+        names = ("init_values", "projection_dim")
+        return super().get_config() | {name: getattr(self, name) for name in names}
+
+
+def replace_layers(network: keras.Model, momentum: float, synchronized: bool = False) -> None:
     """Replaces layers of a network in place, by their class.
 
     Args:
@@ -41,7 +62,7 @@ def replace_layers(network: keras.Model, momentum: float, synchronized: bool) ->
         momentum: of every batch norm.
         synchronized: batch norms take their statistics over all replicas.
     """
-    for layer in network.layers:
+    for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.__class__ = BatchNormalization
             layer.momentum, layer.synchronized = momentum, synchronized
@@ -49,6 +70,8 @@ def replace_layers(network: keras.Model, momentum: float, synchronized: bool) ->
             start, stop = (layer.arguments.get(name) for name in ("start", "stop"))
             layer.__class__ = Channels
             layer.start, layer.stop = start, stop
+        elif type(layer).__name__ == "LayerScale":  # of ConvNeXt
+            layer.__class__ = LayerScale
         elif type(layer).__name__ == "FixedDropout":
             layer.__class__ = FixedDropout
         elif getattr(getattr(layer, "activation", None), "__name__", "") == "swish":

@@ -40,7 +40,7 @@ def make_network(
                 "(keras.config.set_dtype_policy)"
             )
     else:
-        names = ("decoder", "scale", "output", "momentum", "presence", "mixed")
+        names = ("decoder", "filters", "scale", "output", "momentum", "presence", "mixed")
         options = {name: getattr(chosen, name) for name in names}
         network = unet(chosen.encoder, weights=weights, synchronized=synchronized, **options)
     if chosen.start_from is not None:

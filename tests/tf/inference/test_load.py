@@ -103,7 +103,7 @@ def test_folders_and_networks_come_in_pairs(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"decoder": [8]},
+        {"filters": [8]},
         {"scale": "x"},
         {"competition": {"height": "768"}},
         {"fold": None, "seed": -1},

@@ -58,7 +58,7 @@ def test_half_precision_keeps_its_statistics_in_float32(kind):
 
 @pytest.mark.parametrize("encoder", ["resnet18", "slim"])
 def test_networks_use_it_and_know_no_other(encoder):
-    network = unet(encoder, decoder=(8, 8, 8, 8, 4))
+    network = unet(encoder, filters=(8, 8, 8, 8, 4))
     kinds = {
         type(layer)
         for layer in network._flatten_layers()

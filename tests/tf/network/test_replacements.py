@@ -26,7 +26,7 @@ for encoder in sys.argv[1:]:
 def test_a_whole_model_is_loaded_by_keras_once_the_kit_is_imported(tmp_path):
     encoders = ("efficientnetb0", "seresnext50")  # their layers are those that need replacing
     for encoder in encoders:
-        network, images = unet(encoder, decoder=NARROW, scale=2), noise(1, 70, 51)
+        network, images = unet(encoder, filters=NARROW, scale=2), noise(1, 70, 51)
         network.save(tmp_path / f"{encoder}.keras")
         np.save(tmp_path / f"{encoder}-images.npy", images)
         np.save(tmp_path / f"{encoder}-maps.npy", network(images))

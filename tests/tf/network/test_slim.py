@@ -5,10 +5,10 @@ from tests.tf.network.conftest import noise
 
 
 def test_slim_is_small_and_sees_a_whole_ship():
-    network = unet("slim", decoder=(96, 48, 32, 16, 8), output=2)
+    network = unet("slim", filters=(96, 48, 32, 16, 8), output=2)
     assert (
         network.count_params()
-        < unet("resnet18", decoder=(96, 48, 32, 16, 8), output=2).count_params() / 3
+        < unet("resnet18", filters=(96, 48, 32, 16, 8), output=2).count_params() / 3
     )
     side = 448
     image = noise(1, side, side)

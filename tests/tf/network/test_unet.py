@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from kit.encoders import ENCODERS
 from kit.errors import KitError
-from kit.tf.network.unet import Prepare, Probability, unet
+from kit.tf.network.unet import unet
 from kit.tf.network.weights import load_weights
 from tests.tf.network.conftest import NARROW, layers, noise
 
@@ -38,7 +38,7 @@ QUICK = ("resnet18", "mobilenet", "plain", "slim")
 )
 def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_path):
     keras.utils.set_random_seed(0)
-    network = unet(encoder, decoder=NARROW, output=output)
+    network = unet(encoder, filters=NARROW, output=output)
     before, images = network.get_weights(), noise(1, 64, 64)
     loss = step(network, images, np.zeros((1, 64, 64), np.float32))
     assert 0 < loss < 1
@@ -46,11 +46,11 @@ def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_
     changed = [not np.array_equal(old, new) for old, new in zip(before, stepped)]
     assert np.mean(changed) > 0.9  # a bias before a batch norm gets no gradient
     kept = [(layer, getattr(layer, "activation", None)) for layer in layers(network)]
-    known = [type(layer) for layer, _ in kept] + [active for _, active in kept if active]
+    known = [type(layer) for layer, _ in kept] + [active for _, active in kept if callable(active)]
     assert {item.__module__.split(".")[0] for item in known} <= {"keras", "kit"}
     assert not layers(network, keras.layers.Lambda)  # no file of a whole model may hold it
     network.save_weights(tmp_path / "a.weights.h5")
-    other = unet(encoder, decoder=NARROW, output=output)
+    other = unet(encoder, filters=NARROW, output=output)
     load_weights(other, tmp_path / "a.weights.h5", encoder)
     pairs = zip(stepped, other.get_weights(), strict=True)
     assert all(np.array_equal(saved, restored) for saved, restored in pairs)
@@ -105,53 +105,12 @@ def test_static_shapes_stay_static(sized):
 
 @pytest.mark.parametrize("encoder", ["resnet18", "plain"])
 def test_static_shapes_stay_static_with_presence(shallow, encoder):
-    for found in trace(unet(encoder, decoder=NARROW, presence=True)).values():
+    for found in trace(unet(encoder, filters=NARROW, presence=True)).values():
         assert found["map"].shape == (8, 64, 64) and found["presence"].shape == (8,)
 
 
-@pytest.mark.parametrize("static", [True, False])
-def test_padding_mirrors_the_image_where_it_is_large_enough(static):
-    image = noise(1, 40, 70)
-    signature = [tf.TensorSpec(image.shape if static else (None, None, None, 3), tf.uint8)]
-    seen = []
-
-    @tf.function(input_signature=signature)
-    def run(images):
-        seen.append(Prepare((10, 20, 30), (2, 4, 5), 1)(images))
-        return seen[-1]
-
-    padded = run(image).numpy()
-    assert seen[0].shape[1] == (64 if static else None)
-    assert padded.shape == (1, 64, 96, 3)
-    mirrored = np.pad(image.astype(np.float32), [(0, 0), (0, 24), (0, 26), (0, 0)], "symmetric")
-    assert np.allclose(padded, (mirrored - [10, 20, 30]) / [2, 4, 5])
-    small = Prepare((10, 20, 30), (2, 4, 5), 2)(noise(1, 6, 4)).numpy()
-    assert small.shape == (1, 32, 32, 3) and not small[:, 3:].any() and not small[:, :, 2:].any()
-    assert np.allclose(
-        small[0, 0, 0],
-        (noise(1, 6, 4)[0, :2, :2].mean((0, 1)) - [10, 20, 30]) / [2, 4, 5],
-        atol=1e-5,
-    )
-
-
-def test_probabilities_are_enlarged_not_logits():
-    logits = np.zeros((1, 32, 32, 1), np.float32)
-    logits[:, :, 1:] = 8
-    image = np.zeros((1, 3, 9, 3), np.uint8)
-    maps = Probability(2)([logits, image], training=False).numpy()
-    low, high = 0.5, 1 / (1 + math.exp(-8))
-    row = [
-        low,
-        0.75 * low + 0.25 * high,
-        0.25 * low + 0.75 * high,
-        *[high] * 6,
-    ]  # half-pixel centers
-    assert maps.shape == (1, 3, 9) and np.allclose(maps, row, atol=1e-6)
-    assert np.allclose(Probability(2)([logits, image], training=True), [low, *[high] * 4])
-
-
 def test_half_size_head_leaves_out_the_last_decoder_stage():
-    whole, half = unet("resnet18", decoder=NARROW), unet("resnet18", decoder=NARROW, output=2)
+    whole, half = unet("resnet18", filters=NARROW), unet("resnet18", filters=NARROW, output=2)
     assert half.count_params() < whole.count_params()
     assert any("decoder_stage4" in layer.name for layer in layers(whole))
     assert not any("decoder_stage4" in layer.name for layer in layers(half))
@@ -161,7 +120,7 @@ def test_half_size_head_leaves_out_the_last_decoder_stage():
 @pytest.mark.parametrize("encoder", ["resnet18", "plain"])
 def test_presence_comes_from_the_deepest_features(encoder):
     keras.utils.set_random_seed(0)
-    network = unet(encoder, decoder=NARROW, presence=True)
+    network = unet(encoder, filters=NARROW, presence=True)
     with tf.GradientTape() as tape:
         result = network(noise(2, 64, 96), training=True)
         loss = tf.reduce_sum(result["presence"])
@@ -196,14 +155,14 @@ def test_whole_and_half_size_fit_by_keras_own_loop(shallow):
 
 
 def test_batch_norms_forget_fast_enough_for_short_trainings():
-    norms = layers(unet("resnet18", decoder=NARROW), keras.layers.BatchNormalization)
+    norms = layers(unet("resnet18", filters=NARROW), keras.layers.BatchNormalization)
     assert (
         len(norms) > 20
         and {norm.momentum for norm in norms} == {0.9}
         and not any(norm.synchronized for norm in norms)
     )
     norms = layers(
-        unet("mobilenetv2", decoder=NARROW, momentum=0.7, synchronized=True),
+        unet("mobilenetv2", filters=NARROW, momentum=0.7, synchronized=True),
         keras.layers.BatchNormalization,
     )
     assert (
@@ -225,7 +184,7 @@ def test_batch_norms_forget_fast_enough_for_short_trainings():
 def test_mixed_precision_ends_in_float32_at_full_size(shallow, encoder, side, mixed):
     keras.utils.set_random_seed(0)
     kept = keras.config.dtype_policy()
-    network = unet(encoder, decoder=NARROW, presence=True, mixed=mixed)
+    network = unet(encoder, filters=NARROW, presence=True, mixed=mixed)
     assert keras.config.dtype_policy() == kept
     assert {
         layer.compute_dtype
@@ -247,7 +206,7 @@ def test_mixed_precision_is_left_again_when_building_fails(tmp_path):
     kept = keras.config.dtype_policy()
     (tmp_path / "encoder.h5").write_bytes(b"no HDF5")
     with pytest.raises(KitError, match=r"encoder\.h5"):
-        unet("resnet18", decoder=NARROW, mixed="float16", weights=str(tmp_path / "encoder.h5"))
+        unet("resnet18", filters=NARROW, mixed="float16", weights=str(tmp_path / "encoder.h5"))
     assert keras.config.dtype_policy() == kept and keras.layers.Dense(1).compute_dtype == "float32"
 
 
@@ -258,17 +217,6 @@ def test_mixed_and_full_precision_share_weights(shallow, tmp_path):
     load_weights(other, tmp_path / "a.weights.h5", "plain")
     image = noise(1, 64, 64)
     assert np.allclose(other(image, training=False), network(image, training=False), atol=0.01)
-
-
-@pytest.mark.parametrize("encoder", [name for name, encoder in ENCODERS.items() if encoder.weights])
-def test_values_are_what_the_encoders_weights_expect(encoder):
-    import segmentation_models as sm
-
-    image = noise(1, 32, 32)
-    expected = sm.get_preprocessing(encoder)(image.astype(np.float32))
-    assert np.allclose(
-        Prepare(ENCODERS[encoder].mean, ENCODERS[encoder].deviation)(image), expected, atol=1e-5
-    )
 
 
 def test_what_is_no_choice_is_refused(tmp_path):

@@ -10,10 +10,10 @@ from tests.tf.network.conftest import NARROW, layers
 
 
 def test_weights_of_another_encoder_are_refused(tmp_path):
-    network = unet("resnet18", decoder=NARROW)
+    network = unet("resnet18", filters=NARROW)
     network.save_weights(tmp_path / "a.weights.h5")
     with pytest.raises(KitError, match="not the weights of a U-Net with encoder resnet34"):
-        load_weights(unet("resnet34", decoder=NARROW), tmp_path / "a.weights.h5", "resnet34")
+        load_weights(unet("resnet34", filters=NARROW), tmp_path / "a.weights.h5", "resnet34")
     (tmp_path / "a.weights.h5").write_bytes(b"no HDF5")
     with pytest.raises(KitError, match="not the weights"):
         load_weights(network, tmp_path / "a.weights.h5", "resnet18")
@@ -44,7 +44,7 @@ def write_as_keras_2(model: keras.Model, path) -> None:
 
 def test_encoder_weights_are_loaded(backbone, tmp_path):
     write_as_keras_2(backbone, tmp_path / "encoder.h5")
-    network = unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+    network = unet("resnet18", filters=NARROW, weights=str(tmp_path / "encoder.h5"))
     kernels = {layer.name: layer.kernel.numpy() for layer in layers(network, keras.layers.Conv2D)}
     for layer in layers(backbone, keras.layers.Conv2D):
         assert np.array_equal(kernels[layer.name], layer.kernel.numpy()), layer.name
@@ -61,14 +61,14 @@ def write_hdf5(path) -> None:
 def test_missing_or_damaged_encoder_weights_are_refused(tmp_path, make):
     make(tmp_path / "encoder.h5")
     with pytest.raises(KitError, match=r"encoder\.h5"):
-        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+        unet("resnet18", filters=NARROW, weights=str(tmp_path / "encoder.h5"))
 
 
 @pytest.mark.parametrize("encoder", ["resnet34", "mobilenet"])
 def test_weights_that_do_not_fit_the_encoder_are_refused(backbone, encoder, tmp_path):
     write_as_keras_2(backbone, tmp_path / "encoder.h5")
     with pytest.raises(KitError, match=rf"encoder\.h5: cannot be loaded as weights of {encoder}"):
-        unet(encoder, decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+        unet(encoder, filters=NARROW, weights=str(tmp_path / "encoder.h5"))
 
 
 def test_weights_that_lack_a_layer_are_refused(backbone, tmp_path):
@@ -76,4 +76,4 @@ def test_weights_that_lack_a_layer_are_refused(backbone, tmp_path):
     with h5py.File(tmp_path / "encoder.h5", "a") as file:
         del file["conv0"]
     with pytest.raises(KitError, match=r"encoder\.h5: cannot be loaded as weights of resnet18"):
-        unet("resnet18", decoder=NARROW, weights=str(tmp_path / "encoder.h5"))
+        unet("resnet18", filters=NARROW, weights=str(tmp_path / "encoder.h5"))

@@ -169,7 +169,7 @@ CHANGES = {
     "seed": 1,
     "loss": ("dice",),
     "ship_share": 0.5,
-    "decoder": (8, 8, 8, 8, 8),
+    "filters": (8, 8, 8, 8, 8),
     "best_by": "epoch",
 }
 

@@ -128,7 +128,7 @@ def test_averages_follow_the_weights_and_leave_them_alone(small):
 )
 def test_mixed_precision_trains_and_gives_numbers(shallow, encoder, side, mixed):
     keras.utils.set_random_seed(0)
-    network = unet(encoder, decoder=(8, 8, 8, 8, 4), mixed=mixed, presence=True)
+    network = unet(encoder, filters=(8, 8, 8, 8, 4), mixed=mixed, presence=True)
     optimizer = make_optimizer(1e-3, mixed)
     optimizer.build(network.trainable_variables)
     before = np.array(network.trainable_variables[-2])

@@ -21,8 +21,8 @@ from kit.tf.data import augmentation
 from kit.tf.data.batches import batches
 from kit.tf.inference.load import load_network
 from kit.tf.network import precision
+from kit.tf.network.encoder import FAMILIES
 from kit.tf.network.losses import LOSS_CLASSES
-from kit.tf.network.unet import FAMILIES
 from kit.tf.training import training
 from kit.tf.training.schedule import SCHEDULES
 from kit.tf.training.steps import OPTIMIZER_CLASSES
@@ -147,7 +147,7 @@ def test_training_on_all_folds_has_no_holdout(packed, tmp_path):
         ({"fold": 9}, "--fold 9: .* has folds 0, 1, 2"),
         ({"encoder": "vgg16"}, "--encoder vgg16: choose one of"),
         ({"best_by": "accuracy"}, "--best-by accuracy: choose one of"),
-        ({"decoder": (8, 8)}, "--decoder 8,8: give five whole numbers"),
+        ({"filters": (8, 8)}, "--filters 8,8: give five whole numbers"),
         ({"seed": 2**32}, "--seed 4294967296: must be at most"),
         ({"crop": 800}, "--crop 800: the images are only 48 x 48"),
         ({"crop": 33, "output": 2}, "--crop 33: give a multiple of 2 px"),
