@@ -26,10 +26,10 @@ def library_encoder(name: str, weights: str | None) -> keras.Model:
         name: of the encoder, as segmentation-models calls it.
         weights: path of an .h5 file with its weights; None: random ones.
     """
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints the framework's name
-        import segmentation_models as sm
-        from segmentation_models.backbones.backbones_factory import Backbones
-    build = sm.inject_global_submodules(Backbones.get_backbone)
+    backbones = import_backbones().Backbones
+    import segmentation_models as sm  # now it prints nothing
+
+    build = sm.inject_global_submodules(backbones.get_backbone)
     whole = build(name, input_shape=(None, None, 3), weights=weights, include_top=False)
     if weights is None and ENCODERS[name].raw:
         # Its first batch norm starts at the statistics of pixels. From mean 0 and variance 1, a
