@@ -4,9 +4,9 @@ A file is known by its name and, if one is published, its checksum.
 """
 
 import hashlib
-import importlib.util
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..encoders import ENCODERS, Published
@@ -64,7 +64,7 @@ def _list_folders(wanted: Published, mounts: Path) -> Iterator[Path]:
     """The folders that may hold a published file."""
     if wanted.package is not None:
         module = wanted.package.replace("-", "_")
-        found = importlib.util.find_spec(module)  # does not run the package
+        found = find_spec(module)  # does not run the package
         for folder in (found and found.submodule_search_locations) or ():
             yield Path(folder) / "models"
     yield from list_inputs(mounts)

@@ -4,6 +4,7 @@ Such a file is a pickle, and a pickle can run code. This reader admits names of 
 made of, and nothing else.
 """
 
+import io
 import pickle
 import pickletools
 from collections import OrderedDict
@@ -16,6 +17,7 @@ from ..errors import KitError
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _VERSION = 1001
+_MOST = 2**40  # numbers in a storage; a larger size would not fit into a read
 # The kinds of storage: what their numbers are in the file.
 _STORAGES = {
     "FloatStorage": "<f4",
@@ -28,58 +30,30 @@ _STORAGES = {
     "ByteStorage": "<u1",
     "BoolStorage": "?",
 }
-# The opcodes that such files hold. None of them allocates more than the file has bytes.
-_OPCODES = frozenset(
-    [
-        "PROTO",
-        "STOP",
-        "MARK",
-        "NONE",
-        "NEWTRUE",
-        "NEWFALSE",
-        "BININT",
-        "BININT1",
-        "BININT2",
-        "LONG1",
-        "BINUNICODE",
-        "EMPTY_DICT",
-        "EMPTY_LIST",
-        "EMPTY_TUPLE",
-        "TUPLE",
-        "TUPLE1",
-        "TUPLE2",
-        "TUPLE3",
-        "APPEND",
-        "APPENDS",
-        "SETITEM",
-        "SETITEMS",
-        "BINPUT",
-        "LONG_BINPUT",
-        "BINGET",
-        "LONG_BINGET",
-        "GLOBAL",
-        "REDUCE",
-        "BUILD",
-        "BINPERSID",
-    ]
-)
+# The opcodes that such files hold: constants, containers, the memo, names and persistent ids.
+_OPCODES = """PROTO STOP MARK NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINUNICODE
+EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 APPEND APPENDS SETITEM SETITEMS
+BINPUT LONG_BINPUT BINGET LONG_BINGET GLOBAL REDUCE BUILD BINPERSID"""
 
 
 def read_torch(path: str | Path) -> dict[str, np.ndarray]:
     """Reads the arrays of a file that torch.save wrote of a dict of tensors, by their names.
 
+    Returns:
+        Read-only arrays by name.
+
     Raises:
         KitError: if the file cannot be read, is damaged, or holds anything but numbers.
     """
     try:
-        with open(path, "rb") as file:
-            return _read(file)
+        # In memory, so that no length in the file makes a read allocate more than the file holds.
+        return _read(io.BytesIO(Path(path).read_bytes()))
     except OSError as error:
         raise KitError(f"{path}: cannot be read: {error.strerror}") from None
     except MemoryError:
         raise
     except Exception as error:  # what a damaged pickle raises depends on the damage
-        words = str(error) or type(error).__name__
+        words = " ".join(str(error).split())[:120] or type(error).__name__
         raise KitError(f"{path}: not a file of weights by PyTorch, or damaged: {words}") from None
 
 
@@ -137,7 +111,7 @@ def _read(file: IO[bytes]) -> dict[str, np.ndarray]:
     for key in _unpickle(file)[0]:
         kind = np.dtype(kinds[key])
         (count,) = np.frombuffer(file.read(8), "<i8")
-        whole = file.read(max(0, int(count)) * kind.itemsize)
+        whole = file.read(min(max(0, int(count)), _MOST) * kind.itemsize)
         storages[key] = np.frombuffer(whole, kind)
         if len(storages[key]) != count:
             raise ValueError("it is cut off")
@@ -150,8 +124,8 @@ def _unpickle(file: IO[bytes]) -> tuple[Any, dict[str, str]]:
     """Reads one pickle; also returns the kind of each storage that it names."""
     start = file.tell()
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        if opcode.name not in _OPCODES:
-            raise ValueError(f"a pickle with {opcode.name}")
+        if opcode.name not in _OPCODES.split():
+            raise ValueError(f"it has the opcode {opcode.name}, which no tensor needs")
         # A C list as long as the largest index is made.
         if "BINPUT" in opcode.name and int(argument or 0) > count:
             raise ValueError("a pickle that asks for too much memory")
@@ -161,12 +135,11 @@ def _unpickle(file: IO[bytes]) -> tuple[Any, dict[str, str]]:
 
 
 def _take(tensor: _Tensor, storages: dict[str, np.ndarray]) -> np.ndarray:
-    """The array of a tensor, in C order."""
+    """The array of a tensor, a view of its storage."""
     storage, offset, shape, strides = storages[tensor.storage], *tensor[1:]
     last = offset + sum((side - 1) * step for side, step in zip(shape, strides))
     size = int(np.prod(shape, dtype=object))
     if size > len(storage) or (size and last >= len(storage)):
         raise ValueError("a tensor that is larger than its numbers")
     steps = [step * storage.itemsize for step in strides]
-    view = np.lib.stride_tricks.as_strided(storage[offset:], shape, steps)
-    return np.ascontiguousarray(view)
+    return np.lib.stride_tricks.as_strided(storage[offset:], shape, steps, writeable=False)
