@@ -118,8 +118,8 @@ class TrainSettings(Settings):
     )
     encoder_weights: str | None = setting(
         None,
-        "imagenet: the published weights, from attached inputs if they are there, else downloaded; "
-        "or the path of an .h5 file; none: random weights",
+        "imagenet: the published weights, from their package or attached inputs, else downloaded; "
+        "or the path of a file; none: random weights",
     )
     decoder: str | None = setting(
         None,
