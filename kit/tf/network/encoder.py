@@ -40,24 +40,26 @@ def encoder(
         mixed: as for `unet`.
 
     Returns:
-        A model that gives a list of features, one for each stride: (batch, padded height / stride,
-        padded width / stride, channels). Images are padded at the bottom and the right to multiples
-        of the largest stride that the encoder has.
+        A model that gives a list of features, one for each stride, or one stride's alone: (batch,
+        padded height / stride, padded width / stride, channels). Images are padded at the bottom
+        and the right to multiples of the largest stride that the encoder has.
 
     Raises:
         KitError: if the encoder, its weights or a stride are not known.
     """
     known, mixed = find_encoder(name), check_precision(mixed)
     wanted = known.strides if strides is None else strides
-    if unknown := set(wanted) - set(known.strides):
+    given = tuple(wanted) if isinstance(wanted, list | tuple) else ()
+    unknown = [stride for stride in given if stride not in known.strides]
+    if unknown or not given:
         raise KitError(
-            f"strides {', '.join(map(str, unknown))}: the encoder {name} has features at strides "
-            f"{', '.join(map(str, known.strides))}"
+            f"strides {', '.join(map(str, unknown)) or strides}: the encoder {name} has features "
+            f"at strides {', '.join(map(str, known.strides))}"
         )
     with default_keras(mixed):
         images = keras.Input((None, None, 3), dtype="uint8", name="image")
         features = dict(zip(known.strides, add_encoder(name, weights, images)))
-        network = keras.Model(images, [features[stride] for stride in wanted], name=name)
+        network = keras.Model(images, [features[stride] for stride in given], name=name)
         replace_layers(network, momentum)
         return network
 

@@ -24,8 +24,16 @@ def match(truth, prediction) -> tuple[tf.Tensor, tf.Tensor]:
 
     Returns:
         (covered share, probability), both float32 (batch, height, width).
+
+    Raises:
+        KitError: if there are probabilities of several classes.
     """
     prediction = tf.cast(prediction, tf.float32)
+    if prediction.shape.rank == 4 and prediction.shape[3] not in (1, None):
+        raise KitError(
+            f"the kit's losses are of one map, and the network gives {prediction.shape[3]} "
+            "(classes); train it with a loss of Keras"
+        )
     if prediction.shape.rank == 4:
         prediction = prediction[..., 0]
     return _pool(tf.clip_by_value(tf.cast(truth, tf.float32), 0, 1), prediction), prediction

@@ -195,6 +195,11 @@ def test_one_value_for_a_whole_batch_is_refused(sides):
         make_loss([mean_of_all]).call(*sides)
 
 
+def test_maps_of_several_classes_are_refused():
+    with pytest.raises(KitError, match="of one map, and the network gives 3"):
+        make_loss("dice")(np.zeros((2, 8, 8, 3)), np.zeros((2, 8, 8, 3)))
+
+
 def test_an_unknown_name_is_refused():
     with pytest.raises(KitError, match="--loss hinge: choose among dice"):
         make_loss(["dice", "hinge"])

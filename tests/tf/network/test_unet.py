@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kit.encoders import ENCODERS
 from kit.errors import KitError
+from kit.tf.network.outputs import take_map
 from kit.tf.network.unet import unet
 from kit.tf.network.weights import load_weights
 from tests.tf.network.conftest import NARROW, layers, noise
@@ -154,6 +155,44 @@ def test_whole_and_half_size_fit_by_keras_own_loop(shallow):
     assert network.predict(noise(3, 64, 64), batch_size=2, verbose=0)["map"].shape == (3, 64, 64)
 
 
+@pytest.mark.parametrize("activation", ["sigmoid", "softmax"])
+def test_several_classes_have_a_map_each_and_fit_by_keras_own_loop(shallow, activation):
+    network = unet("plain", classes=3, activation=activation, output=2, scale=2)
+    whole, coarse = network(noise(2, 33, 70)), network(noise(2, 33, 70), training=True)
+    assert whole.shape == (2, 33, 70, 3) and coarse.shape == (2, 9, 18, 3)
+    assert whole.dtype == tf.float32 and np.min(whole) > 0 and np.max(whole) < 1
+    for maps in (whole, coarse):
+        sums = np.sum(maps, axis=3)
+        assert np.allclose(sums, 1, atol=1e-5) == (activation == "softmax")
+    with pytest.raises(KitError, match=r"shape \(2, 33, 70, 3\); give probabilities"):
+        take_map(whole)
+
+
+def test_several_classes_fit_by_keras_own_loop_with_its_own_loss(shallow):
+    network = unet("plain", classes=3, activation="softmax", output=2)
+    network.compile(keras.optimizers.Adam(0.01), "sparse_categorical_crossentropy")
+    labels = np.int32([0, 1, 2])
+    images = np.uint8(labels * 100)[:, None, None, None] + np.zeros((3, 32, 32, 3), np.uint8)
+    truth = labels[:, None, None] + np.zeros((3, 16, 16), np.int32)
+    history = network.fit(images, truth, batch_size=3, epochs=3, verbose=0).history["loss"]
+    assert history[2] < history[1] < history[0]
+
+
+def test_a_frozen_encoder_stays_as_it_is_while_the_decoder_learns():
+    network = unet("slim", filters=NARROW)
+    network.get_layer("encoder").trainable = False
+    encoder, decoder = (network.get_layer(name) for name in ("encoder", "decoder"))
+    norms = layers(encoder, keras.layers.BatchNormalization)
+    assert len(norms) > 10 and not encoder.trainable_variables
+    kept, free = encoder.get_weights(), decoder.get_weights()
+    inputs = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype(np.float32)
+    for seen, known in zip(encoder(inputs, training=True), encoder(inputs, training=False)):
+        assert np.array_equal(seen, known)  # batch norms do not take the batch's statistics
+    step(network, noise(2, 64, 64), np.zeros((2, 64, 64), np.float32))
+    assert all(map(np.array_equal, kept, encoder.get_weights()))
+    assert not any(map(np.array_equal, free, decoder.get_weights()))
+
+
 def test_batch_norms_forget_fast_enough_for_short_trainings():
     norms = layers(unet("resnet18", filters=NARROW), keras.layers.BatchNormalization)
     assert (
@@ -231,3 +270,40 @@ def test_what_is_no_choice_is_refused(tmp_path):
         unet("resnet9")
     with pytest.raises(KitError, match="output 3"):
         unet("plain", output=3)
+    with pytest.raises(KitError, match="output True"):
+        unet("plain", output=True)
+    with pytest.raises(KitError, match="scale 0: give a whole number of at least 1"):
+        unet("plain", scale=0)
+    with pytest.raises(KitError, match="decoder 'unet': .*go together"):
+        unet("plain", decoder="unet")
+    with pytest.raises(KitError, match="decoder 'unet3': choose one of unet, slim, unet"):
+        unet("slim", decoder="unet3")
+    with pytest.raises(KitError, match="activation 'relu': choose sigmoid, or softmax"):
+        unet("slim", activation="relu")
+    with pytest.raises(KitError, match="activation 'softmax': .* for several classes"):
+        unet("slim", activation="softmax")
+
+
+@pytest.mark.parametrize("classes", [0, -1, 1.0, True, None, "3", (3,)])
+def test_a_number_of_classes_that_is_none_is_refused(classes):
+    with pytest.raises(KitError, match="^classes .*: give a whole number of at least 1$"):
+        unet("slim", classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("decoder", "output", "filters", "wanted"),
+    [
+        ("unet", 1, (16, 8, 8, 8), 5),
+        ("unet++", 2, (16, 8, 8), 4),
+        ("slim", 2, (), 4),
+        ("fpn", 1, (16,), 2),
+        ("fpn", 1, 16, 2),
+        ("unet", 1, None, 5),
+        ("unet", 1, (16, 8, 8, 8, 0), 5),
+        ("unet", 1, (16, 8, 8, 8, 4.0), 5),
+        ("unet", 1, "16,8,8,8,4", 5),
+    ],
+)
+def test_filters_that_do_not_do_are_refused(decoder, output, filters, wanted):
+    with pytest.raises(KitError, match=f"^filters .*: the decoder .* takes {wanted} whole numbers"):
+        unet("slim", decoder=decoder, output=output, filters=filters)
