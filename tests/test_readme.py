@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from kit.competition import csv_masks, csv_text
 from kit.masks import dense, table
 
+NETWORK = 'unet("efficientnetlite0", weights="imagenet", decoder="unet++")'
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -22,20 +24,44 @@ def find_example(word: str) -> str:
 
 
 def test_the_example_of_ones_own_network_runs(records, shallow, tmp_path, monkeypatch):
-    """With fewer steps, a smaller network, and two folds instead of five."""
+    """With one step and a smaller network."""
     monkeypatch.chdir(tmp_path)
     Path("records").symlink_to(records)
     code = find_example("my_network").replace(
         '"mine",', '"mine", epochs=1, steps=1, batch=2, crop=64,'
     )
-    code = code.replace("[1, 2, 3, 4]", "[1], batch=2, crop=64").replace(
-        "steps_per_epoch=100, epochs=5", "steps_per_epoch=1, epochs=1"
-    )
-    code = code.replace('unet("resnet18")', 'unet("plain")')
     from kit.tf.network.unet import unet
 
     exec(code, {"my_network": unet("plain")})
     assert (tmp_path / "mine" / "best.weights.h5").is_file()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        'unet("plain")',
+        pytest.param(
+            NETWORK, marks=pytest.mark.prove("a step of a whole EfficientNet-Lite, compiled")
+        ),
+    ],
+    ids=["small", "as-it-stands"],
+)
+def test_the_example_of_keras_own_loop_runs(call, records, shallow, tmp_path, monkeypatch):
+    """With one step, and two folds instead of five."""
+    monkeypatch.chdir(tmp_path)
+    Path("records").symlink_to(records)
+    code = find_example("kit.unet")
+    for old, new in {
+        "[1, 2, 3, 4]": "[1], batch=2, crop=64",
+        "steps_per_epoch=100": "steps_per_epoch=1",
+        "epochs=5": "epochs=1",
+        NETWORK: call,
+    }.items():
+        assert old in code
+        code = code.replace(old, new)
+    known = {}
+    exec(code, known)
+    assert not known["network"].get_layer("encoder").trainable
     assert (tmp_path / "history.csv").read_text().startswith("epoch,loss,val_loss")
 
 

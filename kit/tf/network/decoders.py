@@ -75,7 +75,8 @@ def decode_fpn(features: dict, filters: tuple[int, ...], output: int):
         filters: channels of the pyramid, then channels of the segmentation branch.
         output: not used: it ends at the stride FINEST.
     """
-    stride, level, found = max(features), None, []
+    stride, level = max(features), None
+    found: list = []
     while stride >= FINEST:
         name = f"decoder_level{stride}"
         parts = [keras.layers.UpSampling2D(2, name=f"{name}_up")(level)] if found else []
