@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kit.encoders import DECODERS
+from kit.errors import KitError
 from kit.tf.network.decoders import DECODER_BUILDERS
 from kit.tf.network.unet import unet
 from tests.tf.network.conftest import NARROW, layers, noise
@@ -180,3 +181,22 @@ def test_a_whole_model_is_a_file_although_fpn_leaves_features_aside(thin, tmp_pa
     network.save(tmp_path / "a.keras")
     restored = keras.models.load_model(tmp_path / "a.keras")
     assert np.array_equal(restored(noise(1, 64, 64)), network(noise(1, 64, 64)))
+
+
+@pytest.mark.parametrize(
+    ("decoder", "output", "filters", "wanted"),
+    [
+        ("unet", 1, (16, 8, 8, 8), 5),
+        ("unet++", 2, (16, 8, 8), 4),
+        ("slim", 2, (), 4),
+        ("fpn", 1, (16,), 2),
+        ("fpn", 1, 16, 2),
+        ("unet", 1, None, 5),
+        ("unet", 1, (16, 8, 8, 8, 0), 5),
+        ("unet", 1, (16, 8, 8, 8, 4.0), 5),
+        ("unet", 1, "16,8,8,8,4", 5),
+    ],
+)
+def test_filters_that_do_not_do_are_refused(decoder, output, filters, wanted):
+    with pytest.raises(KitError, match=f"^filters .*: the decoder .* takes {wanted} whole numbers"):
+        unet("slim", decoder=decoder, output=output, filters=filters)

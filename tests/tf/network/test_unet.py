@@ -288,22 +288,3 @@ def test_what_is_no_choice_is_refused(tmp_path):
 def test_a_number_of_classes_that_is_none_is_refused(classes):
     with pytest.raises(KitError, match="^classes .*: give a whole number of at least 1$"):
         unet("slim", classes=classes)
-
-
-@pytest.mark.parametrize(
-    ("decoder", "output", "filters", "wanted"),
-    [
-        ("unet", 1, (16, 8, 8, 8), 5),
-        ("unet++", 2, (16, 8, 8), 4),
-        ("slim", 2, (), 4),
-        ("fpn", 1, (16,), 2),
-        ("fpn", 1, 16, 2),
-        ("unet", 1, None, 5),
-        ("unet", 1, (16, 8, 8, 8, 0), 5),
-        ("unet", 1, (16, 8, 8, 8, 4.0), 5),
-        ("unet", 1, "16,8,8,8,4", 5),
-    ],
-)
-def test_filters_that_do_not_do_are_refused(decoder, output, filters, wanted):
-    with pytest.raises(KitError, match=f"^filters .*: the decoder .* takes {wanted} whole numbers"):
-        unet("slim", decoder=decoder, output=output, filters=filters)
