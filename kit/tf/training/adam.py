@@ -47,24 +47,23 @@ class Adam(keras.optimizers.Adam):
 
     def apply(self, grads, trainable_variables=None):
         super().apply(grads, trainable_variables)
-        if self.freezes and any(
-            map(self.is_encoders, trainable_variables or self._trainable_variables)
-        ):
+        learning = trainable_variables or self._trainable_variables
+        if self.freezes and any(map(self.in_encoder, learning)):
             self.encoder_steps.assign_add(1)
 
-    def is_encoders(self, variable) -> bool:
+    def in_encoder(self, variable) -> bool:
         """Whether a variable is the encoder's."""
         return self._var_key(variable) in self.encoder
 
     def choose_rate(self, variable, learning_rate):
         """The learning rate of a variable."""
-        if not self.is_encoders(variable):
+        if not self.in_encoder(variable):
             return learning_rate
         return tf.cast(learning_rate, tf.float32) * self.encoder_rate
 
     def update_step(self, gradient, variable, learning_rate):
         rate = self.choose_rate(variable, learning_rate)
-        if self.freezes and self.is_encoders(variable):
+        if self.freezes and self.in_encoder(variable):
             rate *= self._correct(self.encoder_steps) / self._correct(self.iterations)
         super().update_step(gradient, variable, rate)
 

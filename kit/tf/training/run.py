@@ -29,7 +29,7 @@ from . import state
 from .holdout import score_holdout
 from .kept_weights import MAPS, keep_weights
 from .schedule import learning_rate
-from .start import build_optimizer, find_encoder, make_network
+from .start import build_optimizer, find_encoder_layer, make_network
 from .steps import Averages, choose_strategy, make_step
 from .stop import Stop
 
@@ -49,7 +49,8 @@ class Run:
 
     Raises:
         KitError: if the batch does not fit the devices, weights are missing or do not fit, or the
-            caller's own network computes in another precision than `chosen.mixed`.
+            caller's own network computes in another precision than `chosen.mixed` or lacks the
+            encoder that a setting is about.
     """
 
     def __init__(
@@ -93,7 +94,7 @@ class Run:
             # Keras draws initial weights and dropout from its own generator.
             keras.utils.set_random_seed(chosen.seed)
             self.network = make_network(chosen, model, weights, synchronized=devices > 1)
-            self.encoder = find_encoder(chosen, self.network)
+            self.encoder = find_encoder_layer(chosen, self.network)
             self.optimizer = build_optimizer(chosen, self.network, self.encoder)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)

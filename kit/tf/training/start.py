@@ -1,4 +1,4 @@
-"""The network and the optimizer that a training begins with (tests: tf/training/test_start.py)."""
+"""The network and the optimizer that a training begins with."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -55,7 +55,7 @@ def make_network(
     return network
 
 
-def find_encoder(chosen: TrainSettings, network: keras.Model) -> keras.Layer | None:
+def find_encoder_layer(chosen: TrainSettings, network: keras.Model) -> keras.Layer | None:
     """Finds the layer "encoder" of a network; None if it learns like the rest.
 
     Raises:
@@ -79,7 +79,7 @@ def find_encoder(chosen: TrainSettings, network: keras.Model) -> keras.Layer | N
 def build_optimizer(
     chosen: TrainSettings, network: keras.Model, encoder: keras.Layer | None
 ) -> keras.optimizers.Optimizer:
-    """Makes the optimizer of a network's weights; `encoder` is what `find_encoder` found."""
+    """Makes the optimizer of a network's weights; `encoder` is what `find_encoder_layer` found."""
     optimizer = make_optimizer(
         chosen.learning_rate,
         chosen.mixed,
