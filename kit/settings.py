@@ -5,6 +5,7 @@ The command line is made from them. They live apart from the functions that use 
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from .cuts import HELPFUL, OPTIONS
@@ -12,6 +13,8 @@ from .encoders import DECODERS, ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
 from .presets import PRESETS
+
+_seed = partial(setting, 0, low=0, high=LARGEST_SEED)
 
 
 @dataclass(frozen=True)
@@ -22,16 +25,13 @@ class PracticeSettings(Settings):
     test_images: int = setting(40, "tiles in test_v2", low=1)
     empty_share: float = setting(0.75, "share of tiles without a ship", low=0, high=1)
     clutter: float = setting(
-        1.0,
-        "amount of land, cloud and rock that looks like ships, 0 (open water) to 1",
-        low=0,
-        high=1,
+        1.0, "amount of land, cloud and rock like ships, 0 (open water) to 1", low=0, high=1
     )
     ship_area: float = setting(
         280.0, "median area of the ships, px; areas range from 2 to 20,000", low=20, high=5000
     )
     quality: int = setting(75, "JPEG quality, 1 to 95", low=1, high=95)
-    seed: int = setting(0, "seed of everything random", low=0, high=LARGEST_SEED)
+    seed: int = _seed("seed of everything random")
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,7 @@ class PackSettings(Settings):
     limit: int | None = setting(None, "most images to pack; none: all", low=1)
     fit: bool = setting(
         False,
-        "if the disk is too small for all: pack every image with an object and as many empty ones "
-        "as fit",
+        "if the disk is too small: pack every image with an object and as many empty ones as fit",
     )
     max_bad_share: float = setting(
         0.01, "share of bad images that may be left out without an error", low=0, high=1
@@ -58,9 +57,7 @@ class PackSettings(Settings):
         5, "number of bad images that may be left out without an error, at any share", low=0
     )
     shard_mb: int = setting(128, "target size of a shard, MB", low=1)
-    seed: int = setting(
-        0, "seed of the selection, the folds and the order in the shards", low=0, high=LARGEST_SEED
-    )
+    seed: int = _seed("seed of the selection, the folds and the order in the shards")
     workers: int | None = setting(
         None, "worker processes; they change no byte; none: one per core", low=1
     )
@@ -186,6 +183,12 @@ class TrainSettings(Settings):
         choices=OPTIMIZERS,
     )
     learning_rate: float = setting(1e-3, "peak learning rate; 2e-3 is good for muon", low=0)
+    encoder_rate: float = setting(
+        1.0, "the encoder's share of the learning rate; 0.1 suits pretrained ones", low=0, high=1
+    )
+    freeze_encoder: int = setting(
+        0, "number of first steps that leave the encoder as it is, its batch norms included", low=0
+    )
     schedule: str = setting(
         "cosine",
         "how the learning rate falls; step: after two epochs by exp(-0.1) per epoch",
@@ -207,9 +210,7 @@ class TrainSettings(Settings):
         "smallest",
         choices=BEST_BY,
     )
-    keep: int = setting(
-        3, "number of best epochs whose weights are kept, besides the last two epochs'", low=0
-    )
+    keep: int = setting(3, "best epochs whose weights are kept, besides the last two", low=0)
     start_from: str | None = setting(
         None, "model folder whose best weights this training starts from; none: --encoder-weights"
     )
@@ -225,9 +226,7 @@ class TrainSettings(Settings):
         "Kaggle 11.5 hours after the session began",
         low=0,
     )
-    seed: int = setting(
-        0, "seed of weights, order, crops and augmentation", low=0, high=LARGEST_SEED
-    )
+    seed: int = _seed("seed of weights, order, crops and augmentation")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -282,9 +281,7 @@ class TuneSettings(Settings):
         low=1,
         high=8,
     )
-    seed: int = setting(
-        0, "seed of the splits of scenes and of the bootstrap", low=0, high=LARGEST_SEED
-    )
+    seed: int = _seed("seed of the splits of scenes and of the bootstrap")
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """How long a training will take.
 
 A training prints one line about it after its first steps, and again after each epoch of more than a
-minute.
+minute. Steps with a frozen encoder take less, so they do not count if others follow.
 """
 
 import datetime

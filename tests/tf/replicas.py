@@ -58,7 +58,7 @@ def compare(*cases) -> None:
 
 class Training:
     """Two steps; `groups` are the gradients, batch norms' statistics (not with Muon), weights and
-    averages after the first."""
+    averages after the first, or after the second if the encoder was frozen in the first."""
 
     def __init__(self, net: str, clip: float, name: str, strategy):
         rng = np.random.default_rng(0)
@@ -69,9 +69,16 @@ class Training:
         with strategy.scope():
             keras.utils.set_random_seed(1)
             network = NETS[net](strategy.num_replicas_in_sync > 1)
+            encoder = None
             # Adam's first step is a sign, which rounding turns where a gradient is 0.
             if name == "sgd":
                 optimizer = keras.optimizers.SGD(0.02, momentum=0.9)
+            elif name == "thawing":
+                encoder = network.get_layer("encoder")
+                optimizer = make_optimizer(
+                    0.02, encoder=encoder.variables, encoder_rate=0.5, freezes=True, epsilon=0.01
+                )
+                before = flatten(encoder.variables)
             else:
                 mixed = "float16" if name == "scaled muon" else None
                 optimizer = make_optimizer(0.02, mixed, "muon")
@@ -79,19 +86,26 @@ class Training:
         averages = Averages(network, 0.9)
         self._parts, self._options = (network, optimizer), {"batch": 4, "clip": clip}
         self._strategy = strategy
-        step = self._make_step(make_loss(["dice", "balanced", "focal"]), averages=averages)
+        loss = make_loss(["dice", "balanced", "focal"])
+        steps = [
+            self._make_step(loss, averages=averages, frozen=frozen) for frozen in (encoder, None)
+        ]
+        steps = steps if encoder else steps[:1] * 2
         data = tf.data.Dataset.from_tensor_slices((images, truth)).unbatch().batch(4)
         self.losses, self.groups = [], []
         batches = iter(strategy.experimental_distribute_dataset(data))
         KEPT.append(batches)
-        for _ in range(2):
+        for number, step in enumerate(steps):
             self._batch = next(batches)
             self.losses.append(float(step(*self._batch)))
-            if not self.groups:  # momentum is the gradient here
+            if encoder:
+                assert np.array_equal(before, flatten(encoder.variables)) == (number == 0)
+                assert np.array(optimizer.encoder_steps) == number
+            if number == (encoder is not None):  # momentum is the gradient here
                 moments = [v for v in optimizer.variables if "momentum" in v.path]
                 statistics = [v for v in network.non_trainable_variables if "moving" in v.path]
                 groups = [moments, statistics, network.variables, averages.kept]
-                if name != "sgd":  # a kernel that is not Adam's
+                if "muon" in name:  # a kernel that is not Adam's
                     del groups[1]
                     groups = [[v for v in group if v.shape == (3, 3, 8, 8)] for group in groups]
                 self.groups = [flatten(group) for group in groups]

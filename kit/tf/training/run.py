@@ -29,8 +29,8 @@ from . import state
 from .holdout import score_holdout
 from .kept_weights import MAPS, keep_weights
 from .schedule import learning_rate
-from .start import make_network
-from .steps import Averages, choose_strategy, make_optimizer, make_step
+from .start import build_optimizer, find_encoder_layer, make_network
+from .steps import Averages, choose_strategy, make_step
 from .stop import Stop
 
 
@@ -49,7 +49,8 @@ class Run:
 
     Raises:
         KitError: if the batch does not fit the devices, weights are missing or do not fit, or the
-            caller's own network computes in another precision than `chosen.mixed`.
+            caller's own network computes in another precision than `chosen.mixed` or lacks the
+            encoder that a setting is about.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Run:
     ):
         self.chosen, self.out, self.source = chosen, out, source
         self.index, self.holdout = index, holdout
-        self.own_network = model is not None
+        self.checked = model is None  # whether the network is known to give maps
         self.steps = chosen.steps or max(1, len(index) // chosen.batch)
         self.schedule = own.get("schedule", chosen.schedule)
         self.loss = make_loss(
@@ -93,12 +94,12 @@ class Run:
             # Keras draws initial weights and dropout from its own generator.
             keras.utils.set_random_seed(chosen.seed)
             self.network = make_network(chosen, model, weights, synchronized=devices > 1)
-            self.optimizer = make_optimizer(chosen.learning_rate, chosen.mixed, chosen.optimizer)
-            self.optimizer.build(self.network.trainable_variables)
+            self.encoder = find_encoder_layer(chosen, self.network)
+            self.optimizer = build_optimizer(chosen, self.network, self.encoder)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)
         self.progress = state.Progress()
-        self.marks: list[float] = []  # times at which the first steps began and ended
+        self.marks: list[float] = []  # times at which the first steps of the last kind took place
 
     def go(self, stop: Stop) -> list[dict]:
         """Trains from the saved state, if any, to the last epoch; returns rows of history.csv."""
@@ -116,18 +117,22 @@ class Run:
                 f"epoch {len(at.history) + 1}/{epochs}"
             )
         self._save()
-        step = make_step(
-            self.network,
-            self.optimizer,
-            self.loss,
-            self.strategy,
-            batch=self.chosen.batch,
-            clip=self.chosen.clip,
-            averages=self.averages,
-        )
+        steps = [
+            make_step(
+                self.network,
+                self.optimizer,
+                self.loss,
+                self.strategy,
+                batch=self.chosen.batch,
+                clip=self.chosen.clip,
+                averages=self.averages,
+                frozen=frozen,
+            )
+            for frozen in (None, self.encoder)
+        ]
         feed = iter(self.strategy.experimental_distribute_dataset(self.batches(at.step)))
         for epoch in range(len(at.history) + 1, epochs + 1):
-            if not self._run_epoch(epoch, step, feed, stop) or not self._close_epoch(epoch, stop):
+            if not self._run_epoch(epoch, steps, feed, stop) or not self._close_epoch(epoch, stop):
                 self._save()
                 if not at.history:
                     with self.averages.in_place():
@@ -139,7 +144,7 @@ class Run:
                 break
         return at.history
 
-    def _run_epoch(self, epoch: int, step, feed, stop: Stop) -> bool:
+    def _run_epoch(self, epoch: int, steps, feed, stop: Stop) -> bool:
         """Runs the steps left in an epoch; False if the training was stopped first."""
         at, chosen, begun = self.progress, self.chosen, time.monotonic()
         saved, spent, first = begun, at.seconds, at.step
@@ -150,11 +155,12 @@ class Run:
                     return False
                 with naming_shards(self.index):
                     images, masks = next(feed)
-                if self.own_network and not self.marks:
+                if not self.checked:
                     self._check_network(images)
-                self.marks = self.marks or [time.monotonic()]
+                if not self.marks and self._is_usual(at.step):
+                    self.marks = [time.monotonic()]
                 self.optimizer.learning_rate = self._rate(at.step)
-                loss = float(step(images, masks))
+                loss = float(steps[self._is_frozen(at.step)](images, masks))
                 if not np.isfinite(loss):
                     self._fail(f"the loss is {loss}", at.step)
                 at.step += 1
@@ -177,10 +183,11 @@ class Run:
         images = self.strategy.experimental_local_results(images)[0]
         found = self.network(images, training=False)
         check_outputs(take_map(found), take_presence(found), images)
+        self.checked = True
 
     def _print_pace(self, now: float, stop: Stop) -> None:
         """Prints once, after the first steps, how long the training will take."""
-        if len(self.marks) > pace.PACE_STEPS:
+        if not self.marks or len(self.marks) > pace.PACE_STEPS:
             return
         self.marks.append(now)
         if len(self.marks) == pace.PACE_STEPS + 1:
@@ -190,6 +197,14 @@ class Run:
             clock = datetime.datetime.now()
             words = pace.describe_pace(self.marks, steps, scorings, stop.left(), clock)
             print(f"kit train: {words}")
+
+    def _is_frozen(self, step: int) -> bool:
+        """Whether the encoder is frozen in a step; steps count from 0."""
+        return step < self.chosen.freeze_encoder
+
+    def _is_usual(self, step: int) -> bool:
+        """Whether a step takes as long as the last one; with a frozen encoder it takes less."""
+        return self._is_frozen(step) == self._is_frozen(self.chosen.epochs * self.steps - 1)
 
     def _rate(self, step: int) -> float:
         """The learning rate of a step; steps count from 0."""
@@ -243,7 +258,7 @@ class Run:
         self._save()
         print(describe_epoch(at.history[-1], self.chosen.epochs))
         ahead = self.chosen.epochs - epoch
-        if ahead and row["seconds"] > 60:
+        if ahead and row["seconds"] > 60 and self._is_usual(at.step - self.steps):
             now = datetime.datetime.now()
             print(f"kit train: {pace.describe_epochs(row['seconds'], ahead, stop.left(), now)}")
         return True

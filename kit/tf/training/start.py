@@ -1,4 +1,4 @@
-"""The network that a training begins with (tests: tf/training/test_training_precision.py)."""
+"""The network and the optimizer that a training begins with."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +10,7 @@ from ...settings import TrainSettings
 from ..network.precision import read_precision
 from ..network.unet import unet
 from ..network.weights import load_weights
+from .steps import make_optimizer
 
 
 def make_network(
@@ -52,3 +53,40 @@ def make_network(
             )
         load_weights(network, start, chosen.encoder)
     return network
+
+
+def find_encoder_layer(chosen: TrainSettings, network: keras.Model) -> keras.Layer | None:
+    """Finds the layer "encoder" of a network; None if it learns like the rest.
+
+    Raises:
+        KitError: if there is no such layer, or nothing else that could learn while it is frozen.
+    """
+    if chosen.encoder_rate == 1 and not chosen.freeze_encoder:
+        return None
+    option = "--freeze-encoder" if chosen.freeze_encoder else "--encoder-rate"
+    try:
+        encoder = network.get_layer("encoder")
+    except ValueError:
+        raise KitError(
+            f'{option}: your network has no layer "encoder"; give its encoder this name, '
+            "or leave the option out"
+        ) from None
+    if len(encoder.trainable_variables) == len(network.trainable_variables):
+        raise KitError(f"{option}: your network has no weights besides those of its encoder")
+    return encoder
+
+
+def build_optimizer(
+    chosen: TrainSettings, network: keras.Model, encoder: keras.Layer | None
+) -> keras.optimizers.Optimizer:
+    """Makes the optimizer of a network's weights; `encoder` is what `find_encoder_layer` found."""
+    optimizer = make_optimizer(
+        chosen.learning_rate,
+        chosen.mixed,
+        chosen.optimizer,
+        encoder=() if encoder is None else encoder.trainable_variables,
+        encoder_rate=chosen.encoder_rate,
+        freezes=chosen.freeze_encoder > 0,
+    )
+    optimizer.build(network.trainable_variables)
+    return optimizer

@@ -1,7 +1,7 @@
 """One training step, the same on one device and on several, and the weights' moving average."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 from ...errors import KitError
 from ..network.outputs import take_map
 from ..network.precision import choose_precision
+from .adam import Adam
 from .muon import Muon
 
 PRESENCE_WEIGHT = 0.25  # of the presence output's cross entropy; the pixels' losses weigh 1
@@ -37,20 +38,20 @@ def choose_strategy(devices: Sequence[str] = ()) -> tf.distribute.Strategy:
     return tf.distribute.OneDeviceStrategy(devices[0]) if devices else tf.distribute.get_strategy()
 
 
-OPTIMIZER_CLASSES: dict[str, type[keras.optimizers.Optimizer]] = {
-    "adam": keras.optimizers.Adam,
+OPTIMIZER_CLASSES: dict[str, type[Adam]] = {
+    "adam": Adam,
     "muon": Muon,
 }
 
 
 def make_optimizer(
-    learning_rate: float, mixed: str | None = None, name: str = "adam"
+    learning_rate: float, mixed: str | None = None, name: str = "adam", **options
 ) -> keras.optimizers.Optimizer:
-    """Makes one of OPTIMIZER_CLASSES, and scales its loss if gradients are float16.
+    """Makes one of OPTIMIZER_CLASSES, with options of Adam, and scales its loss for float16.
 
     The smallest number in float16 is 6e-8; bfloat16 has the range of float32.
     """
-    optimizer = OPTIMIZER_CLASSES[name](learning_rate)
+    optimizer = OPTIMIZER_CLASSES[name](learning_rate, **options)
     return (
         keras.optimizers.LossScaleOptimizer(optimizer)
         if choose_precision(mixed) == "float16"
@@ -124,6 +125,24 @@ def differentiate(compute, variables: Sequence[keras.Variable], scale=lambda tot
     return total, tape.gradient(scaled, variables)
 
 
+@contextlib.contextmanager
+def freezing(layer: keras.Layer | None) -> Iterator[None]:
+    """Freezes a layer with all that it holds inside the block; None: none.
+
+    Its weights are not trainable then, and its batch norms work as at inference. Weights that were
+    not trainable before stay so afterwards.
+    """
+    parts = () if layer is None else (*layer._flatten_layers(), *layer.variables)
+    kept = [(part, part.trainable) for part in parts]
+    if layer is not None:
+        layer.trainable = False
+    try:
+        yield
+    finally:
+        for part, trainable in kept:
+            part.trainable = trainable
+
+
 def make_step(
     network: keras.Model,
     optimizer,
@@ -133,6 +152,7 @@ def make_step(
     batch: int,
     clip: float,
     averages: Averages | None = None,
+    frozen: keras.Layer | None = None,
 ):
     """Compiles one training step, which changes weights, statistics, optimizer and averages.
 
@@ -144,6 +164,7 @@ def make_step(
         batch: images per step, on all replicas together.
         clip: largest global norm of the gradient, once it is summed over replicas; 0: no limit.
         averages: the moving average to update; None: none.
+        frozen: a layer of the network that this step leaves as it is; None: none.
 
     Returns:
         A function (images, masks) of a batch, distributed if there are replicas -> the mean loss
@@ -185,9 +206,10 @@ def make_step(
 
     @tf.function
     def step(images, truth):
-        total = strategy.reduce(
-            tf.distribute.ReduceOp.SUM, strategy.run(replica, args=(images, truth)), axis=None
-        )
+        with freezing(frozen):
+            total = strategy.reduce(
+                tf.distribute.ReduceOp.SUM, strategy.run(replica, args=(images, truth)), axis=None
+            )
         if averages is not None:
             averages.update(optimizer.iterations)
         return total

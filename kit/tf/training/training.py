@@ -44,7 +44,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
         model: your own network, or a function that makes it; it maps uint8 (batch, height, width,
             3) to probabilities (batch, height, width). The function runs under the dtype policy of
             `mixed`, so give its last layer dtype="float32". A network computes in what it was made
-            for, which config.json then says.
+            for, which config.json then says. `encoder_rate` and `freeze_encoder` are about its
+            layer "encoder".
         **settings: fields of TrainSettings. `preset` names one of kit.PRESETS; fields given beside
             it win. Three of them take your own functions:
             loss: (truth, probabilities) -> one value per sample; or a list of functions and names.

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kit.tf.training.muon import MOMENTUM, RMS, Muon, orthogonalize
+from kit.tf.network.unet import unet
+from kit.tf.training.muon import MOMENTUM, RMS, Muon, is_matrix, orthogonalize
 from kit.tf.training.steps import make_optimizer
 
 
@@ -63,6 +64,16 @@ def test_kernels_turn_and_everything_else_is_adams():
         momentum = MOMENTUM * momentum + gradient
         kernel -= 0.01 * RMS * 72**0.5 * turn_slowly(gradient + MOMENTUM * momentum)
     assert np.allclose(mine[0].reshape(72, 4), kernel, atol=1e-5)
+
+
+@pytest.mark.parametrize(("encoder", "count"), [("efficientnetlite0", 16), ("convnext_tiny", 18)])
+def test_depthwise_kernels_are_no_matrices(encoder, count):
+    """Keras's DepthwiseConv2D and ConvNeXt's convolution of as many groups as channels."""
+    kernels = [v for v in unet(encoder).trainable_variables if len(v.shape) == 4]
+    others = [v.path for v in kernels if not is_matrix(v.shape)]
+    depthwise = [path for path in others if "depthwise" in path]
+    assert depthwise == [v.path for v in kernels if "depthwise" in v.path]
+    assert len(depthwise) == count and len(others) == count + 2  # the first and the last
 
 
 def test_an_update_is_as_long_as_adams():

@@ -8,17 +8,20 @@ import signal
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kit.competition.conventions import Competition
 from kit.errors import KitError
 from kit.machine.session import Session
+from kit.models.checkpoint import load_state
 from kit.packing import packing
 from kit.tf.network import plain
+from kit.tf.training import run
 from kit.tf.training.training import train
 from tests.conftest import arrays_of
 from tests.deaths import Death, plan_death
 from tests.forks import finish, run_kit_within
-from tests.tf.training.conftest import SMALL, history_of, same_training, train_in_child
+from tests.tf.training.conftest import SMALL, TINY, history_of, same_training, train_in_child
 
 pytestmark = pytest.mark.usefixtures("shallow")
 
@@ -163,6 +166,46 @@ def test_a_full_disk_says_so_and_keeps_the_last_good_state(packed, undisturbed, 
     same_training(undisturbed, out)
 
 
+@pytest.mark.parametrize(
+    "eager",
+    [
+        True,
+        pytest.param(False, marks=pytest.mark.prove(reason="five traces: eight seconds")),
+    ],
+)
+def test_a_training_stopped_before_the_encoder_thaws_ends_as_one(
+    packed, tmp_path, monkeypatch, eager
+):
+    options = TINY | {"steps": 4, "average": 0.9, "encoder_rate": 0.5, "freeze_encoder": 3}
+    former, calls = run.learning_rate, []
+
+    def interrupt(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return former(*arguments)
+
+    states = []
+    for name in ("whole", "stopped", "stopped"):
+        with monkeypatch.context() as patch:
+            if name == "stopped" and not calls:
+                patch.setattr(run, "learning_rate", interrupt)
+            tf.config.run_functions_eagerly(eager)
+            try:
+                train(packed, tmp_path / name, fold=None, **options)
+            finally:
+                tf.config.run_functions_eagerly(False)
+        states.append(load_state(tmp_path / name / "state"))
+    (whole, end), (half, _), (again, last) = states
+    # All steps of the optimizer, and those in which the encoder learned.
+    counts = [
+        [int(a) for a in arrays if a.shape == () and a.dtype.kind == "i"] for arrays, _ in states
+    ]
+    assert counts == [[4, 1], [2, 0], [4, 1]]
+    assert len(whole) == len(half) and all(map(np.array_equal, whole, again))
+    assert end["history"][0]["loss"] == last["history"][0]["loss"]
+
+
 CHANGES = {
     "crop": 40,
     "learning_rate": 2e-3,
@@ -171,6 +214,8 @@ CHANGES = {
     "ship_share": 0.5,
     "filters": (8, 8, 8, 8, 8),
     "best_by": "epoch",
+    "encoder_rate": 0.5,
+    "freeze_encoder": 3,
 }
 
 

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kit.errors import KitError
 from kit.tf.network.losses import make_loss
+from kit.tf.network.norm import BatchNormalization
 from kit.tf.network.unet import unet
 from kit.tf.training.steps import Averages, choose_strategy, make_optimizer, make_step
 from tests.forks import finish
@@ -18,6 +19,7 @@ CASES = {
     "deep": ("deep", 1, "sgd"),
     "muon": ("shallow", 0, "muon"),
     "scaled muon": ("shallow", 0.5, "scaled muon"),
+    "frozen first": ("deep", 1, "thawing"),
 }
 
 
@@ -73,6 +75,46 @@ def test_a_step_is_the_gradient_of_the_mean_loss_clipped_and_applied(small, clip
     assert float(step(IMAGES, TRUTH)) == pytest.approx(float(expected), rel=1e-6)
     for old, new, gradient in zip(before, small.trainable_variables, gradients):
         assert np.allclose(np.array(new), old - 0.5 * gradient, atol=1e-7)
+
+
+@pytest.mark.parametrize("synchronized", [False, True])
+def test_a_frozen_layer_stays_as_it_is_and_has_no_gradient(synchronized):
+    layers, inputs = keras.layers, keras.Input((8, 8, 3), dtype="uint8")
+    norm = BatchNormalization(momentum=0.5, synchronized=synchronized)
+    kept = layers.Conv2D(4, 3, trainable=False)
+    encoder = keras.Sequential([layers.Conv2D(2, 3), norm, kept], name="encoder")
+    head = layers.Conv2DTranspose(1, 5, activation="sigmoid")
+    network = keras.Model(inputs, head(encoder(layers.Rescaling(1 / 255)(inputs))))
+    optimizer = keras.optimizers.SGD(0.5)
+    optimizer.build(network.trainable_variables)
+    order = [variable.path for variable in network.variables]
+
+    def take(frozen) -> int:
+        before = [[np.array(v) for v in layer.variables] for layer in (encoder, head)]
+        step = make_step(
+            network,
+            optimizer,
+            make_loss("bce"),
+            choose_strategy(),
+            batch=4,
+            clip=0.01,
+            frozen=frozen,
+        )
+        step(tf.constant(IMAGES), tf.constant(TRUTH))
+        moved = [
+            [np.linalg.norm(np.array(v) - old) for v, old in zip(layer.variables, values)]
+            for layer, values in zip((encoder, head), before)
+        ]
+        if frozen:
+            assert not any(moved[0])
+            assert np.linalg.norm(moved[1]) == pytest.approx(0.5 * 0.01, rel=1e-3)
+        else:
+            assert all(moved[0][:-2]) and not any(moved[0][-2:])
+        graph = step.get_concrete_function(tf.constant(IMAGES), tf.constant(TRUTH)).graph
+        return [op.type for op in graph.get_operations()].count("Conv2DBackpropFilter")
+
+    assert (take(encoder), take(None)) == (1, 3)
+    assert order == [variable.path for variable in network.variables]
 
 
 def test_gradients_are_added_in_pairs_in_a_fixed_order():
