@@ -8,7 +8,8 @@ from pathlib import Path
 WORKING = Path("/kaggle/working")  # what a session keeps
 MOUNTS = Path("/kaggle/input")
 MANY = 500  # a folder with more entries than this is a folder of images
-DEEP = 4  # the depth of datasets/OWNER/SLUG/FOLDER
+DEEP = 4  # the depth of datasets/OWNER/SLUG/FOLDER, and of SLUG/FRAMEWORK/VARIATION/VERSION
+DEEPER = 2  # more for models/OWNER/SLUG/FRAMEWORK/VARIATION/VERSION
 HOURS = 11.5  # of Kaggle's twelve, after which a training stops by itself
 
 
@@ -35,7 +36,7 @@ def find_hours(working: Path = WORKING, process: Path = Path("/proc")) -> float 
 
 
 def list_inputs(mounts: Path = MOUNTS, depth: int = DEEP) -> Iterator[Path]:
-    """The folders of attached inputs, at most DEEP levels down.
+    """The folders of attached inputs, at most DEEP levels down, those of models DEEPER.
 
     Folders inside one with more than MANY entries are left out: to list it takes minutes over a
     network.
@@ -49,4 +50,5 @@ def list_inputs(mounts: Path = MOUNTS, depth: int = DEEP) -> Iterator[Path]:
     if depth and len(entries) <= MANY:
         for entry in sorted(entries, key=lambda entry: entry.name):
             if entry.is_dir(follow_symlinks=False):
-                yield from list_inputs(Path(entry.path), depth - 1)
+                more = DEEPER if depth == DEEP and entry.name == "models" else 0
+                yield from list_inputs(Path(entry.path), depth - 1 + more)

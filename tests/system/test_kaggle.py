@@ -23,6 +23,17 @@ def test_inputs_are_listed_a_few_levels_deep_and_never_inside_of_a_folder_of_ima
     assert list(kaggle.list_inputs(tmp_path / "none")) == []
 
 
+def test_a_model_is_reached_at_its_version_and_others_are_not_listed_that_deep(tmp_path):
+    version = tmp_path / "models" / "owner" / "slug" / "keras" / "notop" / "1"
+    former = tmp_path / "slug" / "keras" / "notop" / "1"
+    images = tmp_path / "competitions" / "c" / "train" / "case" / "scans"
+    for folder in (version / "deeper", former, images):
+        folder.mkdir(parents=True)
+    found = list(kaggle.list_inputs(tmp_path))
+    assert version in found and version / "deeper" not in found
+    assert former in found and images.parent in found and images not in found
+
+
 def test_a_session_on_kaggle_has_hours_left(tmp_path):
     assert kaggle.find_hours(tmp_path / "none") is None
     assert kaggle.find_hours(tmp_path, tmp_path) == 11.5  # nothing tells

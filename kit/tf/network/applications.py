@@ -15,7 +15,7 @@ def application_encoder(name: str, weights: str | None) -> keras.Model:
         name: of the encoder in ENCODERS.
         weights: path of an .h5 file with its weights without the classifier; None: random ones.
     """
-    build, find, options = _APPLICATIONS[name]
+    build, find, options = APPLICATIONS[name]
     whole = build(include_top=False, weights=weights, input_shape=(None, None, 3), **options)
     return keras.Model(whole.input, find(whole))
 
@@ -41,7 +41,7 @@ def _find_resnet(whole: keras.Model) -> list:
 
 
 # Of each encoder: its builder, what finds its features, options of the builder. Pixels come scaled.
-_APPLICATIONS: dict[str, tuple[Callable, Callable, dict]] = {
+APPLICATIONS: dict[str, tuple[Callable, Callable, dict]] = {
     **{
         f"efficientnetv2-{size.lower()}": (
             getattr(keras.applications, f"EfficientNetV2{size}"),

@@ -18,6 +18,7 @@ from .precision import choose_precision
 from .pretrained import find_encoder_weights
 from .replacements import replace_layers
 from .slim import slim_encoder
+from .weights import DAMAGES, describe_damage
 
 
 @naming_extra()
@@ -91,8 +92,11 @@ def add_encoder(name: str, weights: str | None, images, scale: int = 1) -> list:
         raise KitError(f"{path}: no such file of encoder weights")
     try:
         core = FAMILIES[known.family](name, path)
-    except (OSError, ValueError, KeyError) as error:
-        raise KitError(f"{path}: cannot be loaded as weights of {name}: {error}") from None
+    except DAMAGES as error:
+        if path is None:
+            raise
+        words = f"cannot be loaded as weights of {name} (another encoder's, or a damaged file)"
+        raise KitError(f"{path}: {words}: {describe_damage(error)}") from None
     core.name = "encoder"
     prepare = Prepare(known.mean, known.deviation, scale, known.strides[-1], name="prepare")
     return core(prepare(images))

@@ -1,10 +1,11 @@
-"""Layers that a `.keras` file can hold, for those that it can't.
+"""Layers that a `.keras` file can hold, for those that it can't, and faster ones.
 
 segmentation-models has Lambdas, and classes and functions that nothing registers. The replacements
 keep names, weights and results.
 """
 
 import keras
+import tensorflow as tf
 
 from .norm import BatchNormalization
 
@@ -26,6 +27,21 @@ class Channels(keras.layers.Layer):
 
     def get_config(self):
         return super().get_config() | {"start": self.start, "stop": self.stop}
+
+
+@keras.saving.register_keras_serializable(package="kit")
+class ChannelConv2D(keras.layers.Conv2D):
+    """A Conv2D with a group for each channel, as in Keras's ConvNeXt, by TensorFlow's depthwise op.
+
+    Keras compiles one with XLA for each size of image. On two cores, a step of ConvNeXt Tiny on two
+    crops of 256 px takes 2.4 s instead of 17.
+    """
+
+    def call(self, inputs):
+        kernel = keras.ops.reshape(self.kernel, (*self.kernel_size, self.filters, 1))
+        strides = (1, *self.strides, 1)
+        values = tf.nn.depthwise_conv2d(inputs, kernel, strides, self.padding.upper())
+        return self.activation(values if self.bias is None else values + self.bias)
 
 
 @keras.saving.register_keras_serializable(package="kit")
@@ -70,6 +86,8 @@ def replace_layers(network: keras.Model, momentum: float, synchronized: bool = F
             start, stop = (layer.arguments.get(name) for name in ("start", "stop"))
             layer.__class__ = Channels
             layer.start, layer.stop = start, stop
+        elif isinstance(layer, keras.layers.Conv2D) and layer.groups == layer.filters > 1:
+            layer.__class__ = ChannelConv2D
         elif type(layer).__name__ == "LayerScale":  # of ConvNeXt
             layer.__class__ = LayerScale
         elif type(layer).__name__ == "FixedDropout":

@@ -10,6 +10,9 @@ import keras
 from ...errors import KitError
 from ...system.files import replacing
 
+# What h5py and Keras raise depends on the damage to a file.
+DAMAGES = (ValueError, OSError, KeyError, RuntimeError, TypeError, AttributeError)
+
 
 def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
     """Loads an .h5 file.
@@ -21,13 +24,16 @@ def load_weights(network: keras.Model, path: Path, encoder: str) -> None:
         with warnings.catch_warnings():  # Keras warns of missing groups, then raises
             warnings.simplefilter("ignore")
             network.load_weights(str(path))
-    # What h5py raises depends on the damage.
-    except (ValueError, OSError, KeyError, RuntimeError, TypeError, AttributeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    except DAMAGES as error:
         raise KitError(
             f"{path}: not the weights of a U-Net with encoder {encoder} "
-            f"(another encoder, or a damaged file): {first[:160]}"
+            f"(another encoder, or a damaged file): {describe_damage(error)}"
         ) from None
+
+
+def describe_damage(error: Exception) -> str:
+    """The first line of an error, at most 160 characters of it; its name if it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
 
 
 def copy_weights(path: Path, target: Path) -> None:

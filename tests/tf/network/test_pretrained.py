@@ -1,38 +1,60 @@
 import hashlib
-import re
+import inspect
+import socket
 
+import keras
 import pytest
+from keras.src.applications import convnext, efficientnet_v2, mobilenet, mobilenet_v2, resnet
 
+from kit.encoders import ENCODERS, Published
 from kit.errors import KitError
 from kit.tf.network import pretrained
-from kit.tf.network.pretrained import Published, find_encoder_weights, find_published
+from kit.tf.network.pretrained import find_encoder_weights
 from kit.tf.training.training import check_settings
 
 
+def read_source(encoder: str) -> tuple:
+    """Name, address and checksum of an encoder's weights, as the installed packages state them."""
+    family, _, size = encoder.partition("-")
+    if family == "efficientnetv2":
+        name, module = f"{encoder}_notop.h5", efficientnet_v2
+        key = size if size.startswith("b") else f"-{size}"
+        return name, module.BASE_WEIGHTS_PATH + name, module.WEIGHTS_HASHES[key][1]
+    if encoder.startswith("convnext"):
+        name = f"{encoder}_notop.h5"
+        return name, convnext.BASE_WEIGHTS_PATH + name, convnext.WEIGHTS_HASHES[encoder][1]
+    if encoder == "resnet50v2":
+        name = f"{encoder}_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        assert name.removeprefix(encoder) in inspect.getsource(resnet)
+        return name, resnet.BASE_WEIGHTS_PATH + name, resnet.WEIGHTS_HASHES[encoder][1]
+    if encoder == "mobilenet":
+        pattern = "mobilenet_%s_%d_tf_no_top.h5"
+        assert pattern in inspect.getsource(mobilenet)
+        name = pattern % ("1_0", 224)
+        return name, mobilenet.BASE_WEIGHT_PATH + name, None
+    if encoder == "mobilenetv2":
+        start, end = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_", "_no_top.h5"
+        assert start in inspect.getsource(mobilenet_v2) and end in inspect.getsource(mobilenet_v2)
+        name = f"{start}1.0_224{end}"
+        return name, mobilenet_v2.BASE_WEIGHT_PATH + name, None
+    if encoder == "efficientnetb0":
+        from efficientnet import model
+
+        name = "efficientnet-b0_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
+        assert name.removeprefix("efficientnet-b0") in inspect.getsource(model)
+        return name, model.BASE_WEIGHTS_PATH + name, model.WEIGHTS_HASHES["efficientnet-b0"][1]
+    from classification_models.weights import _find_weights
+
+    found = _find_weights(encoder, "imagenet", False)[0]
+    return found["name"], found["url"], found["md5"]
+
+
 @pytest.mark.parametrize(
-    ("encoder", "name", "digits"),
-    [
-        ("resnet18", "resnet18_imagenet_1000_no_top.h5", 32),
-        ("resnet34", "resnet34_imagenet_1000_no_top.h5", 32),
-        ("seresnext50", "seresnext50_imagenet_1000_no_top.h5", 32),
-        (
-            "efficientnetb0",
-            "efficientnet-b0_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5",
-            64,
-        ),
-        ("mobilenetv2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", None),
-    ],
+    "encoder", [name for name, known in ENCODERS.items() if known.weights and known.weights.address]
 )
-def test_every_encoder_of_the_library_has_a_file_of_its_own(encoder, name, digits):
-    found = find_published(encoder)
-    assert (
-        found.name == name and found.address.startswith("https://") and found.address.endswith(name)
-    )
-    assert (
-        found.checksum is None
-        if digits is None
-        else re.fullmatch(f"[0-9a-f]{{{digits}}}", found.checksum)
-    )
+def test_published_weights_are_those_that_the_installed_sources_state(encoder):
+    wanted = ENCODERS[encoder].weights
+    assert (wanted.name, wanted.address, wanted.checksum) == read_source(encoder)
 
 
 @pytest.fixture
@@ -46,43 +68,6 @@ def published(monkeypatch, tmp_path):
     return wanted
 
 
-@pytest.mark.parametrize(
-    "place",
-    ["slug", "slug/folder", "datasets/owner/slug", "datasets/owner/slug/folder", "competitions/c"],
-)
-def test_an_attached_file_is_found_by_its_name(published, tmp_path, place):
-    folder = tmp_path / "input" / place
-    folder.mkdir(parents=True)
-    (folder / "encoder.h5").write_bytes(b"weights")
-    assert find_encoder_weights("imagenet", "resnet34", tmp_path / "input") == str(
-        folder / "encoder.h5"
-    )
-
-
-def test_one_that_was_downloaded_before_is_taken(published, tmp_path):
-    (tmp_path / "keras" / "models").mkdir(parents=True)
-    (tmp_path / "keras" / "models" / "encoder.h5").write_bytes(b"weights")
-    assert find_encoder_weights("imagenet", "resnet34", tmp_path / "input") == str(
-        tmp_path / "keras" / "models" / "encoder.h5"
-    )
-
-
-def test_a_file_that_is_not_the_published_one_is_refused(published, tmp_path):
-    (tmp_path / "input" / "slug").mkdir(parents=True)
-    (tmp_path / "input" / "slug" / "encoder.h5").write_bytes(b"weights, cut")
-    with pytest.raises(
-        KitError,
-        match=rf"encoder.h5: damaged.* its checksum is not {published.checksum}.*"
-        "--encoder-weights none",
-    ):
-        find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
-    (tmp_path / "input" / "whole").mkdir()
-    (tmp_path / "input" / "whole" / "encoder.h5").write_bytes(b"weights")
-    assert find_encoder_weights("imagenet", "resnet34", tmp_path / "input") == str(
-        tmp_path / "input" / "whole" / "encoder.h5"
-    )
-
-
 def test_without_internet_the_file_to_attach_is_named(published, tmp_path):
     with pytest.raises(
         KitError,
@@ -90,6 +75,25 @@ def test_without_internet_the_file_to_attach_is_named(published, tmp_path):
         "--encoder-weights none",
     ):
         find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
+
+
+def test_an_attached_file_is_taken_before_one_is_downloaded(published, tmp_path, monkeypatch):
+    class Reached:
+        def close(self):
+            pass
+
+    def download(name, address, cache_subdir, file_hash):
+        assert (name, address, file_hash) == (published.name, published.address, published.checksum)
+        return f"{cache_subdir}/{name}"
+
+    monkeypatch.setattr(socket, "create_connection", lambda *arguments: Reached())
+    monkeypatch.setattr(keras.utils, "get_file", download)
+    found = find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
+    assert found == "models/encoder.h5"
+    (tmp_path / "input").mkdir()
+    (tmp_path / "input" / "encoder.h5").write_bytes(b"weights")
+    found = find_encoder_weights("imagenet", "resnet34", tmp_path / "input")
+    assert found == str(tmp_path / "input" / "encoder.h5")
 
 
 def test_a_training_is_refused_for_its_weights_before_anything_is_packed(published, tmp_path):
