@@ -39,6 +39,7 @@ QUICK = ("resnet18", "mobilenet", "plain", "slim")
 def test_every_encoder_is_built_stepped_saved_and_restored(encoder, output, tmp_path):
     keras.utils.set_random_seed(0)
     network = unet(encoder, filters=NARROW, output=output)
+    assert network.get_layer("encoder").count_params() == ENCODERS[encoder].parameters
     before, images = network.get_weights(), noise(1, 64, 64)
     loss = step(network, images, np.zeros((1, 64, 64), np.float32))
     assert 0 < loss < 1
