@@ -62,14 +62,14 @@ def _keras(
     """An encoder of keras.applications; `file` ends its address."""
     address = f"https://storage.googleapis.com/tensorflow/keras-applications/{file}"
     published = Published(file.rpartition("/")[2], address, digits)
-    return Encoder(family, *values, *figures, published, strides)
+    return Encoder(family, values[0], values[1], *figures, published, strides)
 
 
 def _library(
     values: tuple[Channels, Channels], figures: Figures, address: str, digits: str
 ) -> Encoder:
     file = Published(address.rpartition("/")[2], f"https://github.com/{address}", digits)
-    return Encoder("segmentation-models", *values, *figures, file)
+    return Encoder("segmentation-models", values[0], values[1], *figures, file)
 
 
 _RAW: tuple[Channels, Channels] = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)

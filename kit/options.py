@@ -271,8 +271,8 @@ VERBS: dict[str, tuple[str, type[Settings] | None, list[Option]]] = {
         [
             _option(
                 "--measure",
-                "also time a training step of 8 crops of 256 px on this machine with these encoders; "
-                "without a name with all, which takes many minutes",
+                "also time a training step of 8 crops of 256 px on this machine, with these "
+                "encoders or, without a name, with all, which takes many minutes",
                 type=_convert(tuple[str, ...]),
                 nargs="?",
                 const="all",

@@ -1,5 +1,6 @@
 """The time of a training step on this machine (tests: machine/test_encoders.py)."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -30,6 +31,7 @@ def make_work(
     Returns:
         A function that takes the step, on one device, and returns the loss before it.
     """
+    gc.collect()  # an earlier step and its network hold each other
     network, optimizer = unet(encoder, decoder=decoder), make_optimizer(1e-3)
     optimizer.build(network.trainable_variables)
     images = np.random.default_rng(0).integers(0, 256, (batch, crop, crop, 3), np.uint8)
