@@ -62,6 +62,7 @@ _NAMES = {
     "open_session": "kit.machine.session",
     "check_settings": "kit.tf.training.training",
     "check_machine": "kit.machine.checks",
+    "list_encoders": "kit.machine.encoders",
 }
 
 # Former name -> new name. Former names still work in this version, with a warning.

@@ -221,6 +221,12 @@ def _report(options: Namespace) -> None:
     print(f"kit report: wrote {out}, {len(made.text.encode()) / 1e6:.1f} MB")
 
 
+def _encoders(options: Namespace) -> None:
+    from .machine.encoders import format_encoders, list_encoders
+
+    print(format_encoders(list_encoders(options.measure)))
+
+
 _RUN: dict[str, Callable[[Namespace], int | None]] = {
     "demo": _demo,
     "practice": _practice,
@@ -231,6 +237,7 @@ _RUN: dict[str, Callable[[Namespace], int | None]] = {
     "score": _score,
     "check": _check,
     "report": _report,
+    "encoders": _encoders,
 }
 
 

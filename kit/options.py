@@ -265,6 +265,22 @@ VERBS: dict[str, tuple[str, type[Settings] | None, list[Option]]] = {
             _option("--records", "folder of the models' records, if they moved since the training"),
         ],
     ),
+    "encoders": (
+        "list the encoders: what each costs, and whether its ImageNet weights are on this machine",
+        None,
+        [
+            _option(
+                "--measure",
+                "also time a training step of 8 crops of 256 px on this machine, with these "
+                "encoders or, without a name, with all, which takes many minutes",
+                type=_convert(tuple[str, ...]),
+                nargs="?",
+                const="all",
+                default=(),
+                metavar="NAME,NAME",
+            )
+        ],
+    ),
 }
 
 

@@ -15,6 +15,7 @@ FOLDER = ROOT / "benchmarks"
 QUICK = "--encoder slim --filters 8,8,8,8,8 --epochs 1 --steps 1 --crop 48 --batch 2 --fold 0"
 # For each script its arguments, and what each of the lines that carry its figures must match.
 SCRIPTS: dict[str, tuple[str, list[str]]] = {
+    "encoders": ("", [r"encoder plain, .* slim .* ratio \d", r"decoder slim .* unet .* ratio \d"]),
     "half_size": ("", [r"threshold 0.47 +object F2 0\.\d+", r"threshold 0.50 +object F2 0\.\d+"]),
     "leak": ("MODEL MODEL", [r"pixel IoU, .* in training +\d+ ", r"object F2, .* in training "]),
     "masks": (

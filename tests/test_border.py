@@ -114,6 +114,7 @@ def call(*arguments):
 
 
 VERBS = ("demo", "practice", "pack", "train", "tune", "predict", "score", "check", "report")
+VERBS += ("encoders",)
 
 
 @pytest.mark.parametrize(
@@ -123,11 +124,10 @@ def test_import_and_help_load_neither_numba_nor_pandas_nor_tensorflow(code, tmp_
     assert not ({"numba", "pandas"} | HEAVY) & loaded_after(code, tmp_path)
 
 
-def test_score_and_check_never_load_tensorflow(tmp_path):
+def test_score_check_and_encoders_never_load_tensorflow(tmp_path):
     (tmp_path / "a.csv").write_text("ImageId,EncodedPixels\na.jpg,1 2\n")
-    assert not HEAVY & loaded_after(
-        call("score", "a.csv", "a.csv") + "\n" + call("check", "a.csv", "a.csv"), tmp_path
-    )
+    calls = call("score", "a.csv", "a.csv"), call("check", "a.csv", "a.csv"), call("encoders")
+    assert not HEAVY & loaded_after("\n".join(calls), tmp_path)
 
 
 def test_workers_and_the_check_of_records_never_load_tensorflow(records, tmp_path):

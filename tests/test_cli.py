@@ -61,6 +61,7 @@ def test_an_extra_that_is_not_installed(practice, records, tmp_path, verb, modul
         ["score", "a\nb.csv", "c.csv"],
         ["score", "a", "b", "--x\ny"],
         ["demo", "--seed", "-1"],
+        ["encoders", "--measure", "vgg16"],
     ],
     ids=" ".join,
 )

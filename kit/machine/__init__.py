@@ -1,1 +1,1 @@
-"""Is this machine ready; a notebook's folders on Kaggle."""
+"""Is this machine ready; its encoders; a notebook's folders on Kaggle."""

@@ -15,6 +15,7 @@ from ..system.kaggle import MOUNTS, list_inputs
 from ..system.variables import find_keras_home
 
 WORD = "imagenet"
+EXTRA = "runlength-kit[weights]"  # brings the packages that hold weights
 
 
 def find_published(encoder: str) -> Published:

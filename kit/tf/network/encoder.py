@@ -5,7 +5,7 @@ from pathlib import Path
 
 import keras
 
-from ...encoders import ENCODERS, Encoder
+from ...encoders import ENCODERS, find_encoder
 from ...errors import KitError, naming_extra
 from ...settings import PRECISIONS
 from ..environment import default_keras
@@ -63,13 +63,6 @@ def encoder(
         network = keras.Model(images, [features[stride] for stride in given], name=name)
         replace_layers(network, momentum)
         return network
-
-
-def find_encoder(name: str) -> Encoder:
-    """Finds an encoder by its name; KitError if it is unknown."""
-    if name not in ENCODERS:
-        raise KitError(f"encoder {name!r}: choose one of {', '.join(ENCODERS)}")
-    return ENCODERS[name]
 
 
 def check_precision(mixed: str | None) -> str | None:

