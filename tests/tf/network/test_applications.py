@@ -78,6 +78,15 @@ def vary(model: keras.Model) -> None:
             variable.assign(rng.uniform(0.5, 1.5, variable.shape))
 
 
+def check_features(whole: keras.Model, features: list) -> None:
+    """Every residual sum at a feature's resolution, or a finer one, lies before the feature."""
+    for feature in features:
+        before = {layer.name for layer in keras.Model(whole.input, feature).layers}
+        for layer in whole.layers:
+            if isinstance(layer, keras.layers.Add) and layer.output.shape[1] >= feature.shape[1]:
+                assert layer.name in before, (feature, layer.name)
+
+
 def check_published(encoder: str, publish) -> keras.Model:
     """Loads weights that Keras wrote for its whole model; returns the U-Net's encoder.
 
@@ -86,6 +95,7 @@ def check_published(encoder: str, publish) -> keras.Model:
     """
     build, find, options = APPLICATIONS[encoder]
     whole = build(include_top=False, weights=None, input_shape=(64, 64, 3))
+    check_features(whole, find(whole))
     vary(whole)
     path = publish(encoder, whole)
     network = unet(encoder, weights="imagenet", filters=NARROW)
