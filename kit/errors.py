@@ -38,8 +38,7 @@ def naming_extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _TRAIN:
+        name = (error.name or "").split(".")[0]
+        if name not in _TRAIN:
             raise
-        raise KitError(
-            f"this needs {error.name}; in the kit's folder: pip install '.[train]'"
-        ) from None
+        raise KitError(f"this needs {name}; in the kit's folder: pip install '.[train]'") from None

