@@ -26,7 +26,6 @@ SMALL = {
     "PACK": {"folds": 2},
     "TRAIN": TRAIN,
     "TRAIN_PRACTICE": TRAIN,
-    "IMAGENET": {},
     "TUNE": {"options": [], "tta": 4},
     "STEPS": 2,
     "BATCH": 2,
@@ -144,6 +143,7 @@ def trained(practice, once) -> Path:
     def make(folder):
         inputs = folder / "input"
         with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle) as places:
+            places["TRAIN"] = {**TRAIN, "encoder_weights": "imagenet"}  # plain has none
             (folder / "printed").write_text(run("2-train", folder / "working", **places))
 
     return once("trained", make) / "working"
@@ -156,6 +156,7 @@ def test_train(trained):
     )
     assert f"the competition's data are at {place / AIRBUS.kaggle}" in text
     assert "this is not Kaggle" not in text and "an output of an earlier session" not in text
+    assert "begins from random weights: --encoder-weights imagenet: the encoder plain has" in text
     assert len(read_history(trained)) == 2 and not list_leftovers(trained)
 
 
@@ -201,9 +202,7 @@ def test_an_earlier_output_goes_on(call, trained, practice, tmp_path):
     settings = {"TRAIN": {**TRAIN, "epochs": 2}}
     inputs, working = tmp_path / "two" / "input", tmp_path / "two" / "working"
     with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle, trained) as places:
-        settings["IMAGENET"] = {"encoder_weights": "imagenet"}
         text = call("2-train", ("open_session", "kit.train("), working, **places, **settings)
-    assert "begins from random weights: --encoder-weights imagenet: the encoder plain has" in text
     assert (
         "an output of an earlier session" in text
         and "epoch 2/2" in text
