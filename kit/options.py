@@ -266,7 +266,8 @@ VERBS: dict[str, tuple[str, type[Settings] | None, list[Option]]] = {
         ],
     ),
     "encoders": (
-        "list the encoders: what each costs, and whether its ImageNet weights are on this machine",
+        "list the encoders: parameters, GFLOPs for 256x256 px, accuracy on ImageNet, and whether "
+        "their ImageNet weights are on this machine",
         None,
         [
             _option(
