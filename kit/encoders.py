@@ -151,7 +151,7 @@ ENCODERS = {
     "convnext_tiny": _keras(
         "convnext",
         _IMAGENET,
-        (27_820_128, 11.47, 81.3),
+        (27_820_128, 11.74, 81.3),
         "convnext/convnext_tiny_notop.h5",
         "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
         strides=(4, 8, 16, 32),
@@ -159,7 +159,7 @@ ENCODERS = {
     "convnext_small": _keras(
         "convnext",
         _IMAGENET,
-        (49_454_688, 22.40, 82.3),
+        (49_454_688, 22.84, 82.3),
         "convnext/convnext_small_notop.h5",
         "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
         strides=(4, 8, 16, 32),

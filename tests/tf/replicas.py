@@ -28,9 +28,9 @@ def build_shallow(synchronized: bool) -> keras.Model:
 
 
 def build_deep(synchronized: bool) -> keras.Model:
-    """The kit's U-Net, of a stem and one decoder stage, with three batch norms."""
-    slim.FILTERS = (8,)
-    return unet("slim", filters=(4,), output=2, presence=True, synchronized=synchronized)
+    """The kit's U-Net, of a stem, one level and one decoder stage."""
+    slim.FILTERS = (8, 8)
+    return unet("slim", filters=(4, 4, 4, 4), output=2, presence=True, synchronized=synchronized)
 
 
 NETS = {"shallow": build_shallow, "deep": build_deep}

@@ -47,7 +47,7 @@ def test_nothing_is_said_of_defaults(capsys):
 def test_a_network_and_a_loss_are_the_same_under_other_settings(odd_keras, capsys):
     network = unet("slim", presence=True)
     assert capsys.readouterr().out.count("dtype policy mixed_float16") == 1
-    computed = {layer.compute_dtype for layer in network.get_layer("slim").layers}
+    computed = {layer.compute_dtype for layer in network.get_layer("encoder").layers}
     assert computed == {"float32"}
     found = network(tf.zeros((1, 64, 32, 3), tf.uint8))
     assert found["map"].shape == (1, 64, 32) and found["map"].dtype == tf.float32

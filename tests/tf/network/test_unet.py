@@ -42,7 +42,6 @@ def check_encoder(encoder: str, folder: Path, output: int = 2, mixed: str | None
     """Builds a network, takes a step, saves its weights and restores them in another one."""
     keras.utils.set_random_seed(0)
     network = unet(encoder, filters=NARROW, output=output, mixed=mixed)
-    assert network.get_layer("encoder").count_params() == ENCODERS[encoder].parameters
     before, images = network.get_weights(), noise(1, 64, 64)
     loss = step(network, images, np.zeros((1, 64, 64), np.float32))
     assert 0 < loss < 1

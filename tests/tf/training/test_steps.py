@@ -164,7 +164,9 @@ def test_averages_follow_the_weights_and_leave_them_alone(small):
     ("encoder", "side", "mixed"),
     [
         ("resnet18", 64, "float16"),
-        ("plain", 768, "float16"),  # a float16 sum of so many pixels is infinite
+        pytest.param(  # a float16 sum of so many pixels is infinite
+            *("plain", 768, "float16"), marks=pytest.mark.prove("a CPU computes float16 slowly")
+        ),
         ("slim", 64, "bfloat16"),
     ],
 )

@@ -56,7 +56,7 @@ def test_another_machine_does_not_go_on_in_another_precision_but_predicts_in_one
     with pytest.raises(KitError, match="began with --mixed bfloat16, now it is None; only"):
         train(packed, tmp_path / "model", fold=None, mixed="auto", **TINY)
     found.append(load_network(tmp_path / "model")[0])
-    assert [network.get_layer("plain").layers[-1].compute_dtype for network in found] == [
+    assert [network.get_layer("encoder").layers[-1].compute_dtype for network in found] == [
         "bfloat16",
         "float32",
     ]
