@@ -41,10 +41,6 @@ def test_parameters_and_cost_are_those_of_the_other_encoders(name):
     check_figures(name)
 
 
-def test_cheap_encoders_are_of_every_family():
-    assert {ENCODERS[name].family for name in CHEAP} == {each.family for each in ENCODERS.values()}
-
-
 def test_only_weights_have_an_accuracy():
     for known in ENCODERS.values():
         assert (known.top1 is None) == (known.weights is None)
