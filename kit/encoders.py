@@ -148,22 +148,28 @@ ENCODERS = {
             ("m", (52_489_908, 14.03, 85.3), "1b8dc055df72dde80d614482840fe342"),
         )
     },
-    "convnext_tiny": _keras(
-        "convnext",
-        _IMAGENET,
-        (27_820_128, 11.74, 81.3),
-        "convnext/convnext_tiny_notop.h5",
-        "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
-        strides=(4, 8, 16, 32),
-    ),
-    "convnext_small": _keras(
-        "convnext",
-        _IMAGENET,
-        (49_454_688, 22.84, 82.3),
-        "convnext/convnext_small_notop.h5",
-        "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
-        strides=(4, 8, 16, 32),
-    ),
+    **{
+        f"convnext_{size}": _keras(
+            "convnext",
+            _IMAGENET,
+            figures,
+            f"convnext/convnext_{size}_notop.h5",
+            digits,
+            strides=(4, 8, 16, 32),
+        )
+        for size, figures, digits in (
+            (
+                "tiny",
+                (27_820_128, 11.74, 81.3),
+                "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
+            ),
+            (
+                "small",
+                (49_454_688, 22.84, 82.3),
+                "6fc8009faa2f00c1c1dfce59feea9b0745eb260a7dd11bee65c8e20843da6eab",
+            ),
+        )
+    },
     "resnet50v2": _keras(
         "resnetv2",
         _SIGNED,

@@ -266,8 +266,7 @@ VERBS: dict[str, tuple[str, type[Settings] | None, list[Option]]] = {
         ],
     ),
     "encoders": (
-        "list the encoders: parameters, GFLOPs for 256x256 px, accuracy on ImageNet, and whether "
-        "their ImageNet weights are on this machine",
+        "list the encoders: GFLOPs for 256x256 px, accuracy, are their ImageNet weights here",
         None,
         [
             _option(

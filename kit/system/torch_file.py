@@ -122,9 +122,9 @@ def _read(file: IO[bytes]) -> dict[str, np.ndarray]:
 
 def _unpickle(file: IO[bytes]) -> tuple[Any, dict[str, str]]:
     """Reads one pickle; also returns the kind of each storage that it names."""
-    start = file.tell()
+    start, legal = file.tell(), set(_OPCODES.split())
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-        if opcode.name not in _OPCODES.split():
+        if opcode.name not in legal:
             raise ValueError(f"it has the opcode {opcode.name}, which no tensor needs")
         # A C list as long as the largest index is made.
         if "BINPUT" in opcode.name and int(argument or 0) > count:
