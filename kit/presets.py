@@ -35,6 +35,20 @@ class Presets(dict[str, dict[str, Any]]):
         )
 
 
+# What --then adds: stages by name, each with the settings in which it differs from the training.
+STAGES: dict[str, dict[str, Any]] = {
+    # The network learns what is rare: most of an image, and images without a ship.
+    "cpu-whole": {
+        "crop": None,
+        "ship_share": 0.5,
+        "empty_share": 0.5,
+        "batch": 2,
+        "epochs": 1,
+        "steps": 400,
+        "learning_rate": 2e-4,
+    },
+}
+
 # What --preset sets; an option on the command line overrides it.
 PRESETS = Presets(
     {

@@ -12,7 +12,7 @@ from .cuts import HELPFUL, OPTIONS
 from .encoders import DECODERS, ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
-from .presets import PRESETS
+from .presets import PRESETS, STAGES
 
 _seed = partial(setting, 0, low=0, high=LARGEST_SEED)
 
@@ -78,17 +78,8 @@ BEST_BY = (
 LOSSES = ("dice", "bce", "focal", "balanced")
 OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("auto", "float16", "bfloat16")
-AUGMENTATIONS = (
-    "dihedral",
-    "scale",
-    "rotate",
-    "brightness",
-    "contrast",
-    "gamma",
-    "blur",
-    "jpeg",
-    "copy_paste",
-)
+_COLORS = ("brightness", "contrast", "gamma")
+AUGMENTATIONS = ("dihedral", "scale", "rotate", *_COLORS, "blur", "jpeg", "copy_paste")
 
 
 @dataclass(frozen=True)
@@ -212,6 +203,12 @@ class TrainSettings(Settings):
         choices=BEST_BY,
     )
     keep: int = setting(3, "best epochs whose weights are kept, besides the last two", low=0)
+    then: tuple[str, ...] = setting(
+        (),
+        "stages that follow, separated by commas, each with settings of its own for crops, steps "
+        "and learning rate",
+        choices=tuple(STAGES),
+    )
     start_from: str | None = setting(
         None, "model folder whose best weights this training starts from; none: --encoder-weights"
     )

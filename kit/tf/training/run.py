@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from ...errors import KitError
 from ...models import pace
@@ -19,18 +18,16 @@ from ...records.manifest import Records
 from ...settings import TrainSettings
 from ...system import progress
 from ...system.files import write_text
-from ..data.batches import batches, sample
 from ..failures import naming_shards
 from ..inference.ensemble import forward
-from ..network.losses import make_loss
 from ..network.outputs import check_outputs, take_map, take_presence
 from ..network.weights import copy_weights, save_weights
 from . import state
 from .holdout import score_holdout
 from .kept_weights import MAPS, keep_weights
-from .schedule import learning_rate
-from .start import build_optimizer, find_encoder_layer, make_network
-from .steps import Averages, choose_strategy, make_step
+from .stage import plan_stages
+from .start import make_network
+from .steps import Averages, choose_strategy
 from .stop import Stop
 
 
@@ -67,45 +64,43 @@ class Run:
         self.chosen, self.out, self.source = chosen, out, source
         self.index, self.holdout = index, holdout
         self.checked = model is None  # whether the network is known to give maps
-        self.steps = chosen.steps or max(1, len(index) // chosen.batch)
-        self.schedule = own.get("schedule", chosen.schedule)
-        self.loss = make_loss(
-            own.get("loss", chosen.loss), chosen.object_weight, chosen.pixel_weight
-        )
-        shares = {
-            name: getattr(chosen, name) for name in ("ship_share", "empty_share", "balance", "seed")
-        }
-        self.sampling = sample(index, chosen.batch, self.steps, **shares)
-        form = {
-            "batch": chosen.batch,
-            "steps": self.steps,
-            "crop": chosen.crop,
-            "augment": own.get("augment", chosen.augment),
-            "numbered": self.loss.numbered,
-        }
-        self.batches: Callable = lambda start: batches(index, **shares, **form, start=start)
+        self.stages = plan_stages(chosen, own, index)
         self.strategy = choose_strategy(chosen.devices)
         devices = self.strategy.num_replicas_in_sync
-        if chosen.batch % devices:
-            raise KitError(
-                f"--batch {chosen.batch}: give a multiple of {devices}, the number of devices"
-            )
+        for stage in self.stages:
+            if stage.chosen.batch % devices:
+                raise KitError(
+                    f"--batch {stage.chosen.batch}: give a multiple of {devices}, the number of "
+                    "devices"
+                )
         with self.strategy.scope():
             # Keras draws initial weights and dropout from its own generator.
             keras.utils.set_random_seed(chosen.seed)
             self.network = make_network(chosen, model, weights, synchronized=devices > 1)
-            self.encoder = find_encoder_layer(chosen, self.network)
-            self.optimizer = build_optimizer(chosen, self.network, self.encoder)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)
+        self.epochs = self.stages[-1].last
+        self.stage = self.stages[0]
+        self.stage.enter(self.network, self.strategy, self.averages)
         self.progress = state.Progress()
         self.marks: list[float] = []  # times at which the first steps of the last kind took place
 
+    def _enter(self, progress: state.Progress) -> list:
+        """Enters the stage of some progress; returns all variables that its steps change."""
+        if [stage.first for stage in self.stages][progress.stage :][:1] != [progress.begun]:
+            raise KitError(
+                f"{self.out}: --epochs may change only before the next stage begins; "
+                f"choose another folder, perhaps with --start-from {self.out}"
+            )
+        if self.stage is not self.stages[progress.stage]:
+            self.stage = self.stages[progress.stage]
+            self.stage.enter(self.network, self.strategy, self.averages)
+        return self._variables()
+
     def go(self, stop: Stop) -> list[dict]:
         """Trains from the saved state, if any, to the last epoch; returns rows of history.csv."""
-        at = self.progress = state.restore(self.out, self._variables())
-        epochs = self.chosen.epochs
-        if at.step >= epochs * self.steps and len(at.history) >= epochs:
+        at = self.progress = state.restore(self.out, self._enter)
+        if at.step >= self.stages[-1].end and len(at.history) >= self.epochs:
             print(
                 f"kit train: {self.out} is finished after {len(at.history)} epochs; "
                 "a larger --epochs continues it"
@@ -114,25 +109,26 @@ class Run:
         if at.step or at.history:
             print(
                 f"kit train: resuming {self.out} after step {at.step}, "
-                f"epoch {len(at.history) + 1}/{epochs}"
+                f"epoch {len(at.history) + 1}/{self.epochs}"
             )
         self._save()
-        steps = [
-            make_step(
-                self.network,
-                self.optimizer,
-                self.loss,
-                self.strategy,
-                batch=self.chosen.batch,
-                clip=self.chosen.clip,
-                averages=self.averages,
-                frozen=frozen,
-            )
-            for frozen in (None, self.encoder)
-        ]
-        feed = iter(self.strategy.experimental_distribute_dataset(self.batches(at.step)))
-        for epoch in range(len(at.history) + 1, epochs + 1):
-            if not self._run_epoch(epoch, steps, feed, stop) or not self._close_epoch(epoch, stop):
+        while self._run_stage(stop) and at.stage + 1 < len(self.stages):
+            # It goes on from the weights that were scored.
+            self.averages.settle()
+            at.stage, at.begun, self.marks = at.stage + 1, self.stage.end, []
+            self._enter(at)
+            self._save()
+            name = self.chosen.then[at.stage - 1]
+            print(f"kit train: stage {at.stage + 1}/{len(self.stages)}: {name}")
+        return at.history
+
+    def _run_stage(self, stop: Stop) -> bool:
+        """Runs the epochs left in a stage; False if the training was stopped first."""
+        at, stage = self.progress, self.stage
+        data = stage.batches(at.step - stage.first)
+        feed = iter(self.strategy.experimental_distribute_dataset(data))
+        for epoch in range(len(at.history) + 1, stage.last + 1):
+            if not self._run_epoch(epoch, feed, stop) or not self._close_epoch(epoch, stop):
                 self._save()
                 if not at.history:
                     with self.averages.in_place():
@@ -141,26 +137,27 @@ class Run:
                     f"kit train: stopped by {stop.reason()} in epoch {epoch}, step {at.step}; "
                     f"saved in {self.out}; run the same command again to resume"
                 )
-                break
-        return at.history
+                return False
+        return True
 
-    def _run_epoch(self, epoch: int, steps, feed, stop: Stop) -> bool:
+    def _run_epoch(self, epoch: int, feed, stop: Stop) -> bool:
         """Runs the steps left in an epoch; False if the training was stopped first."""
-        at, chosen, begun = self.progress, self.chosen, time.monotonic()
+        at, stage, begun = self.progress, self.stage, time.monotonic()
         saved, spent, first = begun, at.seconds, at.step
-        with progress.bar(self.steps, f"epoch {epoch}/{chosen.epochs}", " steps") as bar:
+        end = stage.first + (epoch - stage.epoch) * stage.steps
+        with progress.bar(stage.steps, f"epoch {epoch}/{self.epochs}", " steps") as bar:
             bar.update(len(at.losses))
-            while at.step < epoch * self.steps:
+            while at.step < end:
                 if stop.reason():
                     return False
                 with naming_shards(self.index):
                     images, masks = next(feed)
                 if not self.checked:
                     self._check_network(images)
-                if not self.marks and self._is_usual(at.step):
+                if not self.marks and stage.is_usual(at.step):
                     self.marks = [time.monotonic()]
-                self.optimizer.learning_rate = self._rate(at.step)
-                loss = float(steps[self._is_frozen(at.step)](images, masks))
+                stage.optimizer.learning_rate = stage.find_rate(at.step)
+                loss = float(stage.step[stage.is_frozen(at.step)](images, masks))
                 if not np.isfinite(loss):
                     self._fail(f"the loss is {loss}", at.step)
                 at.step += 1
@@ -168,12 +165,12 @@ class Run:
                 now = time.monotonic()
                 self._print_pace(now, stop)
                 at.seconds = spent + now - begun
-                rate = chosen.batch * (at.step - first) / (now - begun)
+                rate = stage.chosen.batch * (at.step - first) / (now - begun)
                 bar.set_postfix(
                     loss=f"{np.mean(at.losses[-50:]):.3f}", images_s=f"{rate:.1f}", refresh=False
                 )
                 bar.update()
-                if now - saved > 60 * chosen.save_minutes and at.step < epoch * self.steps:
+                if now - saved > 60 * stage.chosen.save_minutes and at.step < end:
                     self._save()
                     saved = now
         return True
@@ -191,32 +188,13 @@ class Run:
             return
         self.marks.append(now)
         if len(self.marks) == pace.PACE_STEPS + 1:
-            at, epochs = self.progress, self.chosen.epochs
-            steps = epochs * self.steps - at.step
-            scorings = (epochs - len(at.history)) * (self.holdout is not None)
+            at = self.progress
+            scorings = (self.stage.last - len(at.history)) * (self.holdout is not None)
             clock = datetime.datetime.now()
-            words = pace.describe_pace(self.marks, steps, scorings, stop.left(), clock)
+            words = pace.describe_pace(
+                self.marks, self.stage.end - at.step, scorings, stop.left(), clock
+            )
             print(f"kit train: {words}")
-
-    def _is_frozen(self, step: int) -> bool:
-        """Whether the encoder is frozen in a step; steps count from 0."""
-        return step < self.chosen.freeze_encoder
-
-    def _is_usual(self, step: int) -> bool:
-        """Whether a step takes as long as the last one; with a frozen encoder it takes less."""
-        return self._is_frozen(step) == self._is_frozen(self.chosen.epochs * self.steps - 1)
-
-    def _rate(self, step: int) -> float:
-        """The learning rate of a step; steps count from 0."""
-        chosen = self.chosen
-        return learning_rate(
-            self.schedule,
-            step,
-            chosen.epochs * self.steps,
-            self.steps,
-            chosen.learning_rate,
-            chosen.warmup,
-        )
 
     def _close_epoch(self, epoch: int, stop: Stop) -> bool:
         """Scores the holdout, writes weights, history and state; False if stopped while scoring."""
@@ -230,7 +208,7 @@ class Run:
                 shutil.rmtree(maps, ignore_errors=True)
                 maps.mkdir()
                 found = score_holdout(
-                    self.forward, self.holdout, self.loss, keep=maps, stopped=stop.reason
+                    self.forward, self.holdout, self.stage.loss, keep=maps, stopped=stop.reason
                 )
                 if found is None:
                     shutil.rmtree(maps, ignore_errors=True)  # it lacks images
@@ -239,7 +217,7 @@ class Run:
             row = {
                 "epoch": epoch,
                 "step": at.step,
-                "learning_rate": self._rate(at.step - 1),
+                "learning_rate": self.stage.find_rate(at.step - 1),
                 "loss": float(np.mean(at.losses)),
                 **scores,
             }
@@ -256,16 +234,16 @@ class Run:
         write_text(self.out / "history.csv", tabulate(at.history))
         at.losses, at.seconds = [], 0.0
         self._save()
-        print(describe_epoch(at.history[-1], self.chosen.epochs))
-        ahead = self.chosen.epochs - epoch
-        if ahead and row["seconds"] > 60 and self._is_usual(at.step - self.steps):
+        print(describe_epoch(at.history[-1], self.epochs))
+        ahead = self.stage.last - epoch
+        if ahead and row["seconds"] > 60 and self.stage.is_usual(at.step - self.stage.steps):
             now = datetime.datetime.now()
             print(f"kit train: {pace.describe_epochs(row['seconds'], ahead, stop.left(), now)}")
         return True
 
     def _variables(self) -> list:
         """All variables that a step reads and changes, in a fixed order."""
-        return [*self.network.variables, *self.optimizer.variables, *self.averages.kept]
+        return [*self.network.variables, *self.stage.optimizer.variables, *self.averages.kept]
 
     def _save(self) -> None:
         if not state.save(self.out, self._variables(), self.progress):
@@ -276,11 +254,8 @@ class Run:
 
         Leaves the last good weights as last.weights.h5.
         """
-        images, _ = self.sampling.draw(
-            tf.range(self.chosen.batch, dtype=tf.int64) + batch * self.chosen.batch
-        )
-        names = ", ".join(dict.fromkeys(self.index.truth.ids[images.numpy()]))
-        self.progress = state.restore(self.out, self._variables())
+        names = ", ".join(dict.fromkeys(self.index.truth.ids[self.stage.draw(batch).numpy()]))
+        self.progress = state.restore(self.out, self._enter)
         with self.averages.in_place():
             save_weights(self.network, self.out / "last.weights.h5")
         if not (self.out / "best.weights.h5").is_file():

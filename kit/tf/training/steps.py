@@ -84,13 +84,17 @@ class Averages:
         for kept, live in zip(self.kept, self.live):
             kept.assign(kept + (1 - momentum) * (tf.convert_to_tensor(live.value) - kept))
 
+    def settle(self) -> None:
+        """Gives the network the averages as its own weights."""
+        for variable, kept in zip(self.live, self.kept):
+            variable.assign(kept)
+
     @contextlib.contextmanager
     def in_place(self):
         """Gives the network the averages as its weights inside the block, then its own again."""
         own = [np.array(variable) for variable in self.live]
         try:
-            for variable, kept in zip(self.live, self.kept):
-                variable.assign(kept)
+            self.settle()
             yield
         finally:
             for variable, value in zip(self.live, own):

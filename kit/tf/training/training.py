@@ -7,10 +7,11 @@ from pathlib import Path
 
 import keras
 
+from ...competition.conventions import Competition
 from ...errors import KitError, naming_extra
 from ...models.checkpoint import list_states
 from ...presets import PRESETS
-from ...records.index import open_index
+from ...records.index import Index, open_index
 from ...records.manifest import Records, open_records
 from ...settings import CHANGEABLE, TrainSettings, choose_training
 from ...system.files import read_json, write_json, write_text
@@ -21,6 +22,7 @@ from ..failures import explained
 from ..network.precision import choose_precision, describe_precision, read_precision
 from ..network.pretrained import find_encoder_weights
 from .run import Run
+from .stage import list_stages
 from .stop import Stop
 
 # Names of temporary files that a kill may leave.
@@ -65,21 +67,9 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     stop = Stop(hours)
     source, out = open_records(records), Path(out)
     folds, holdout = _split(source, chosen.fold)
-    shape = source.competition.shape if source.competition.height else None
-    if chosen.crop and shape and chosen.crop > min(shape):
-        raise KitError(f"--crop {chosen.crop}: the images are only {shape[0]} x {shape[1]} px")
-    shrink = chosen.scale * chosen.output
-    if chosen.crop and chosen.crop % shrink:
-        raise KitError(
-            f"--crop {chosen.crop}: give a multiple of {shrink} px, "
-            "since --scale and --output shrink the map by that factor"
-        )
     index = open_index(source, folds)
-    if not chosen.crop and shrink > 1 and index.size is None:
-        raise KitError(
-            "--crop none: images of several sizes need a map of full size; "
-            "give --scale 1 --output 1"
-        )
+    for stage in list_stages(chosen):
+        _check_crop(stage, source.competition, index)
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())
     ):
@@ -159,6 +149,23 @@ def _choose_precision(asked: str | None, model) -> str | None:
     if words := describe_precision(asked):
         print(f"kit train: {words}")
     return choose_precision(asked)
+
+
+def _check_crop(chosen: TrainSettings, competition: Competition, index: Index) -> None:
+    """Raises a KitError if the crops of a stage do not fit the images or the map."""
+    shape, shrink = competition.shape if competition.height else None, chosen.scale * chosen.output
+    if chosen.crop and shape and chosen.crop > min(shape):
+        raise KitError(f"--crop {chosen.crop}: the images are only {shape[0]} x {shape[1]} px")
+    if chosen.crop and chosen.crop % shrink:
+        raise KitError(
+            f"--crop {chosen.crop}: give a multiple of {shrink} px, "
+            "since --scale and --output shrink the map by that factor"
+        )
+    if not chosen.crop and shrink > 1 and index.size is None:
+        raise KitError(
+            "--crop none: images of several sizes need a map of full size; "
+            "give --scale 1 --output 1"
+        )
 
 
 def _is_own(value) -> bool:

@@ -16,7 +16,7 @@ from kit.machine.session import Session
 from kit.models.checkpoint import load_state
 from kit.packing import packing
 from kit.tf.network import plain
-from kit.tf.training import run
+from kit.tf.training import stage
 from kit.tf.training.training import train
 from tests.conftest import arrays_of
 from tests.deaths import Death, plan_death
@@ -177,7 +177,7 @@ def test_a_training_stopped_before_the_encoder_thaws_ends_as_one(
     packed, tmp_path, monkeypatch, eager
 ):
     options = TINY | {"steps": 4, "average": 0.9, "encoder_rate": 0.5, "freeze_encoder": 3}
-    former, calls = run.learning_rate, []
+    former, calls = stage.learning_rate, []
 
     def interrupt(*arguments):
         calls.append(1)
@@ -189,7 +189,7 @@ def test_a_training_stopped_before_the_encoder_thaws_ends_as_one(
     for name in ("whole", "stopped", "stopped"):
         with monkeypatch.context() as patch:
             if name == "stopped" and not calls:
-                patch.setattr(run, "learning_rate", interrupt)
+                patch.setattr(stage, "learning_rate", interrupt)
             tf.config.run_functions_eagerly(eager)
             try:
                 train(packed, tmp_path / name, fold=None, **options)
