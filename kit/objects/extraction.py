@@ -65,21 +65,24 @@ def find_objects(
 
 def _find(name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
     if cuts.small_area:
-        objects = _find_by_size(name, pixels, cuts, connectivity)
+        objects, threshold = _find_by_size(name, pixels, cuts, connectivity)
     else:
         objects = split_map(name, pixels, cuts.threshold, connectivity)
+        threshold = np.full(len(objects.labels), cuts.threshold)
     kept = keep(lambda column: COLUMNS[column](objects, pixels), **read_least(cuts))
     if kept is not True:
-        objects = table.select_objects(objects, kept)
+        objects, threshold = table.select_objects(objects, kept), threshold[kept]
     if cuts.rectangles and len(objects.labels):
-        objects, _ = fit_rectangles(objects, [pixels], min_fit=cuts.min_fit)
+        objects, _ = fit_rectangles(objects, [pixels], min_fit=cuts.min_fit, threshold=threshold)
     return objects
 
 
-def _find_by_size(name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
+def _find_by_size(
+    name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int
+) -> tuple[Masks, np.ndarray]:
     """Small components at small_threshold, and the components at `threshold` inside the others.
 
-    They are in the order of their first pixel.
+    They are in the order of their first pixel. The threshold of each comes with them, int64.
     """
     wide = split_map(name, pixels, cuts.small_threshold, connectivity)
     narrow = split_map(name, pixels, cuts.threshold, connectivity)
@@ -92,9 +95,11 @@ def _find_by_size(name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int) 
     order = np.argsort(first, kind="stable")
     both = table.concatenate(pair)  # two images of one name, merged below
     start, length, runs = table.gather_runs(both.start, both.length, both.runs, order)
-    return Masks(
+    merged = Masks(
         wide.ids, wide.shapes, np.array([0, len(order)]), both.labels[order], runs, start, length
     )
+    threshold = np.repeat([cuts.small_threshold, cuts.threshold], [len(one.labels) for one in pair])
+    return merged, threshold[order]
 
 
 def find_parents(narrow: Masks, wide: Masks) -> np.ndarray:

@@ -148,6 +148,7 @@ def _fit(
     runs: np.ndarray,
     start: np.ndarray,
     length: np.ndarray,
+    threshold: np.ndarray,
     min_fit: float,
     coarsest: float,
     finest: float,
@@ -180,10 +181,13 @@ def _fit(
         if right <= left or bottom <= top:
             continue
         sums, total = np.zeros((right - left, bottom - top + 1)), 0.0
+        border = (threshold[item] - 0.5) / 255
         for column in range(left, right):
             for row in range(top, bottom):
-                held = owner[column * height + row]
-                value = image[row, column] / 255 if held == 0 or held == item + 1 else 0.0
+                held, value = owner[column * height + row], 0.0
+                if held == 0 or held == item + 1:
+                    odds = image[row, column] * (1 - border)
+                    value = odds / (odds + (255 - image[row, column]) * border)
                 sums[column - left, row - top + 1] = sums[column - left, row - top] + value
             total += sums[column - left, bottom - top]
         _start(runs[item], runs[item + 1], start, length, height, box)
@@ -249,17 +253,23 @@ def _read(owner: np.ndarray, windows: np.ndarray, height: int) -> Runs:
 
 
 def fit_rectangles(
-    masks: Masks, maps: Iterable[np.ndarray], *, min_fit: float = 0.6
+    masks: Masks,
+    maps: Iterable[np.ndarray],
+    *,
+    min_fit: float = 0.6,
+    threshold: int | np.ndarray = 128,
 ) -> tuple[Masks, np.ndarray]:
     """Replaces objects by their best rotated rectangles if these fit.
 
     The fit is the soft IoU sum min(p, R) / sum max(p, R) of the map p with the rectangle R, over
-    the object's surroundings and without pixels of other objects.
+    the object's surroundings and without pixels of other objects. The map's logits are moved so
+    that `threshold` lies at one half; else the rectangle would have the outline of threshold 128.
 
     Args:
         masks: the objects.
         maps: each image's probability map (height, width), uint8 or float in 0..1.
         min_fit: the fit from which an object becomes its rectangle.
+        threshold: by which the objects were found, 1 to 255; one number, or int (objects,).
 
     Returns:
         The masks; rectangles are clipped to the image and leave out pixels of other objects.
@@ -271,6 +281,7 @@ def fit_rectangles(
             its image.
     """
     drawn, found = list[Runs](), np.zeros((len(masks.labels), 6))
+    levels = np.broadcast_to(np.asarray(threshold, np.int64), len(masks.labels))
 
     def fit(name: str, values: np.ndarray, image: int) -> None:
         pixels = check_map(values, masks.shapes[image], name)
@@ -279,8 +290,8 @@ def fit_rectangles(
         runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
         if first < last:
             pixels = pixels if pixels.dtype == np.uint8 else to_uint8(pixels)
-            pairs = masks.start[spans], masks.length[spans]
-            drawn.append(_fit(pixels, runs, *pairs, min_fit, COARSEST, FINEST, found[first:last]))
+            given = masks.start[spans], masks.length[spans], levels[first:last]
+            drawn.append(_fit(pixels, runs, *given, min_fit, COARSEST, FINEST, found[first:last]))
 
     visit(fit, masks.ids, maps, "maps", places=range(len(masks)))
     start, length = (

@@ -93,7 +93,7 @@ def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
             holders[level][:, :level] = holders[level - 1][
                 find_parents(components, found[level - 1]), :level
             ]
-    worth = list(zip(*(_rate(real, components, values) for components in found)))
+    worth = list(zip(*(_rate(real, *pair, values) for pair in zip(found, THRESHOLDS))))
     number = [len(components.labels) for components in found]
     return Candidates(
         image=np.full(sum(number), image),
@@ -109,7 +109,7 @@ def _describe(image: int, real: Masks, values: np.ndarray) -> Candidates:
 
 
 def _rate(
-    real: Masks, found: Masks, values: np.ndarray
+    real: Masks, found: Masks, threshold: int, values: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Hits of the components, hits of their rectangles, and fits of the rectangles."""
     number = len(found.labels)
@@ -120,6 +120,8 @@ def _rate(
     covered = np.where(dense.to_labels(real, 0) > 0, np.uint8(255), np.uint8(0))
     near = average_values(found, covered) >= 255 * TOUCHING
     if near.any():
-        boxes, fitted = fit_rectangles(table.select_objects(found, near), [values], min_fit=0)
+        boxes, fitted = fit_rectangles(
+            table.select_objects(found, near), [values], min_fit=0, threshold=threshold
+        )
         others[near], fits[near] = count(real, boxes).predicted_hits, fitted[:, 5]
     return hits, others, fits

@@ -75,6 +75,28 @@ def test_a_blurred_noisy_map_gives_the_rectangle_below_it():
     assert np.mean(gained) > 0.01
 
 
+def test_a_rectangle_has_the_outline_of_its_threshold():
+    """Of a map whose objects end at 204, as after a loss that gives object pixels more weight."""
+    from scipy.ndimage import distance_transform_edt
+
+    gained = []
+    for parameters in sample(40, seed=4):
+        mask = draw(*parameters)
+        outside = np.where(mask, 0.5 - distance_transform_edt(mask), distance_transform_edt(~mask))
+        image = components.to_uint8(1 / (1 + np.exp(outside - 0.25 - np.log(4))))
+        table = components.find_components(["a"], [image], 204)
+        if len(table.labels) != 1:
+            continue
+        found = [
+            rectangles.fit_rectangles(table, [image], min_fit=0, threshold=threshold)[0]
+            for threshold in (128, 204, np.array([204]))
+        ]
+        assert np.array_equal(found[1].start, found[2].start)
+        plain, right = (iou(dense.to_masks(one, 0)[0], mask) for one in found[:2])
+        gained.append(right - plain)
+    assert len(gained) > 30 and np.mean(gained) > 0.1
+
+
 def test_no_rectangle_nearby_is_better():
     rng = np.random.default_rng(0)
     for parameters in sample(20, seed=2):
