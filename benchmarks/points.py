@@ -1,7 +1,7 @@
 """What trained networks earn on their holdouts, with mean, spread and the oracle ladder.
 
-Run: python benchmarks/points.py MODEL [MODEL...] [--options size] [--tta 1]
-    [--empty-share 0.765] [--tuned-for 0.765] [--plain]
+Run: python benchmarks/points.py MODEL [MODEL...] [--tta 1] [--empty-share 0.765]
+    [--tuned-for 0.765] [--plain]
 
 MODEL are folders made by kit train. Each is scored by itself on the fold that it held out. Cuts are
 chosen on four fifths of the scenes and scored on the other fifth, in turn, for the F2 at a share of
@@ -22,7 +22,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kit.cuts import OPTIONS
 from kit.masks import table
 from kit.models.history import read_history
 from kit.objects.extraction import find_objects
@@ -53,8 +52,6 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("models", nargs="+")
     parser.add_argument("--records")
-    known = f"separated by commas, or none: {', '.join(OPTIONS)}"
-    parser.add_argument("--options", default="size", help=known)
     parser.add_argument("--tta", type=int, default=1)
     parser.add_argument("--empty-share", type=float, default=0.765)
     parser.add_argument("--tuned-for", type=float, default=0.765)
@@ -86,8 +83,7 @@ def rate(model: Path, options) -> tuple[list, list[float]]:
             [find_objects([name], [read(k)]) for k, name in enumerate(truth.ids)]
         )
     else:
-        wanted = tuple(name for name in options.options.split(",") if name != "none")
-        chosen = TuneSettings(empty_share=options.tuned_for, options=wanted, tta=options.tta)
+        chosen = TuneSettings(empty_share=options.tuned_for, tta=options.tta)
         found = tuning.choose_cuts(read, truth, scenes, presence, chosen).prediction
     counts, empty = count(truth, found), table.count_objects(truth) == 0
     values = scores.f2(counts)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from .cuts import HELPFUL, OPTIONS
 from .encoders import DECODERS, ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
@@ -261,12 +260,6 @@ class TuneSettings(Settings):
         "share of empty images that F2 is re-weighted to (0.765 is Airbus's private board)",
         low=0,
         high=1,
-    )
-    options: tuple[str, ...] = setting(
-        HELPFUL,
-        "what else to tune, separated by commas, or none; size: a lower threshold for small "
-        "objects; rectangles: the rectangles that fit best; gate: leave images empty by presence",
-        choices=tuple(OPTIONS),
     )
     tta: int = setting(
         1,

@@ -1,7 +1,7 @@
 """Connected components of a probability map, by union-find over runs and without a label image."""
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import KitError
 from ..masks import table
 from ..masks.stream import visit
-from ..masks.table import Masks, areas
+from ..masks.table import Masks
 from ..system.jit import compiled
 from .maps import check_map, to_uint8
 
@@ -89,13 +89,6 @@ def average_values(masks: Masks, image: np.ndarray) -> np.ndarray:
     pixels = check_map(image, masks.shapes[0], masks.ids[0])
     scale = np.float32(1 if pixels.dtype == np.uint8 else 255)
     return _average(pixels, scale, masks.runs, masks.start, masks.length)
-
-
-# What cuts measure, from the masks and the map of one image: arrays (objects,).
-COLUMNS: dict[str, Callable[[Masks, np.ndarray], np.ndarray]] = {
-    "area": lambda masks, image: areas(masks),  # px
-    "mean": average_values,  # 0 to 255
-}
 
 
 def _check(connectivity: int, threshold: int) -> None:

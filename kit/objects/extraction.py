@@ -4,12 +4,13 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from ..cuts import Cuts, keep, read_least
+from ..cuts import Cuts
 from ..errors import KitError
 from ..masks import table
 from ..masks.stream import visit
 from ..masks.table import Masks
-from .components import COLUMNS, split_map
+from .components import split_map
+from .forest import choose, grow_forest, rate
 from .maps import check_map
 from .rectangles import fit_rectangles
 
@@ -24,8 +25,8 @@ def find_objects(
 ) -> Masks:
     """Objects of probability maps, ordered by first pixel, column by column.
 
-    The cuts first drop components. What is left may then become rectangles, clipped to the image
-    and to pixels of no other object. Of a generator, one map is in memory at a time.
+    The cuts first choose components. These may then become rectangles, clipped to the image and to
+    pixels of no other object. Of a generator, one map is in memory at a time.
 
     Args:
         ids: one id per map.
@@ -64,50 +65,13 @@ def find_objects(
 
 
 def _find(name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int) -> Masks:
-    if cuts.small_area:
-        objects, threshold = _find_by_size(name, pixels, cuts, connectivity)
+    if cuts.worth:
+        forest = grow_forest(name, pixels, connectivity)
+        gain = rate(forest.measures, np.array(cuts.worth)) - cuts.min_worth
+        objects, threshold = forest.take(choose(forest.level, forest.parent, gain))
     else:
         objects = split_map(name, pixels, cuts.threshold, connectivity)
         threshold = np.full(len(objects.labels), cuts.threshold)
-    kept = keep(lambda column: COLUMNS[column](objects, pixels), **read_least(cuts))
-    if kept is not True:
-        objects, threshold = table.select_objects(objects, kept), threshold[kept]
     if cuts.rectangles and len(objects.labels):
-        objects, _ = fit_rectangles(objects, [pixels], min_fit=cuts.min_fit, threshold=threshold)
+        objects, _ = fit_rectangles(objects, [pixels], threshold=threshold)
     return objects
-
-
-def _find_by_size(
-    name: str, pixels: np.ndarray, cuts: Cuts, connectivity: int
-) -> tuple[Masks, np.ndarray]:
-    """Small components at small_threshold, and the components at `threshold` inside the others.
-
-    They are in the order of their first pixel. The threshold of each comes with them, int64.
-    """
-    wide = split_map(name, pixels, cuts.small_threshold, connectivity)
-    narrow = split_map(name, pixels, cuts.threshold, connectivity)
-    small = table.areas(wide) < cuts.small_area
-    pair = [
-        table.select_objects(wide, small),
-        table.select_objects(narrow, ~small[find_parents(narrow, wide)]),
-    ]
-    first = np.concatenate([masks.start[masks.runs[:-1]] for masks in pair])
-    order = np.argsort(first, kind="stable")
-    both = table.concatenate(pair)  # two images of one name, merged below
-    start, length, runs = table.gather_runs(both.start, both.length, both.runs, order)
-    merged = Masks(
-        wide.ids, wide.shapes, np.array([0, len(order)]), both.labels[order], runs, start, length
-    )
-    threshold = np.repeat([cuts.small_threshold, cuts.threshold], [len(one.labels) for one in pair])
-    return merged, threshold[order]
-
-
-def find_parents(narrow: Masks, wide: Masks) -> np.ndarray:
-    """Positions in `wide` of the components that hold those of `narrow`, int64 (components,).
-
-    Both tables are components of one map by the same connectivity; `wide` has the lower threshold.
-    """
-    order = np.argsort(wide.start)
-    owner = np.repeat(np.arange(len(wide.labels)), np.diff(wide.runs))[order]
-    first = narrow.start[narrow.runs[:-1]]
-    return np.asarray(owner[np.searchsorted(wide.start[order], first, side="right") - 1])

@@ -256,7 +256,7 @@ def fit_rectangles(
     masks: Masks,
     maps: Iterable[np.ndarray],
     *,
-    min_fit: float = 0.6,
+    min_fit: float = 0.5,
     threshold: int | np.ndarray = 128,
 ) -> tuple[Masks, np.ndarray]:
     """Replaces objects by their best rotated rectangles if these fit.

@@ -1,67 +1,31 @@
-"""The grid search: re-weighted F2 of a table of candidates at every combination of cuts."""
+"""The search: re-weighted F2 of a table of candidates at every combination of cuts."""
 
-import itertools
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from ..cuts import COMPONENT_CUTS, Cuts, keep, read_least
-from ..system.jit import compiled
-from ..system.processes import count_cores
+from ..cuts import Cuts
+from ..objects.forest import THRESHOLDS, choose, expand, rate
 from .calibration import EDGE
-from .candidates import THRESHOLDS, Candidates
+from .candidates import Candidates
+from .logistic import fit_logistic
 
-# (threshold, small_threshold, small_area): one threshold, or a lower one for small components
-SIZES = [(level, level, 0) for level in THRESHOLDS]
-SIZES += [
-    (large, small, area)
-    for small, large in itertools.combinations(THRESHOLDS, 2)
-    for area in (100, 300)
-]
-FITS = (2.0, 0.7, 0.6, 0.5)  # 2: no rectangles
+RIDGE = 1e-2  # pulls a line that rates components to 0, on inputs of deviation 1
 # The gate's odds, as multiples of those that are best in theory (0: no gate). Only these are tried.
 GATES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 # The axes of the grid and their values, in the order of a surface's dimensions.
-AXES: dict[str, Sequence[Any]] = {
-    "size": SIZES,
-    **{name: cut["tried"] for name, cut in COMPONENT_CUTS.items()},
-    "rectangles": FITS,
+AXES: dict[str, tuple[Any, ...]] = {
+    "rectangles": (False, True),
+    "min_worth": (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5),
     "gate": GATES,
 }
-# How many of an axis's first values do not use the option of that name.
-WITHOUT = {"size": len(THRESHOLDS), "rectangles": 1, "gate": 1}
 SHAPE = tuple(map(len, AXES.values()))
 Point = tuple[int, ...]  # one place per axis; it indexes a surface
 LIMIT = math.log((1 - EDGE) / EDGE)
 
 
-def make_point(**places: int) -> Point:
-    """The point at the given places of the named axes, and at the first place of the others.
-
-    >>> point = make_point(size=3, gate=1)
-    >>> [point[list(AXES).index(axis)] for axis in ("size", "min_area", "gate")]
-    [3, 0, 1]
-    """
-    return tuple(places.get(name, 0) for name in AXES)
-
-
-PLAIN = make_point(size=SIZES.index((128, 128, 0)))  # threshold 128 and no cut
-
-
-def read_place(point: Point, axis: str) -> int:
-    """The place of a point on an axis."""
-    return point[list(AXES).index(axis)]
-
-
-def index_at(**places: int | slice) -> tuple[int | slice, ...]:
-    """The surface index with these places or slices on the named axes, and all of the others."""
-    return tuple(places.get(name, slice(None)) for name in AXES)
-
-
-@compiled
 def place_gate(f2_ships: float, times: float, slope: float, offset: float, odds: float) -> float:
     """The presence from which an image is worth predicting, on the network's own scale.
 
@@ -90,69 +54,23 @@ def place_gate(f2_ships: float, times: float, slope: float, offset: float, odds:
     return 1 / (1 + math.exp(-value))
 
 
-@compiled
-def _search(
-    image: np.ndarray,
-    keeps: np.ndarray,
-    hits: np.ndarray,
-    rectangle_hits: np.ndarray,
-    fit: np.ndarray,
-    objects: np.ndarray,
-    fits: np.ndarray,
-    gates: np.ndarray,
-    weights: np.ndarray,
-    presence: np.ndarray,
-    lines: np.ndarray,
-    surface: np.ndarray,
-) -> None:
-    """Fills surface (keeps, fits, gates, selections).
+def fit_worth(candidates: Candidates, chosen: np.ndarray, rectangles: bool) -> tuple[float, ...]:
+    """Fits the line by which components are rated (kit.objects.forest) to some images.
 
-    keeps: bool (combinations of cuts, candidates); the others: see `search`.
+    Args:
+        candidates: of all images.
+        chosen: the images to fit it to, bool (images,).
+        rectangles: whether rectangles replace the outlines that they fit.
+
+    Returns:
+        The coefficients, with six digits; () if these images hold no candidate.
     """
-    number = len(objects)
-    kept, worth, values = np.empty(number, np.int64), np.empty(number, np.int64), np.empty(number)
-    for k in range(len(keeps)):
-        for r in range(len(fits)):
-            kept[:], worth[:] = 0, 0
-            for item in range(len(image)):
-                if keeps[k, item]:
-                    kept[image[item]] += 1
-                    worth[image[item]] += (
-                        rectangle_hits[item] if fit[item] >= fits[r] else hits[item]
-                    )
-            for place in range(number):
-                if objects[place] == 0:
-                    values[place] = 1.0 if kept[place] == 0 else 0.0
-                else:
-                    values[place] = worth[place] / (2 * (4 * objects[place] + kept[place]))
-            for s in range(len(weights)):
-                ships, total = 0.0, 0.0
-                for place in range(number):
-                    if objects[place] > 0:
-                        ships += weights[s, place] * values[place]
-                        total += weights[s, place]
-                for g in range(len(gates)):
-                    cut = place_gate(
-                        ships / max(total, 1e-12), gates[g], lines[s, 0], lines[s, 1], lines[s, 2]
-                    )
-                    found = 0.0
-                    for place in range(number):
-                        if presence[place] >= cut:
-                            found += weights[s, place] * values[place]
-                        elif objects[place] == 0:
-                            found += weights[s, place]
-                    surface[k, r, g, s] = found
-
-
-def pick(candidates: Candidates, size: tuple[int, int, int]) -> np.ndarray:
-    """Positions of the candidates that an entry of SIZES leaves, int64."""
-    large, small, area = THRESHOLDS.index(size[0]), THRESHOLDS.index(size[1]), size[2]
-    if area == 0:
-        return np.flatnonzero(candidates.level == large)
-    low = candidates.held_by[:, small]
-    return np.flatnonzero(
-        ((candidates.level == small) & (low < area)) | ((candidates.level == large) & (low >= area))
-    )
+    rows = chosen[candidates.image]
+    if not rows.any():
+        return ()
+    hits = candidates.rectangle_hits if rectangles else candidates.hits
+    line = fit_logistic(expand(candidates.measures[rows])[:, 1:], hits[rows] / 10, RIDGE)
+    return tuple(float(f"{value:.6g}") for value in (line[-1], *line[:-1]))
 
 
 def search(
@@ -160,57 +78,39 @@ def search(
     objects: np.ndarray,
     presence: np.ndarray | None,
     weights: np.ndarray,
-    lines: np.ndarray,
+    line: tuple[float, float, float],
+    lines: Sequence[tuple[float, ...]],
 ) -> np.ndarray:
-    """Re-weighted F2 at every point of the grid, in one thread per core.
+    """Re-weighted F2 at every point of the grid.
 
     Args:
         candidates: of all images.
         objects: objects of each image in the truth, int64 (images,).
         presence: probability that each image holds an object, float64 (images,); None: unknown.
-        weights: of each image in each selection of images, float64 (selections, images), see
-            `weigh`.
-        lines: slope and offset of `calibrate` and odds of `place_gate`, float64 (selections, 3).
+        weights: of each image in the mean, float64 (images,).
+        line: slope, offset and odds for `place_gate`.
+        lines: of `fit_worth`, without and with rectangles.
 
     Returns:
-        The surface, float32 SHAPE + (selections,); -inf with a gate if presence is unknown.
+        float32 SHAPE; -inf where there is a gate but no presence.
     """
-    surface = np.empty((*SHAPE, len(weights)), np.float32)
-    given = np.ones(len(objects)) if presence is None else presence
-    grid = [
-        dict(zip(COMPONENT_CUTS, least))
-        for least in itertools.product(*(cut["tried"] for cut in COMPONENT_CUTS.values()))
-    ]
-
-    def work(place: int) -> None:
-        rows = candidates.select(pick(candidates, SIZES[place]))
-        keeps = np.array(
-            [
-                np.broadcast_to(keep(rows.columns.__getitem__, **least), len(rows.image))
-                for least in grid
-            ]
-        )
-        filled = surface[place].reshape(len(grid), len(FITS), len(GATES), len(weights))
-        _search(
-            rows.image,
-            keeps,
-            rows.hits,
-            rows.rectangle_hits,
-            rows.fit,
-            objects,
-            np.array(FITS),
-            np.array(GATES),
-            weights,
-            given,
-            lines,
-            filled,
-        )
-
-    with ThreadPoolExecutor(count_cores()) as workers:
-        list(workers.map(work, range(len(SIZES))))
-    if presence is None:
-        surface[index_at(gate=slice(WITHOUT["gate"], None))] = -np.inf  # no gate without it
+    surface = np.full(SHAPE, -np.inf, np.float32)
+    for kind, rectangles in enumerate(AXES["rectangles"]):
+        for place, least in enumerate(AXES["min_worth"]):
+            cuts = Cuts(worth=lines[kind], min_worth=least, rectangles=rectangles)
+            values = score_cuts(candidates, objects, None, cuts)
+            ships = mean_of_ships(values, weights, objects)
+            for gate, times in enumerate(GATES[: 1 if presence is None else None]):
+                least_presence = place_gate(ships, times, *line)
+                closed = False if presence is None else presence < least_presence
+                surface[kind, place, gate] = weights @ np.where(closed, objects == 0, values)
     return surface
+
+
+def mean_of_ships(values: np.ndarray, weights: np.ndarray, objects: np.ndarray) -> float:
+    """Weighted mean F2 of the images with objects; all are (images,)."""
+    ships = weights * (objects > 0)
+    return float(ships @ values) / max(float(ships.sum()), 1e-12)
 
 
 def weigh(empty: np.ndarray, chosen: np.ndarray, empty_share: float) -> np.ndarray:
@@ -226,7 +126,7 @@ def weigh(empty: np.ndarray, chosen: np.ndarray, empty_share: float) -> np.ndarr
     return np.asarray(weights * chosen)
 
 
-def score_point(
+def score_cuts(
     candidates: Candidates, objects: np.ndarray, presence: np.ndarray | None, cuts: Cuts
 ) -> np.ndarray:
     """F2 of each image with some cuts, float64 (images,).
@@ -237,36 +137,18 @@ def score_point(
         candidates: of all images.
         objects: objects of each image in the truth, int64 (images,).
         presence: probability that each image holds an object, float64 (images,); None: unknown.
-        cuts: the cuts; their thresholds must be in THRESHOLDS.
+        cuts: the cuts; without `worth`, their threshold must be in THRESHOLDS.
     """
-    low = cuts.small_threshold if cuts.small_area else cuts.threshold
-    rows = candidates.select(pick(candidates, (cuts.threshold, low, cuts.small_area)))
-    rows = rows.select(
-        np.broadcast_to(keep(rows.columns.__getitem__, **read_least(cuts)), len(rows.image))
-    )
-    fits = cuts.rectangles & (rows.fit >= cuts.min_fit)
-    kept = np.bincount(rows.image, minlength=len(objects))
-    worth = np.bincount(
-        rows.image, np.where(fits, rows.rectangle_hits, rows.hits), minlength=len(objects)
-    )
+    if cuts.worth:
+        gain = rate(candidates.measures, np.array(cuts.worth)) - cuts.min_worth
+        taken = choose(candidates.level, candidates.parent, gain)
+    else:
+        taken = candidates.level == THRESHOLDS.index(cuts.threshold)
+    hits = candidates.rectangle_hits if cuts.rectangles else candidates.hits
+    kept = np.bincount(candidates.image[taken], minlength=len(objects))
+    worth = np.bincount(candidates.image[taken], hits[taken], minlength=len(objects))
+    closed = np.full(len(objects), cuts.blank)
     if cuts.min_presence and presence is not None:
-        kept, worth = (np.where(presence >= cuts.min_presence, value, 0) for value in (kept, worth))
-    if cuts.blank:
-        kept, worth = np.zeros_like(kept), np.zeros_like(worth)
-    return np.where(objects == 0, kept == 0, worth / np.maximum(2 * (4 * objects + kept), 1))
-
-
-def read_point(point: Sequence[int], min_presence: float = 0.0) -> Cuts:
-    """The cuts at a point of the grid; min_presence: from `place_gate`."""
-    values = {name: AXES[name][place] for name, place in zip(AXES, point)}
-    threshold, small_threshold, small_area = values["size"]
-    rectangles = values["rectangles"] <= 1
-    return Cuts(
-        threshold=threshold,
-        small_area=small_area,
-        small_threshold=small_threshold,
-        rectangles=rectangles,
-        min_fit=values["rectangles"] if rectangles else Cuts.min_fit,
-        min_presence=min_presence,
-        **{name: values[name] for name in COMPONENT_CUTS},
-    )
+        closed |= presence < cuts.min_presence
+    values = np.where(objects == 0, kept == 0, worth / np.maximum(2 * (4 * objects + kept), 1))
+    return np.where(closed, objects == 0, values)

@@ -1,4 +1,4 @@
-"""The plot of a tuning: F2 over the cuts, the chosen point, and the gain of each option."""
+"""The plot of a tuning: F2 over the cuts, the chosen point, and the gain of each cut."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,22 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..cuts import COMPONENT_CUTS, OPTIONS
 from ..plots.style import PREDICTION, TRUTH
 from ..system.files import replacing
-from .candidates import THRESHOLDS
-from .search import AXES, SIZES, WITHOUT, Point, index_at, read_place
+from .search import AXES, Point
 
-SIZE = (16, 4.8)  # inches
-# For each of SIZES, the place in THRESHOLDS of the threshold of large and of small components.
-LEVELS = {
-    kind: np.array([THRESHOLDS.index(size[place]) for size in SIZES])
-    for place, kind in enumerate(("large", "small"))
+SIZE = (15, 4.8)  # inches
+# Titles and values of the axes.
+SHOWN: dict[str, tuple[str, list[str]]] = {
+    "rectangles": ("objects are", ["outlines", "rectangles"]),
+    "min_worth": ("least expected worth of an object", [f"{v:g}" for v in AXES["min_worth"]]),
+    "gate": (
+        "odds of the gate, times the theory's",
+        ["no gate", *(f"{value:g}" for value in AXES["gate"][1:])],
+    ),
 }
+TABLES = (("min_worth", "gate"), ("rectangles", "min_worth"))  # rows and columns of each
 
 
 def draw_surface(
-    surface: np.ndarray, point: Point, fields: dict[str, Any], path: Path | str
+    surface: np.ndarray, point: Point | None, fields: dict[str, Any], path: Path | str
 ) -> None:
     """Writes the figure of `paint_surface` as a PNG.
 
@@ -45,11 +48,11 @@ def draw_surface(
 
 
 def paint_surface(
-    figure: Figure, surface: np.ndarray, point: Point, fields: dict[str, Any]
+    figure: Figure, surface: np.ndarray, point: Point | None, fields: dict[str, Any]
 ) -> None:
-    """Draws a table of the re-weighted F2 for each cut, and the options side by side.
+    """Draws tables of the re-weighted F2 over two cuts each, and what each cut gains.
 
-    Each cell of a table is the best over all other cuts; the chosen point is framed.
+    Each cell of a table is the best over the other cuts; the chosen point is framed.
 
     Args:
         figure: to draw on.
@@ -57,19 +60,15 @@ def paint_surface(
         point: of the same.
         fields: of tuning.json.
     """
-    cuts = list(reversed(COMPONENT_CUTS.items()))
-    ratios = [0.32 + 0.116 * len(meta["tried"]) for _, meta in cuts]
-    *tables, last = figure.subplots(1, len(cuts) + 1, width_ratios=(*ratios, 0.9))
+    *tables, last = figure.subplots(1, len(TABLES) + 1, width_ratios=(1.2, 1.2, 0.9))
     high = float(surface.max())
     low = min(fields["f2_blank"], high - 0.01)  # all that blank beats has one color
-    for axes, (cut, meta) in zip(tables, cuts):
-        kind = meta.get("beside", "large")
-        levels = LEVELS[kind]
-        values = np.stack([_find_best(surface[levels == k], cut) for k in range(len(THRESHOLDS))])
-        chosen = levels[read_place(point, "size")], read_place(point, cut)
-        rows = (f"threshold (of {kind} components)", THRESHOLDS)
-        columns = (meta["title"], [f"{value:g}" for value in AXES[cut]])
-        _draw_table(axes, values, low, high, chosen, rows, columns)
+    names = list(AXES)
+    for axes, (row, column) in zip(tables, TABLES):
+        others = tuple(names.index(name) for name in AXES if name not in (row, column))
+        values = surface.max(axis=others)
+        chosen = None if point is None else (point[names.index(row)], point[names.index(column)])
+        _draw_table(axes, values, low, high, chosen, SHOWN[row], SHOWN[column])
     _draw_options(last, surface, fields)
     share = f"{fields['empty_share']:.1%} empty images"
     figure.suptitle(
@@ -79,25 +78,21 @@ def paint_surface(
     )
 
 
-def _find_best(surface: np.ndarray, kept: str) -> np.ndarray:
-    """The best of a surface at each place of one axis, over all other axes."""
-    others = tuple(place for place, name in enumerate(AXES) if name != kept)
-    return np.asarray(surface.max(axis=others))
-
-
 def _draw_table(
     axes: Axes,
     values: np.ndarray,
     low: float,
     high: float,
-    chosen: tuple[int, int],
+    chosen: tuple[int, int] | None,
     rows: tuple[str, Sequence[Any]],
     columns: tuple[str, Sequence[Any]],
 ) -> None:
-    """values: (rows, columns); chosen: the framed cell; rows, columns: title and ticks."""
+    """values: (rows, columns); chosen: the framed cell, if any; rows, columns: title and ticks."""
     axes.imshow(values, cmap="cividis", aspect="auto", vmin=low, vmax=high)
     for row in range(values.shape[0]):
         for column in range(values.shape[1]):
+            if not np.isfinite(values[row, column]):
+                continue
             bright = values[row, column] > (low + high) / 2
             text = f"{values[row, column]:.3f}".removeprefix("0")
             axes.text(
@@ -109,11 +104,9 @@ def _draw_table(
                 fontsize=9,
                 color="black" if bright else "white",
             )
-    axes.add_patch(
-        Rectangle(
-            (chosen[1] - 0.5, chosen[0] - 0.5), 1, 1, fill=False, edgecolor="red", linewidth=2.5
-        )
-    )
+    if chosen is not None:
+        corner = chosen[1] - 0.5, chosen[0] - 0.5
+        axes.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor="red", linewidth=2.5))
     axes.set_yticks(range(len(rows[1])), rows[1])
     axes.set_xticks(range(len(columns[1])), columns[1])
     axes.set_ylabel(rows[0])
@@ -121,13 +114,13 @@ def _draw_table(
 
 
 def _draw_options(axes: Axes, surface: np.ndarray, fields: dict[str, Any]) -> None:
-    """Draws the best point, the best without each option, threshold 128 alone and blank."""
-    rows = [("best of all", float(surface.max()))]
-    rows += [
-        (OPTIONS[name], float(surface[index_at(**{name: slice(WITHOUT[name])})].max()))
-        for name in fields["options"]
+    """Draws the best point, the best without a cut, threshold 128 alone and blank."""
+    rows = [
+        ("best of all", float(surface.max())),
+        ("no rectangles", float(surface[0].max())),
+        ("no gate", float(surface[..., 0].max())),
+        ("threshold 128 alone", fields["f2_plain"]),
     ]
-    rows += [("threshold 128 alone", fields["f2_plain"])]
     places = range(len(rows), 0, -1)
     nested, low, high = fields.get("f2_tuned", fields["f2"]), fields["f2_low"], fields["f2_high"]
     left = min(fields["f2_blank"], nested, low, *(value for _, value in rows[:-1])) - 0.01

@@ -1,7 +1,6 @@
 """Threshold and cuts for the best re-weighted object F2 on maps with a truth, and its interval."""
 
 import dataclasses
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..competition.conventions import Competition
-from ..cuts import OPTIONS, Cuts
+from ..cuts import Cuts
 from ..errors import KitError
 from ..fields import abbreviate
 from ..masks import table
@@ -27,16 +26,11 @@ from .calibration import calibrate
 from .candidates import Candidates, ReadMap, find_candidates
 from .search import (
     AXES,
-    GATES,
-    PLAIN,
-    SIZES,
-    WITHOUT,
     Point,
-    index_at,
+    fit_worth,
+    mean_of_ships,
     place_gate,
-    read_place,
-    read_point,
-    score_point,
+    score_cuts,
     search,
     weigh,
 )
@@ -44,8 +38,6 @@ from .search import (
 SPLITS = 5  # of the scenes: cuts are chosen on all but one and scored on that one
 # A point is as good as the best if it lies less than NEAR standard errors, or NOTHING of F2, below.
 NEAR, NOTHING = 0.5, 0.001
-# A size is three numbers; these are its coordinates, along which a median makes sense.
-SIZE_STEPS = [np.unique(values, return_inverse=True)[1] for values in zip(*SIZES)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,17 +68,42 @@ class Evidence:
 
     def score(self, cuts: Cuts) -> np.ndarray:
         """F2 of each image, float64 (images,)."""
-        return score_point(self.candidates, self.objects, self.presence, cuts)
+        return score_cuts(self.candidates, self.objects, self.presence, cuts)
 
-    def read(self, point: Point, chosen: np.ndarray) -> Cuts:
-        """The cuts at a point of the grid, with the gate placed on the `chosen` images."""
-        cuts, times = read_point(point), GATES[read_place(point, "gate")]
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """The search among cuts for some of the images."""
+
+    evidence: Evidence
+    chosen: np.ndarray  # bool (images,): those that have a say
+    lines: tuple[tuple[float, ...], ...]  # of `fit_worth`, without and with rectangles
+    surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of the chosen images
+
+    def read(self, point: Point) -> Cuts:
+        """The cuts at a point of the grid."""
+        rectangles, least, times = (values[k] for values, k in zip(AXES.values(), point))
+        cuts = Cuts(worth=self.lines[rectangles], min_worth=least, rectangles=rectangles)
         if times == 0:
             return cuts
-        weights = self.weights(chosen) * ~self.empty
-        ships = float(weights @ self.score(cuts)) / max(float(weights.sum()), 1e-12)
-        gate = place_gate(ships, times, *self.line(chosen))
+        weights = self.evidence.weights(self.chosen)
+        ships = mean_of_ships(self.evidence.score(cuts), weights, self.evidence.objects)
+        gate = place_gate(ships, times, *self.evidence.line(self.chosen))
         return Cuts(blank=True) if gate > 1 else dataclasses.replace(cuts, min_presence=gate)
+
+
+def search_cuts(evidence: Evidence, chosen: np.ndarray) -> Choice:
+    """Fits how components are rated to the chosen images, bool (images,), and scores all cuts."""
+    lines = tuple(fit_worth(evidence.candidates, chosen, kind) for kind in AXES["rectangles"])
+    surface = search(
+        evidence.candidates,
+        evidence.objects,
+        evidence.presence,
+        evidence.weights(chosen),
+        evidence.line(chosen),
+        lines,
+    )
+    return Choice(evidence, chosen, lines, surface)
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +113,7 @@ class Tuning:
     fields: dict[str, Any]  # of tuning.json
     prediction: Masks  # each image by its entry in `cuts`, even if blank scores more
     surface: np.ndarray  # float32 search.SHAPE: re-weighted F2 of all images at each point
-    point: Point  # the chosen one
+    point: Point | None  # the chosen one; None: threshold 128 without cuts
     cuts: list[Cuts]  # per image, chosen without its split of the scenes
 
     __repr__ = abbreviate
@@ -110,6 +127,9 @@ def choose_cuts(
     settings: TuneSettings,
 ) -> Tuning:
     """Chooses cuts on all images, and estimates their F2 on scenes that had no say in them.
+
+    The cuts take those components of all thresholds that are worth the most, rated by a line that
+    is fitted to the hits of this holdout. Where presence is known, they may have a gate.
 
     For the estimate, cuts are chosen on four splits of the scenes and scored on the fifth, in turn.
     The search scores components of the maps; the estimate scores the masks of `find_objects`, as
@@ -126,14 +146,9 @@ def choose_cuts(
         The cuts, the estimate and the surface.
 
     Raises:
-        KitError: if all images are of one scene, none holds an object, none is empty although
-            F2 is re-weighted to some empty images, or the gate is to be tuned without presence.
+        KitError: if all images are of one scene, none holds an object, or none is empty although
+            F2 is re-weighted to some empty images.
     """
-    if presence is None and "gate" in settings.options:
-        way = "train with --presence, or put presence.csv beside maps made elsewhere"
-        raise KitError(
-            f"--options gate: it is not known how likely each image holds an object; {way}"
-        )
     objects = table.count_objects(truth)
     if not objects.any():
         raise KitError("no image of the holdout holds an object, so there is nothing to tune on")
@@ -148,18 +163,11 @@ def choose_cuts(
     split = split_scenes(scenes, evidence.objects, settings.seed)
     everything = np.ones(len(truth), bool)
     chosen = [everything, *(split != number for number in range(split.max() + 1))]
-    grid = search(
-        evidence.candidates,
-        evidence.objects,
-        presence,
-        np.array([evidence.weights(images) for images in chosen]),
-        np.array([evidence.line(images) for images in chosen]),
-    )
-    limit_options(grid, settings.options)
-    points = [
-        choose_point(evidence, grid[..., place], images) for place, images in enumerate(chosen)
+    choices = [search_cuts(evidence, images) for images in chosen]
+    points = [choose_point(choice) for choice in choices]
+    cuts = [
+        Cuts() if point is None else choice.read(point) for choice, point in zip(choices, points)
     ]
-    cuts = [evidence.read(point, images) for point, images in zip(points, chosen)]
     each = [cuts[1 + number] for number in split]
     prediction = find_each(read, truth, presence, each)
     values, weights = f2(count(truth, prediction)), evidence.weights(everything)
@@ -186,10 +194,9 @@ def choose_cuts(
         "empty_share": settings.empty_share,
         **found,
         "images": len(truth),
-        "options": list(settings.options),
         "seed": settings.seed,
     }
-    return Tuning(dataclasses.asdict(best) | about, prediction, grid[..., 0], points[0], each)
+    return Tuning(dataclasses.asdict(best) | about, prediction, choices[0].surface, points[0], each)
 
 
 def check_competition(competition: Competition) -> None:
@@ -221,36 +228,26 @@ def find_each(read: ReadMap, truth: Masks, presence: np.ndarray | None, cuts: li
     )
 
 
-def limit_options(surface: np.ndarray, options: Iterable[str]) -> None:
-    """Sets a surface (search.SHAPE, selections) to -inf, in place, where it uses other OPTIONS."""
-    for name in set(OPTIONS) - set(options):
-        surface[index_at(**{name: slice(WITHOUT[name], None)})] = -np.inf
-
-
-def choose_point(evidence: Evidence, surface: np.ndarray, chosen: np.ndarray) -> Point:
+def choose_point(choice: Choice) -> Point | None:
     """The point in the middle of the plateau: the one closest to the median of all good points.
 
     A point is good if it lies below the best by less than NEAR standard errors or by less than
-    NOTHING. The standard error is that of the difference between the best point and no cuts, so the
-    plateau is broader if there is less data.
-
-    surface: float32 search.SHAPE, from the `chosen` images (bool (images,)).
+    NOTHING. The standard error is that of the difference between the best point and threshold 128
+    without cuts, so the plateau is broader if there is less data. None if that is as good.
     """
+    evidence, surface, chosen = choice.evidence, choice.surface, choice.chosen
     best = tuple(map(int, np.unravel_index(int(np.argmax(surface)), surface.shape)))
-    weights = evidence.weights(chosen)
-    difference = evidence.score(evidence.read(best, chosen)) - evidence.score(Cuts())
+    weights, plain = evidence.weights(chosen), evidence.score(Cuts())
+    if weights @ plain >= surface[best]:
+        return None
+    difference = evidence.score(choice.read(best)) - plain
     error = sum(
         float((weights[kind] ** 2 * (difference[kind] - difference[kind].mean()) ** 2).sum())
         for kind in (chosen & evidence.empty, chosen & ~evidence.empty)
         if kind.any()
     )
     near = np.argwhere(surface >= surface[best] - max(NEAR * np.sqrt(error), NOTHING))
-    if surface[PLAIN] >= surface[best]:
-        return PLAIN  # on a tie, no cuts
-    places = dict(zip(AXES, near.T))
-    size = places.pop("size")
-    steps = np.stack([*(values[size] for values in SIZE_STEPS), *places.values()], axis=1)
-    distance = np.abs(steps - np.median(steps, axis=0)).sum(axis=1)
+    distance = np.abs(near - np.median(near, axis=0)).sum(axis=1)
     closest = near[np.lexsort((-surface[tuple(near.T)], distance))[0]]
     return tuple(int(place) for place in closest)
 

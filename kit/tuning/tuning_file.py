@@ -46,8 +46,6 @@ def read_tuning(path: Path) -> SavedTuning:
             for model in fields.get("models", [])
         ]
         cuts = cutting.from_json(fields)
-        if fields.get("min_peak"):
-            raise KitError("min_peak, a cut that gained nothing and was removed")
     except (KeyError, TypeError, KitError) as error:
         raise KitError(f"{path}: not written by kit tune ({error}); tune again") from None
     figures = {name: fields[name] for name in FIGURES if name in fields}
