@@ -196,7 +196,8 @@ def choose_cuts(
         "images": len(truth),
         "seed": settings.seed,
     }
-    return Tuning(dataclasses.asdict(best) | about, prediction, choices[0].surface, points[0], each)
+    fields = dataclasses.asdict(best) | about | {"worth": list(best.worth)}
+    return Tuning(fields, prediction, choices[0].surface, points[0], each)
 
 
 def check_competition(competition: Competition) -> None:

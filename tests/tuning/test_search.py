@@ -1,25 +1,25 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
-from kit.cuts import COMPONENT_CUTS, Cuts
+from kit.cuts import TERMS, Cuts, from_json
 from kit.masks import table as masks
 from kit.objects.extraction import find_objects
+from kit.objects.forest import rate
 from kit.scoring.counts import count
 from kit.scoring.scores import f2, f2_weighted
 from kit.settings import TuneSettings
 from kit.tuning import search, tuning
-from kit.tuning.candidates import find_candidates
+
+RATED = tuple(np.random.default_rng(3).normal(0, 0.3, TERMS).round(3).tolist())
 
 
 @pytest.mark.parametrize(
     "cuts",
     [
         Cuts(),
-        *(Cuts(102, **{name: cut["tried"][1]}) for name, cut in COMPONENT_CUTS.items()),
-        Cuts(204, small_area=100, small_threshold=77),
-        Cuts(153, 300, 102, min_area=30, min_confidence=0.6),
+        Cuts(204),
+        Cuts(worth=RATED, min_worth=0.3),
+        Cuts(worth=RATED, min_worth=0.6, min_presence=0.5),
         Cuts(128, min_presence=0.5),
         Cuts(blank=True),
     ],
@@ -29,7 +29,7 @@ def test_a_point_scores_what_the_masks_score(noisy, candidates, cuts):
     presence = np.linspace(0, 1, len(truth))
     found = find_objects(truth.ids, maps, cuts, presence=presence)
     assert np.allclose(
-        search.score_point(candidates, masks.count_objects(truth), presence, cuts),
+        search.score_cuts(candidates, masks.count_objects(truth), presence, cuts),
         f2(count(truth, found)),
         atol=1e-12,
     )
@@ -38,16 +38,16 @@ def test_a_point_scores_what_the_masks_score(noisy, candidates, cuts):
 def test_a_rectangle_that_stands_alone_scores_what_its_mask_scores(noisy, candidates):
     maps, truth = noisy
     alone = np.flatnonzero(masks.count_objects(truth) == 1)
-    cuts = Cuts(102, min_area=30, min_confidence=0.5, rectangles=True, min_fit=0.5)
-    values = search.score_point(candidates, masks.count_objects(truth), None, cuts)
+    line = search.fit_worth(candidates, np.ones(len(truth), bool), True)
+    plain, cuts = (Cuts(worth=line, min_worth=0.3, rectangles=kind) for kind in (False, True))
+    objects = masks.count_objects(truth)
+    values = search.score_cuts(candidates, objects, None, cuts)
     found = masks.select(find_objects(truth.ids, maps, cuts), alone)
     lone = masks.count_objects(found) == 1
     exact = f2(count(masks.select(truth, alone), found))
     assert lone.sum() >= 2 and np.allclose(values[alone][lone], exact[lone], atol=1e-12)
-    plain = search.score_point(
-        candidates, masks.count_objects(truth), None, dataclasses.replace(cuts, rectangles=False)
-    )
-    assert not np.allclose(values, plain)  # rectangles do something here
+    # rectangles do something here
+    assert not np.allclose(values, search.score_cuts(candidates, objects, None, plain))
 
 
 @pytest.mark.parametrize("gated", [False, True])
@@ -57,39 +57,38 @@ def test_the_surface_holds_the_weighted_mean_of_each_point(noisy, candidates, ga
     presence = (
         np.clip(rng.random(len(truth)) * 0.5 + 0.4 * (objects > 0), 0.01, 0.99) if gated else None
     )
-    holdout = tuning.Evidence(candidates, objects, presence, 0.7)
-    chosen = [np.ones(len(truth), bool), np.arange(len(truth)) % 2 == 0]
-    weights = np.array([holdout.weights(images) for images in chosen])
-    grid = search.search(
-        candidates,
-        objects,
-        presence,
-        weights,
-        np.array([holdout.line(images) for images in chosen]),
-    )
-    assert grid.shape == (*search.SHAPE, 2)
-    if not gated:
-        assert np.isneginf(grid[search.index_at(gate=slice(1, None))]).all()
+    evidence = tuning.Evidence(candidates, objects, presence, 0.7)
     closed = 0
-    for _ in range(60):
-        places = {name: int(rng.integers(len(values))) for name, values in search.AXES.items()}
-        point = search.make_point(**places | {"gate": places["gate"] * gated})
-        for place, images in enumerate(chosen):
-            cuts = holdout.read(point, images)
-            closed += cuts.min_presence > presence.min() if gated else 1
+    for images in (np.ones(len(truth), bool), np.arange(len(truth)) % 2 == 0):
+        choice = tuning.search_cuts(evidence, images)
+        assert choice.surface.shape == search.SHAPE
+        if not gated:
+            assert np.isneginf(choice.surface[..., 1:]).all()
+        for point in np.ndindex(*search.SHAPE[:2], search.SHAPE[2] if gated else 1):
+            cuts = choice.read(point)
+            assert cuts.blank or cuts.worth == choice.lines[point[0]]
+            closed += cuts.blank or cuts.min_presence > presence.min() if gated else 1
             assert np.isclose(
-                grid[(*point, place)], weights[place] @ holdout.score(cuts), atol=1e-6
+                choice.surface[point], evidence.weights(images) @ evidence.score(cuts), atol=1e-6
             )
     assert closed > 20
 
 
-def test_sizes_divide_the_candidates_as_the_masks_do():
-    image = np.full((10, 10), 90, np.uint8)  # exactly 100 px at threshold 77
-    candidates = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
-    assert candidates.held_by[search.pick(candidates, (153, 77, 100))].tolist() == []
-    image[0, 0] = 0
-    candidates = find_candidates(lambda place: image, masks.blank(["a"], (10, 10)))
-    assert candidates.columns["area"][search.pick(candidates, (153, 77, 100))].tolist() == [99]
+def test_what_components_are_worth_is_learned_from_the_chosen_images_alone(noisy, candidates):
+    _, truth = noisy
+    chosen = np.arange(len(truth)) % 3 > 0
+    line = search.fit_worth(candidates, chosen, False)
+    found = rate(candidates.measures, np.array(line))
+    rows = chosen[candidates.image]
+    assert len(line) == TERMS
+    assert np.isclose(found[rows].mean(), candidates.hits[rows].mean() / 10, atol=1e-4)
+    good = candidates.hits > 4
+    assert good.any() and found[good].mean() > 2 * found[candidates.hits == 0].mean()
+    candidates.hits[~rows] += 1  # what was left out has no say
+    assert search.fit_worth(candidates, chosen, False) == line
+    candidates.hits[~rows] -= 1
+    assert search.fit_worth(candidates, chosen, True) != line
+    assert search.fit_worth(candidates, np.zeros(len(truth), bool), True) == ()
 
 
 def test_weights_are_those_of_the_weighted_mean():
@@ -120,26 +119,11 @@ def test_the_gate_stands_where_a_prediction_breaks_even():
     assert search.place_gate(0.0, 1.0, 1.0, 0.0, 1.0) == 2
 
 
-def test_points_read_as_cuts():
-    assert search.read_point(search.PLAIN) == Cuts()
-    size = search.SIZES.index((204, 77, 100))
-    point = search.make_point(size=size, min_area=2, min_confidence=3, rectangles=1)
-    wanted = Cuts(204, 100, 77, min_area=30, min_confidence=0.7, rectangles=True, min_fit=0.7)
-    assert search.read_point(point) == wanted
-    places = [search.read_place(point, name) for name in ("size", "min_confidence", "gate")]
-    assert places == [size, 3, 0]
-    known = {
-        search.read_point(search.make_point(size=size, rectangles=fit))
-        for size in range(len(search.SIZES))
-        for fit in range(4)
-    }
-    assert len(known) == 4 * len(search.SIZES)
-
-
 def test_the_surface_is_that_of_all_images(noisy):
     maps, truth = noisy
-    scenes, settings = np.arange(len(maps)) // 2, TuneSettings(empty_share=0.5)
+    scenes, settings = np.arange(len(maps)) // 2, TuneSettings(empty_share=0.0)
     found = tuning.choose_cuts(maps.__getitem__, truth, scenes, None, settings)
-    every = find_objects(truth.ids, maps, search.read_point(found.point))
+    assert not found.fields["rectangles"]  # whose score would not be exact
+    every = find_objects(truth.ids, maps, from_json(found.fields))
     values, empty = f2(count(truth, every)), masks.count_objects(truth) == 0
-    assert np.isclose(found.surface[found.point], f2_weighted(values, empty, 0.5), atol=1e-6)
+    assert np.isclose(found.surface[found.point], f2_weighted(values, empty, 0.0), atol=1e-6)

@@ -1,7 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
-from kit.cuts import OPTIONS, from_json
+from kit.cuts import from_json
 from kit.errors import KitError
 from kit.masks import dense, table
 from kit.objects.extraction import find_objects
@@ -18,9 +20,7 @@ def test_the_cuts_that_win_are_found(made):
     found = tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
     fields = found.fields
     assert fields["f2"] == fields["f2_low"] == fields["f2_high"] == 1
-    assert (
-        fields["small_threshold"] if fields["small_area"] > 180 else fields["threshold"]
-    ) <= 140 and fields["min_area"] > 4
+    assert len(fields["worth"]) == 21 and fields["min_worth"] > 0 and found.point is not None
     assert (
         fields["f2_plain"] == 0.5 and fields["f2_blank"] == 0.5
     )  # the ships of 0.55, every empty image with a false alarm
@@ -63,9 +63,9 @@ def test_an_image_has_no_say_in_the_cuts_by_which_it_is_scored(made, monkeypatch
     seen = []
     choose = tuning.choose_point
 
-    def spy(holdout, surface, chosen):
-        seen.append(chosen)
-        return choose(holdout, surface, chosen)
+    def spy(choice):
+        seen.append(choice.chosen)
+        return choose(choice)
 
     monkeypatch.setattr(tuning, "choose_point", spy)
     tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, TuneSettings(empty_share=0.5))
@@ -78,12 +78,16 @@ def test_an_image_has_no_say_in_the_cuts_by_which_it_is_scored(made, monkeypatch
         assert not set(SCENES[chosen]) & set(SCENES[~chosen])
 
 
-def test_of_equal_points_the_one_without_cuts_is_chosen(made):
-    holdout = tuning.Evidence(search_nothing(), np.array([0, 1, 0, 1]), None, 0.5)
-    assert (
-        tuning.choose_point(holdout, np.ones(search.SHAPE, np.float32), np.ones(4, bool))
-        == search.PLAIN
-    )
+def choose_from(evidence, surface) -> tuple | None:
+    """The point that is chosen on a surface, with all images."""
+    choice = tuning.search_cuts(evidence, np.ones(len(evidence.objects), bool))
+    return tuning.choose_point(dataclasses.replace(choice, surface=surface))
+
+
+def test_where_threshold_128_is_as_good_no_cuts_are_chosen(made):
+    evidence = tuning.Evidence(search_nothing(), np.array([0, 1, 0, 1]), None, 0.5)
+    assert choose_from(evidence, np.full(search.SHAPE, 0.5, np.float32)) is None
+    assert choose_from(evidence, np.full(search.SHAPE, 0.6, np.float32)) is not None
 
 
 def search_nothing():
@@ -94,33 +98,12 @@ def search_nothing():
 
 def test_the_middle_of_the_plateau_is_chosen_not_a_lone_peak(made):
     maps, truth = made
-    holdout = tuning.Evidence(
-        find_candidates(maps.__getitem__, truth), table.count_objects(truth), None, 0.5
-    )
+    candidates = find_candidates(maps.__getitem__, truth)
+    evidence = tuning.Evidence(candidates, table.count_objects(truth), None, 0.5)
     surface = np.full(search.SHAPE, 0.5, np.float32)
-    broad = {"size": slice(8), "min_area": slice(1, 4), "min_confidence": slice(2, 5)}
-    surface[search.index_at(**dict.fromkeys(search.AXES, 0) | broad)] = 0.9
-    surface[search.make_point(size=2, min_area=4, min_confidence=7)] = (
-        0.9001  # higher by next to nothing
-    )
-    point = tuning.choose_point(holdout, surface, np.ones(48, bool))
-    size = search.read_place(point, "size")
-    assert size in (3, 4) and point == search.make_point(size=size, min_area=2, min_confidence=3)
-
-
-@pytest.mark.parametrize("name", OPTIONS)
-def test_an_option_that_is_left_out_stays_off(name):
-    surface = np.zeros((*search.SHAPE, 1), np.float32)
-    tuning.limit_options(surface, [other for other in OPTIONS if other != name])
-    points = np.argwhere(surface[..., 0] == 0)
-    gates = {int(search.read_place(point, "gate")) for point in points}
-    left = [search.read_point(point) for point in points if search.read_place(point, "gate") == 0]
-    assert {cuts.small_area for cuts in left} == ({0} if name == "size" else {0, 100, 300})
-    assert {cuts.min_area > 0 for cuts in left} == {False, True}
-    assert {cuts.rectangles for cuts in left} == (
-        {False} if name == "rectangles" else {False, True}
-    )
-    assert gates == ({0} if name == "gate" else set(range(len(search.GATES))))
+    surface[1, 1:6, 2:5] = 0.9
+    surface[0, 7, 0] = 0.9001  # higher by next to nothing
+    assert choose_from(evidence, surface) == (1, 3, 3)
 
 
 def test_the_gate_drops_images_that_the_network_doubts(made):
@@ -135,15 +118,11 @@ def test_the_gate_drops_images_that_the_network_doubts(made):
     presence = np.where(np.arange(48) % 2, 0.8, 0.6) + np.random.default_rng(0).uniform(
         -0.05, 0.05, 48
     )
-    for gated in (False, True):
-        settings = TuneSettings(
-            empty_share=0.5, options=tuple(name for name in OPTIONS if gated or name != "gate")
-        )
-        found = tuning.choose_cuts(maps.__getitem__, truth, SCENES, presence, settings)
-        assert (found.fields["min_presence"] > 0) == gated
-        assert found.fields["f2"] == (1 if gated else 0.5)
-    with pytest.raises(KitError, match="--options gate: it is not known how likely"):
-        tuning.choose_cuts(maps.__getitem__, truth, SCENES, None, settings)
+    settings = TuneSettings(empty_share=0.5)
+    for known in (None, presence):
+        found = tuning.choose_cuts(maps.__getitem__, truth, SCENES, known, settings)
+        assert (found.fields["min_presence"] > 0) == (known is not None)
+        assert found.fields["f2"] == (0.5 if known is None else 1)
 
 
 def test_odds_are_moved_from_the_holdout_to_the_wanted_share():
@@ -196,12 +175,12 @@ def test_a_gate_that_no_image_passes_is_a_blank_one(made, monkeypatch):
     """All presences are nearly equal, and the holdout supports no gate above all of them."""
     maps, truth = made
     presence = np.where(np.arange(48) % 2, 1 - 1e-9, 1 - 2e-9)
-    holdout = tuning.Evidence(
+    evidence = tuning.Evidence(
         find_candidates(maps.__getitem__, truth), table.count_objects(truth), presence, 0.5
     )
-    everything = np.ones(48, bool)
-    assert holdout.line(everything)[:2] == (0, 0)
-    assert holdout.read(search.make_point(gate=3), everything).min_presence == 0
+    choice = tuning.search_cuts(evidence, np.ones(48, bool))
+    assert evidence.line(choice.chosen)[:2] == (0, 0)
+    assert choice.read((0, 0, 3)).min_presence == 0
     monkeypatch.setattr(tuning.Evidence, "line", lambda self, chosen: (1.0, 0.0, 1e-6))
-    cuts = holdout.read(search.make_point(gate=5), everything)
-    assert cuts.blank and holdout.score(cuts).sum() == 24
+    cuts = choice.read((0, 0, 5))
+    assert cuts.blank and evidence.score(cuts).sum() == 24
