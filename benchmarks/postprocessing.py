@@ -18,18 +18,50 @@ from itertools import combinations
 import numpy as np
 from tqdm import tqdm
 
-from kit.cuts import OPTIONS, describe_cuts, from_json
+from kit.cuts import Cuts, describe_cuts
 from kit.masks import table
-from kit.objects.extraction import find_objects
+from kit.objects.forest import THRESHOLDS
 from kit.records import folds
 from kit.scoring import scores
 from kit.scoring.bootstrap import interval
 from kit.scoring.counts import count
-from kit.settings import TuneSettings
 from kit.tuning import tuning
+from kit.tuning.candidates import find_candidates
 
 TTA = "TTA 8"
-STEPS = ("size", "rectangles", TTA, "gate")  # one row each, with all steps before it
+STEPS = ("rated", "rectangles", TTA, "gate")  # one row each, with all steps before it
+
+
+def tune(holdout, evidence: tuning.Evidence, steps) -> tuple[np.ndarray, str]:
+    """F2 of each image by cuts of some of the STEPS, and the cuts that all images choose."""
+    split = tuning.split_scenes(holdout.scenes, evidence.objects, 0)
+    cuts = [choose(evidence, split != number, steps) for number in range(split.max() + 1)]
+    each = [cuts[number] for number in split]
+    prediction = tuning.find_each(holdout.read, holdout.truth, holdout.presence, each)
+    best = choose(evidence, np.ones(len(split), bool), steps)
+    return scores.f2(count(holdout.truth, prediction)), describe_cuts(best)
+
+
+def choose(evidence: tuning.Evidence, images: np.ndarray, steps) -> Cuts:
+    """The cuts of some of the STEPS that score most on `images`, bool (images,)."""
+    choice = tuning.search_cuts(evidence, images)
+    if "rated" not in steps:  # as if there were one threshold, with rectangles and a gate or not
+        weights = evidence.weights(images)
+        known = [
+            Cuts(threshold, rectangles=kind)
+            for threshold in THRESHOLDS
+            for kind in {False, "rectangles" in steps}
+        ]
+        best = max(known, key=lambda cuts: weights @ evidence.score(cuts))
+        gates = range(1, len(tuning.GATES)) if "gate" in steps else ()
+        gated = [choice.add_gate(best, tuning.GATES[gate]) for gate in gates]
+        return max([best, *gated], key=lambda cuts: weights @ evidence.score(cuts))
+    if "rectangles" not in steps:
+        choice.surface[1] = -np.inf
+    if "gate" not in steps:
+        choice.surface[..., 1:] = -np.inf
+    point = tuning.choose_point(choice)
+    return Cuts() if point is None else choice.read(point)
 
 
 def main(arguments: list[str]) -> None:
@@ -49,24 +81,29 @@ def main(arguments: list[str]) -> None:
     found: dict[frozenset[str], np.ndarray] = {}  # by the steps taken: F2 of each image
     cuts: dict[frozenset[str], str] = {}
     for views in (1,) if options.no_tta else (1, 8):
-        read, truth, scenes, presence = open_holdout(options.models, options.records, tta=views)
+        holdout = open_holdout(options.models, options.records, tta=views)
+        truth, scenes = holdout.truth, holdout.scenes
         if views == 1:
-            objects = [find_objects([truth.ids[k]], [read(k)]) for k in range(len(truth))]
-            plain = scores.f2(count(truth, table.concatenate(objects)))
-        known = [name for name in OPTIONS if name != "gate" or presence is not None]
+            everywhere = [Cuts()] * len(truth)
+            plain = scores.f2(count(truth, tuning.find_each(holdout.read, truth, None, everywhere)))
+        known = [
+            name
+            for name in STEPS
+            if name != TTA and (name != "gate" or holdout.presence is not None)
+        ]
+        candidates = find_candidates(holdout.read, truth)
+        evidence = tuning.Evidence(
+            candidates, table.count_objects(truth), holdout.presence, options.empty_share
+        )
         every = [some for size in range(len(known) + 1) for some in combinations(known, size)]
         for chosen in tqdm(every, desc="tuning", ascii=True):
-            settings = TuneSettings(empty_share=options.empty_share, options=chosen)
-            tuned = tuning.choose_cuts(read, truth, scenes, presence, settings)
             taken = frozenset(chosen) | ({TTA} if views == 8 else set())
-            found[taken] = scores.f2(count(truth, tuned.prediction))
-            best = from_json(tuned.fields)
-            cuts[taken] = "blank wins" if best.blank else describe_cuts(best)
+            found[taken], cuts[taken] = tune(holdout, evidence, chosen)
     empty = table.count_objects(truth) == 0
     steps = [step for step in STEPS if any(step in taken for taken in found)]
     rows = [
         ("threshold 128 alone", plain, ""),
-        ("tuned: threshold, area, confidence", found[frozenset()], cuts[frozenset()]),
+        ("the best threshold", found[frozenset()], cuts[frozenset()]),
     ]
     for number, step in enumerate(steps, 1):
         taken = frozenset(steps[:number])

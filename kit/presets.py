@@ -35,7 +35,8 @@ class Presets(dict[str, dict[str, Any]]):
         )
 
 
-# What --then adds: stages by name, each with the settings in which it differs from the training.
+GATE = "gate"  # the last stage: the presence head fitted to whole images
+# What --then adds before it: stages by name, each with the settings that differ from the training.
 STAGES: dict[str, dict[str, Any]] = {
     # The network learns what is rare: most of an image, and images without a ship.
     "cpu-whole": {

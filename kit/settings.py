@@ -11,7 +11,7 @@ from typing import Any
 from .encoders import DECODERS, ENCODERS
 from .errors import KitError
 from .fields import LARGEST_SEED, Settings, setting
-from .presets import PRESETS, STAGES
+from .presets import GATE, PRESETS, STAGES
 
 _seed = partial(setting, 0, low=0, high=LARGEST_SEED)
 
@@ -204,9 +204,9 @@ class TrainSettings(Settings):
     keep: int = setting(3, "best epochs whose weights are kept, besides the last two", low=0)
     then: tuple[str, ...] = setting(
         (),
-        "stages that follow, separated by commas, each with settings of its own for crops, steps "
-        "and learning rate",
-        choices=tuple(STAGES),
+        "stages that follow, separated by commas: crops, steps and rates of their own; gate "
+        "comes last and fits the presence output to whole images",
+        choices=(*STAGES, GATE),
     )
     start_from: str | None = setting(
         None, "model folder whose best weights this training starts from; none: --encoder-weights"
@@ -232,6 +232,8 @@ class TrainSettings(Settings):
                 f"--filters {','.join(map(str, self.filters))}: give five whole numbers of at "
                 "least 1, such as 128,64,32,16,8"
             )
+        if GATE in self.then[:-1] or (GATE in self.then and not self.presence):
+            raise KitError(f"--then {','.join(self.then)}: gate comes last, and needs --presence")
         if not self.loss:
             raise KitError(f"--loss: choose among {', '.join(LOSSES)}")
 

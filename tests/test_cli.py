@@ -45,7 +45,7 @@ def test_an_extra_that_is_not_installed(practice, records, tmp_path, verb, modul
         ["train", "nowhere", "out"],
         ["train", "nowhere", "out", "--encoder", "vgg16"],
         ["tune", "nowhere"],
-        ["tune", "nowhere", "--options", "luck"],
+        ["tune", "nowhere", "--tta", "3"],
         ["tune", "--maps", "nowhere", "truth.csv"],
         ["tune", "--maps", "nowhere", "truth.csv", "out.json"],
         ["tune", "nowhere", "--scenes", "folds.csv"],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kit.errors import KitError
-from kit.settings import TrainSettings, TuneSettings
+from kit.settings import TrainSettings
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,6 @@ def test_other_values_are_named(values, words):
 
 
 def test_a_list_is_the_tuple_that_is_meant():
-    assert TuneSettings(options=["size", "gate"]) == TuneSettings(options=("size", "gate"))
     assert TrainSettings(loss=["dice"], filters=[9, 8, 7, 6, 5]) == TrainSettings(
         loss=("dice",), filters=(9, 8, 7, 6, 5)
     )

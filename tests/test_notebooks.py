@@ -26,7 +26,7 @@ SMALL = {
     "PACK": {"folds": 2},
     "TRAIN": TRAIN,
     "TRAIN_PRACTICE": TRAIN,
-    "TUNE": {"options": [], "tta": 4},
+    "TUNE": {"tta": 4},
     "STEPS": 2,
     "BATCH": 2,
     "CROP": 64,

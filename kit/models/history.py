@@ -54,21 +54,13 @@ def describe_epoch(row: dict[str, Any], epochs: int) -> str:
 
 
 def rank_epochs(history: list[dict[str, Any]], column: str) -> list[int]:
-    """Ranks epochs by a column, best first.
+    """Ranks epochs by a column, best first; of equal ones, and without a figure, the later wins.
 
-    Without a figure in that column, a later epoch is the better one.
+    The gate's epoch has the figures of the best one before it, since it changes no map.
     """
     sign = 1 if column.endswith("loss") else -1
-    return [
-        row["epoch"]
-        for row in sorted(
-            history,
-            key=lambda row: (
-                sign * (row[column] or 0),
-                -row["epoch"] if row[column] is None else 0,
-            ),
-        )
-    ]
+    ranked = sorted(history, key=lambda row: (sign * (row[column] or 0), -row["epoch"]))
+    return [row["epoch"] for row in ranked]
 
 
 def name_weights(row: dict[str, Any]) -> str:

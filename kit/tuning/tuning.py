@@ -84,8 +84,10 @@ class Choice:
         """The cuts at a point of the grid."""
         rectangles, least, times = (values[k] for values, k in zip(AXES.values(), point))
         cuts = Cuts(worth=self.lines[rectangles], min_worth=least, rectangles=rectangles)
-        if times == 0:
-            return cuts
+        return self.add_gate(cuts, times) if times else cuts
+
+    def add_gate(self, cuts: Cuts, times: float) -> Cuts:
+        """Cuts with a gate; times: see `place_gate`."""
         weights = self.evidence.weights(self.chosen)
         ships = mean_of_ships(self.evidence.score(cuts), weights, self.evidence.objects)
         gate = place_gate(ships, times, *self.evidence.line(self.chosen))

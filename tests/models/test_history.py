@@ -28,7 +28,7 @@ def test_the_best_epoch_has_the_largest_score_or_the_smallest_loss():
         row(2, val_loss=0.1, val_object_f2=0.1),
         row(3, val_loss=0.2, val_object_f2=0.2),
     ]
-    assert rank_epochs(history, "val_object_f2") == [1, 3, 2]  # of equals the earlier
+    assert rank_epochs(history, "val_object_f2") == [3, 1, 2]  # of equals the later
     assert rank_epochs(history, "val_loss") == [2, 3, 1]
     assert rank_epochs(history, "epoch") == [3, 2, 1]
 

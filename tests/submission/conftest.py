@@ -20,7 +20,7 @@ from tests.conftest import write_csv
 
 COMPETITION = Competition(height=12, width=10)
 IDS = [f"{place:04d}.jpg" for place in range(2 * PART_SIZE + 90)]
-CUTS = Cuts(threshold=200, min_area=2, min_presence=0.2)
+CUTS = Cuts(threshold=200, min_presence=0.2)
 LIKELY = np.random.default_rng(1).random(len(IDS)).astype(np.float32)
 
 

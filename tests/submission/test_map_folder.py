@@ -43,7 +43,7 @@ def from_maps(folder: Path, **options):
     )
 
 
-STRICT = Cuts(threshold=200, min_area=2)
+STRICT = Cuts(threshold=200)
 
 
 def write_tuning(path: Path, cuts: Cuts = STRICT, **fields) -> Path:
@@ -104,7 +104,7 @@ def test_the_folders_tuning_is_applied_and_another_where_it_is_named(maps, capsy
 
 @pytest.mark.parametrize(
     "fields",
-    [{"threshold": 0}, {"f2": float("nan")}, {"f2": 10**400}, {"f2_low": "a"}, {"min_area": "1"}],
+    [{"threshold": 0}, {"f2": float("nan")}, {"f2": 10**400}, {"f2_low": "a"}, {"min_worth": "1"}],
 )
 def test_a_tuning_out_of_range_is_an_error(maps, fields):
     (maps / "tuning.json").write_text(json.dumps({**vars(Cuts()), **fields}))
@@ -115,7 +115,7 @@ def test_a_tuning_out_of_range_is_an_error(maps, fields):
 
 
 def test_a_gate_needs_what_the_network_says_of_every_image(maps):
-    cuts = Cuts(threshold=200, min_area=2, min_presence=0.2)
+    cuts = Cuts(threshold=200, min_presence=0.2)
     write_tuning(maps / "tuning.json", cuts)
     with pytest.raises(
         KitError, match="presence.csv: lacks 20 images, which the cuts need, the first is 0000.jpg"

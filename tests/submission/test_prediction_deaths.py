@@ -156,7 +156,7 @@ def test_parts_of_other_work_are_not_taken(tmp_path, capsys, expected, change):
         predict(tmp_path, stop_after(25))
     options = {
         "plan": {"plan": "two"},
-        "cuts": {"cuts": Cuts(threshold=201, min_area=2, min_presence=0.2)},
+        "cuts": {"cuts": Cuts(threshold=201, min_presence=0.2)},
         "missing": {"missing": {IDS[3]}},
         "shape": {"competition": Competition(height=None, width=None)},
         "ids": {"ids": [IDS[1], IDS[0], *IDS[2:]]},

@@ -60,8 +60,8 @@ def unet(
             the network sees. fpn's head sits at a quarter of it; its logits are enlarged.
         momentum: of every batch norm. segmentation-models' 0.99 needs about 500 steps before
             inference sees trained statistics.
-        presence: also give the probability that the image holds any object, from the deepest
-            features.
+        presence: also give the probability that the image holds any object, from the last features
+            but one.
         mixed: "float16" or "bfloat16", in which layers compute; heads, outputs and variables are
             float32 either way. "auto": see kit.tf.network.precision. None: float32, also if Keras's
             global dtype policy is another.
@@ -104,7 +104,7 @@ def unet(
             )(values)
         probability = Probability(scale * output, activation, name="map", **single)
         maps = probability([values, images])
-        outputs = {"map": maps, "presence": _detect(features[-1])} if presence else maps
+        outputs = {"map": maps, "presence": _detect(features)} if presence else maps
         network = keras.Model(images, outputs, name=f"unet_{encoder}")
         replace_layers(network, momentum, synchronized)
         return network
@@ -127,14 +127,14 @@ def _check_choices(encoder, decoder, classes, activation, scale, output) -> None
         raise KitError(f"activation {activation!r}: choose sigmoid, or softmax for several classes")
 
 
-def _detect(deepest):
+def _detect(features):
     """The probability that the image holds any object, float32 (batch,).
 
-    `deepest` are features (batch, height, width, channels).
+    Of each channel it sees the largest value of the last features but one, at a stride of 16. The
+    deepest ones separate the images that a network was trained on almost perfectly and others much
+    worse (benchmarks/points.md).
     """
-    average = keras.layers.GlobalAveragePooling2D(dtype="float32", name="presence_average")(deepest)
-    maximum = keras.layers.GlobalMaxPooling2D(dtype="float32", name="presence_maximum")(deepest)
-    pooled = keras.layers.Concatenate(dtype="float32", name="presence_pooled")([average, maximum])
+    pooled = keras.layers.GlobalMaxPooling2D(dtype="float32", name="presence_pooled")(features[-2])
     probability = keras.layers.Dense(
         1, activation="sigmoid", dtype="float32", name="presence_dense"
     )(pooled)

@@ -1,6 +1,7 @@
 """One training: its network and its loop (tests: tf/training/test_resume.py)."""
 
 import datetime
+import functools
 import shutil
 import time
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import numpy as np
 from ...errors import KitError
 from ...models import pace
 from ...models.history import COLUMNS, describe_epoch, tabulate
+from ...presets import GATE
 from ...records.index import Index
 from ...records.manifest import Records
 from ...settings import TrainSettings
@@ -21,8 +23,9 @@ from ...system.files import write_text
 from ..failures import naming_shards
 from ..inference.ensemble import forward
 from ..network.outputs import check_outputs, take_map, take_presence
-from ..network.weights import copy_weights, save_weights
+from ..network.weights import copy_weights, load_weights, save_weights
 from . import state
+from .gate import fit_gate
 from .holdout import score_holdout
 from .kept_weights import MAPS, keep_weights
 from .stage import plan_stages
@@ -79,7 +82,8 @@ class Run:
             self.network = make_network(chosen, model, weights, synchronized=devices > 1)
         self.averages = Averages(self.network, chosen.average)
         self.forward = forward(self.network)
-        self.epochs = self.stages[-1].last
+        self.gated = chosen.then[-1:] == (GATE,)
+        self.epochs = self.stages[-1].last + self.gated
         self.stage = self.stages[0]
         self.stage.enter(self.network, self.strategy, self.averages)
         self.progress = state.Progress()
@@ -87,13 +91,15 @@ class Run:
 
     def _enter(self, progress: state.Progress) -> list:
         """Enters the stage of some progress; returns all variables that its steps change."""
-        if [stage.first for stage in self.stages][progress.stage :][:1] != [progress.begun]:
+        first = [*(stage.first for stage in self.stages), *[self.stages[-1].end] * self.gated]
+        if first[progress.stage :][:1] != [progress.begun]:
             raise KitError(
                 f"{self.out}: --epochs may change only before the next stage begins; "
                 f"choose another folder, perhaps with --start-from {self.out}"
             )
-        if self.stage is not self.stages[progress.stage]:
-            self.stage = self.stages[progress.stage]
+        stage = self.stages[: progress.stage + 1][-1]  # the gate's has no steps of its own
+        if self.stage is not stage:
+            self.stage = stage
             self.stage.enter(self.network, self.strategy, self.averages)
         return self._variables()
 
@@ -102,8 +108,8 @@ class Run:
         at = self.progress = state.restore(self.out, self._enter)
         if at.step >= self.stages[-1].end and len(at.history) >= self.epochs:
             print(
-                f"kit train: {self.out} is finished after {len(at.history)} epochs; "
-                "a larger --epochs continues it"
+                f"kit train: {self.out} is finished after {len(at.history)} epochs"
+                + ("" if self.chosen.then else "; a larger --epochs continues it")
             )
             return at.history
         if at.step or at.history:
@@ -112,23 +118,29 @@ class Run:
                 f"epoch {len(at.history) + 1}/{self.epochs}"
             )
         self._save()
-        while self._run_stage(stop) and at.stage + 1 < len(self.stages):
-            # It goes on from the weights that were scored.
+        while self._run_stage(stop) and at.stage < len(self.chosen.then):
+            # It goes on from the weights that were scored; the gate from the best ones.
             self.averages.settle()
             at.stage, at.begun, self.marks = at.stage + 1, self.stage.end, []
             self._enter(at)
-            self._save()
             name = self.chosen.then[at.stage - 1]
-            print(f"kit train: stage {at.stage + 1}/{len(self.stages)}: {name}")
+            if name == GATE:
+                load_weights(self.network, self.out / "best.weights.h5", self.chosen.encoder)
+                self.averages.restart()
+            self._save()
+            print(f"kit train: stage {at.stage + 1}/{len(self.chosen.then) + 1}: {name}")
         return at.history
 
     def _run_stage(self, stop: Stop) -> bool:
         """Runs the epochs left in a stage; False if the training was stopped first."""
-        at, stage = self.progress, self.stage
-        data = stage.batches(at.step - stage.first)
-        feed = iter(self.strategy.experimental_distribute_dataset(data))
-        for epoch in range(len(at.history) + 1, stage.last + 1):
-            if not self._run_epoch(epoch, feed, stop) or not self._close_epoch(epoch, stop):
+        at, stage, run = self.progress, self.stage, self._fit_gate
+        if at.stage < len(self.stages):
+            data = stage.batches(at.step - stage.first)
+            feed = iter(self.strategy.experimental_distribute_dataset(data))
+            run = functools.partial(self._run_epoch, feed)
+        last = stage.last + (at.stage == len(self.stages))
+        for epoch in range(len(at.history) + 1, last + 1):
+            if not run(epoch, stop) or not self._close_epoch(epoch, stop):
                 self._save()
                 if not at.history:
                     with self.averages.in_place():
@@ -140,7 +152,17 @@ class Run:
                 return False
         return True
 
-    def _run_epoch(self, epoch: int, feed, stop: Stop) -> bool:
+    def _fit_gate(self, epoch: int, stop: Stop) -> bool:
+        """Fits the gate, as the work of an epoch; False if the training was stopped first."""
+        begun = time.monotonic()
+        loss = fit_gate(self.network, self.index, stop.reason)
+        if loss is None:
+            return False
+        self.averages.restart()
+        self.progress.losses, self.progress.seconds = [loss], time.monotonic() - begun
+        return True
+
+    def _run_epoch(self, feed, epoch: int, stop: Stop) -> bool:
         """Runs the steps left in an epoch; False if the training was stopped first."""
         at, stage, begun = self.progress, self.stage, time.monotonic()
         saved, spent, first = begun, at.seconds, at.step

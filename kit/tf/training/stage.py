@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from ...presets import STAGES
+from ...presets import GATE, STAGES
 from ...records.index import Index
 from ...settings import TrainSettings
 from ..data.batches import batches, sample
@@ -101,8 +101,9 @@ class Stage:
 
 
 def list_stages(chosen: TrainSettings) -> list[TrainSettings]:
-    """The settings of each stage of a training; the first has those of the training itself."""
-    return [chosen, *(dataclasses.replace(chosen, **STAGES[name]) for name in chosen.then)]
+    """The settings of each stage with steps; the first has those of the training itself."""
+    names = [name for name in chosen.then if name != GATE]
+    return [chosen, *(dataclasses.replace(chosen, **STAGES[name]) for name in names)]
 
 
 def plan_stages(chosen: TrainSettings, own: dict[str, Any], index: Index) -> list[Stage]:

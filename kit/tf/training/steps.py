@@ -89,6 +89,11 @@ class Averages:
         for variable, kept in zip(self.live, self.kept):
             variable.assign(kept)
 
+    def restart(self) -> None:
+        """Begins the averages anew, at the network's own weights."""
+        for variable, kept in zip(self.live, self.kept):
+            kept.assign(variable)
+
     @contextlib.contextmanager
     def in_place(self):
         """Gives the network the averages as its weights inside the block, then its own again."""

@@ -10,7 +10,7 @@ import keras
 from ...competition.conventions import Competition
 from ...errors import KitError, naming_extra
 from ...models.checkpoint import list_states
-from ...presets import PRESETS
+from ...presets import GATE, PRESETS
 from ...records.index import Index, open_index
 from ...records.manifest import Records, open_records
 from ...settings import CHANGEABLE, TrainSettings, choose_training
@@ -70,6 +70,8 @@ def train(records, out, *, model=None, **settings) -> list[dict]:
     index = open_index(source, folds)
     for stage in list_stages(chosen):
         _check_crop(stage, source.competition, index)
+    if GATE in chosen.then and model is not None:
+        raise KitError(f"--then {GATE}: fits the kit's own networks, not yours")
     if out.exists() and (
         not out.is_dir() or (any(out.iterdir()) and not (out / "config.json").is_file())
     ):

@@ -24,7 +24,7 @@ def test_an_untuned_model_is_seen_at_threshold_128_and_that_is_said(copy, capsys
 
 
 def test_a_tuned_model_is_seen_by_cuts_chosen_without_the_image(copy):
-    settings = {"empty_share": 0.5, "options": ("gate",), "seed": 3}
+    settings = {"empty_share": 0.5, "seed": 3}
     tuned = tune(copy, networks=make_detector(), **settings)
     found = evaluate(copy, network=make_detector())
     assert (
@@ -44,11 +44,11 @@ def test_a_tuned_model_is_seen_by_cuts_chosen_without_the_image(copy):
 @pytest.mark.parametrize(
     "text",
     [
-        '{"empty_share": 2, "options": []}',
+        '{"empty_share": 2}',
         "{}",
         "[]",
-        '{"empty_share": 0.5, "options": [], "seed": "a"}',
-        '{"empty_share": 0.5, "options": 3}',
+        '{"empty_share": 0.5, "seed": "a"}',
+        '{"empty_share": 0.5, "tta": "x"}',
     ],
 )
 def test_a_tuning_of_something_else_is_refused(copy, text):
@@ -89,14 +89,7 @@ def test_cuts_that_are_no_longer_what_the_tuner_would_choose_are_said(copy, caps
 def test_the_ladder_begins_from_the_same_cuts_without_the_gate(copy):
     tune(copy, networks=make_detector(), empty_share=0.5)
     (one,) = json.loads((copy / "tuning.json").read_text())["models"]
-    plain = {
-        "threshold": 128,
-        "min_area": 0,
-        "min_confidence": 0.0,
-        "small_area": 0,
-        "rectangles": False,
-        "blank": False,
-    }
+    plain = {"worth": [], "threshold": 128, "rectangles": False, "blank": False}
     change(copy / "tuning.json", models=[one, one], **plain, min_presence=1.0)
     found = evaluate(copy, network=make_detector())
     read, truth, _, _ = open_holdout([copy], networks=make_detector())

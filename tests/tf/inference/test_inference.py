@@ -91,16 +91,14 @@ def test_an_untuned_model_says_so_and_uses_threshold_128(model, practice, tmp_pa
 
 
 def test_tuned_cuts_views_and_scale_are_applied_and_said(copy, few, tmp_path, capsys):
-    write_tuning(copy, threshold=140, min_area=20, min_presence=0.2, tta=8)
+    write_tuning(copy, threshold=140, rectangles=True, min_presence=0.2, tta=8)
     found = predict(copy, few, tmp_path / "out.csv", networks=make_detector())
     said = capsys.readouterr().out
-    assert (
-        "tuning.json: threshold 140, at least 20 px, presence of an object at least 0.200" in said
-        and "other weights" not in said
-    )
+    words = "threshold 140, rectangles where they fit, presence of an object at least 0.200"
+    assert f"tuning.json: {words}" in said and "other weights" not in said
     ids = keys.read_ids(few / "sample_submission_v2.csv")
     expected = predict_by_hand(
-        few, ids, [make_detector()], Cuts(threshold=140, min_area=20, min_presence=0.2), 8
+        few, ids, [make_detector()], Cuts(threshold=140, rectangles=True, min_presence=0.2), 8
     )
     assert (
         found == expected
@@ -158,7 +156,7 @@ def test_a_tuning_of_other_weights_is_used_and_said(copy, few, tmp_path, capsys)
         {"models": [3]},
         {"models": 4},
         {"threshold": 0},
-        {"min_area": None},
+        {"min_worth": None},
     ],
 )
 def test_a_damaged_tuning_is_named(copy, few, tmp_path, fields):

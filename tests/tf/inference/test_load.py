@@ -30,11 +30,11 @@ def test_an_own_network_is_given_again(detector):
 
 
 def test_a_model_comes_with_its_cuts_and_competition(copy, small, capsys):
-    write_tuning(copy, threshold=140, min_area=20)
+    write_tuning(copy, threshold=140, rectangles=True)
     model = kit.load_model(copy, make_detector(level=0.0))
     assert capsys.readouterr().out == ""
     assert np.array_equal(model.network.get_weights()[1], make_detector().get_weights()[1])
-    assert model.cuts == Cuts(threshold=140, min_area=20)
+    assert model.cuts == Cuts(threshold=140, rectangles=True)
     assert model.competition == open_records(small / "records").competition
     assert repr(model).count("\n") == 0
 
