@@ -22,7 +22,7 @@ from .records.index import open_index
 from .scoring import scores
 from .scoring.counts import count
 from .scoring.summary import summarize
-from .settings import PracticeSettings
+from .settings import PracticeSettings, choose_training
 from .submission import csv_file
 from .system.files import explain, write_json
 from .tuning import tuning_file
@@ -39,18 +39,9 @@ MADE = (
 )
 NEEDED = ("tensorflow", "tensorflow_datasets", "segmentation_models", "sklearn")
 
-# About eight minutes on two CPU cores: the network sees the tiles at half size. The last epoch's
-# weights count as the best, so only the cuts are chosen on the holdout.
 PRACTICE = EASY
 PACK: dict[str, Any] = {"folds": 5}
-TRAIN: dict[str, Any] = {
-    "scale": 2,
-    "epochs": 2,
-    "steps": 160,
-    "learning_rate": 3e-3,
-    "best_by": "epoch",
-    "presence": True,
-}
+TRAIN: dict[str, Any] = {"preset": "practice"}
 
 
 @naming_extra()
@@ -86,7 +77,9 @@ def run_demo(out: Path | str = "demo", *, seed: int = 0) -> dict[str, Any]:
     _say(2, "records, in folds of whole scenes")
     print(packing.pack(competition, packed, seed=seed, **PACK)["overview"])
     _say(3, "a U-Net, trained on all folds but fold 0")
-    if len(training.train(packed, model, seed=seed, **TRAIN)) < TRAIN["epochs"]:
+    chosen = choose_training(**TRAIN)
+    rows = training.train(packed, model, seed=seed, **TRAIN)
+    if len(rows) < chosen.epochs + len(chosen.then):
         raise KitError("the training was stopped; run the same command again")
     _say(4, "threshold and cuts, tuned on the maps of fold 0")
     tuned = inference.tune(model, empty_share=empty, seed=seed)

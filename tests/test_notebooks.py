@@ -143,7 +143,7 @@ def trained(practice, once) -> Path:
     def make(folder):
         inputs = folder / "input"
         with attached(inputs, practice, inputs / "competitions" / AIRBUS.kaggle) as places:
-            places["TRAIN"] = {**TRAIN, "encoder_weights": "imagenet"}  # plain has none
+            places["TRAIN"] = {"preset": "kaggle-t4", "decoder": None, "then": (), **TRAIN}
             (folder / "printed").write_text(run("2-train", folder / "working", **places))
 
     return once("trained", make) / "working"
@@ -156,7 +156,7 @@ def test_train(trained):
     )
     assert f"the competition's data are at {place / AIRBUS.kaggle}" in text
     assert "this is not Kaggle" not in text and "an output of an earlier session" not in text
-    assert "begins from random weights: --encoder-weights imagenet: the encoder plain has" in text
+    assert "begins from random weights, since --encoder-weights imagenet: the encoder plain" in text
     assert len(read_history(trained)) == 2 and not list_leftovers(trained)
 
 

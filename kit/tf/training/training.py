@@ -123,19 +123,34 @@ def check_settings(out, *, model=None, **settings) -> tuple[TrainSettings, str |
 
     Since it reads no data, a notebook can call it before packing.
 
+    Where a preset asks for weights that cannot be found, it prints one line, and the network begins
+    from random ones.
+
     Returns:
         The settings, and the path of the encoder's weights. The path is None if the network begins
         without weights, is the caller's own or comes from a saved state.
 
     Raises:
-        KitError: if a setting is invalid or the weights cannot be found.
+        KitError: if a setting is invalid, or weights that the caller asks for cannot be found.
     """
     chosen = choose_training(
         **{name: value for name, value in settings.items() if name not in OWN or not _is_own(value)}
     )
+    config, by_preset = Path(out) / "config.json", "encoder_weights" not in settings
+    if by_preset and config.is_file():  # those that it began with
+        former = read_json(config, "the settings of a training")
+        asked = former.get("encoder_weights", chosen.encoder_weights)
+        chosen = dataclasses.replace(chosen, encoder_weights=asked)
     # A saved state holds the encoder's weights too.
-    begun = model is not None or list_states(Path(out) / "state")
-    return chosen, None if begun else find_encoder_weights(chosen.encoder_weights, chosen.encoder)
+    if model is not None or list_states(Path(out) / "state"):
+        return chosen, None
+    try:
+        return chosen, find_encoder_weights(chosen.encoder_weights, chosen.encoder)
+    except KitError as error:
+        if not by_preset:
+            raise
+        print(f"kit train: it begins from random weights, since {error}")
+        return dataclasses.replace(chosen, encoder_weights=None), None
 
 
 def _choose_precision(asked: str | None, model) -> str | None:

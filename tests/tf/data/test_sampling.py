@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.errors import KitError
-from kit.settings import choose_training
+from kit.presets import STAGES
 from kit.tf.data.sampling import MOST, plan_sampling
 
 OBJECTS = np.random.default_rng(0).permutation(
@@ -45,10 +45,9 @@ def test_an_epoch_has_the_asked_shares(ships, empty, balance):
 
 
 def test_the_recipe_for_whole_images_shows_as_many_empty_ones():
-    full = choose_training("kaggle-full")
-    image, _ = crops_of(
-        plan_sampling(OBJECTS, 400, ship_share=full.ship_share, empty_share=full.empty_share), 0
-    )
+    full = STAGES["kaggle-whole"]
+    shares = {name: full[name] for name in ("ship_share", "empty_share")}
+    image, _ = crops_of(plan_sampling(OBJECTS, 400, **shares), 0)
     assert (OBJECTS[image] == 0).sum() == 200
 
 

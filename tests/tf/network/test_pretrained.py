@@ -96,10 +96,23 @@ def test_an_attached_file_is_taken_before_one_is_downloaded(published, tmp_path,
     assert found == str(tmp_path / "input" / "encoder.h5")
 
 
-def test_a_training_is_refused_for_its_weights_before_anything_is_packed(published, tmp_path):
+def test_a_training_is_refused_for_its_weights_before_anything_is_packed(
+    published, tmp_path, capsys
+):
     with pytest.raises(KitError, match="no attached input holds encoder.h5"):
         check_settings(tmp_path / "model", encoder="resnet34", encoder_weights="imagenet", loss=abs)
     assert check_settings(tmp_path / "model", encoder="resnet34", encoder_weights="none")[1] is None
+    # A preset asks for what is good to have.
+    folder = tmp_path / "preset"
+    chosen, path = check_settings(folder, preset="practice", encoder="resnet34")
+    said = capsys.readouterr().out
+    assert "it begins from random weights, since --encoder-weights imagenet: no attached" in said
+    assert said.count("\n") == 1 and path is None and chosen.encoder_weights is None
+    # Where it began without them, it goes on without them, though they may have come since.
+    folder.mkdir()
+    (folder / "config.json").write_text('{"encoder_weights": null}')
+    chosen, path = check_settings(folder, preset="practice")
+    assert chosen.encoder_weights is None and path is None and not capsys.readouterr().out
     state = tmp_path / "model" / "state" / "step-000000001-00000.npz"
     state.parent.mkdir(parents=True)
     state.touch()
