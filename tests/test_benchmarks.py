@@ -22,6 +22,7 @@ SCRIPTS: dict[str, tuple[str, list[str]]] = {
         "",
         ["pycocotools, IoU alone .* x kit", "components .* kit", "pycocotools  .* kit"],
     ),
+    "gate": ("MODEL", [r"peak +\d\.\d+ ", r"16 maximum +\d", r"stack +\d"]),
     "points": ("MODEL MODEL --plain", [r" model +0 +4 ", "mean of 2 ", "standard deviation "]),
     "postprocessing": ("RECORDS MODEL --no-tta", ["threshold 128 alone ", "rectangles +[+-]0"]),
     "practice": ("", [r"practice .* ratio \d"]),
