@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from kit.cuts import Cuts
 from kit.errors import KitError
 from kit.masks import table
 from kit.pages.comparison import (
@@ -21,6 +22,7 @@ from tests.scoring.test_mistakes import CASES
 @pytest.mark.dear
 def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
     other = make_evaluation(tmp_path, "second", missed=CASES["missed"][0], alarm=[])
+    other = dataclasses.replace(other, cuts=Cuts(150))
     other.config.update(steps=7, own={"model": "mine"})
     found = compare([evaluation, other])
     assert (found.f2[1] >= found.f2[0]).all()
@@ -32,7 +34,7 @@ def test_two_models_are_compared_on_the_same_images(evaluation, tmp_path):
     assert (
         rows == [("steps", [None, 7]), ("own", [{}, {"model": "mine"}])]
         and last == "cuts"
-        and cuts[1] == "threshold 128"
+        and cuts[1] == "threshold 150"
     )
     words = ["better", "no clear difference", "worse", "no clear difference"]
     assert [judge(bounds) for bounds in ((0.1, 0.2), (-0.1, 0.2), (-0.2, -0.1), None)] == words

@@ -92,7 +92,7 @@ def test_the_folders_tuning_is_applied_and_another_where_it_is_named(maps, capsy
     path = write_tuning(maps / "tuning.json", f2_plain=None)
     images = [map_of(place) for place in range(len(FEW))]
     assert from_maps(maps) == find_objects(FEW, images, STRICT)
-    assert f"kit predict: {path}: threshold 200, at least 2 px" in capsys.readouterr().out
+    assert f"kit predict: {path}: threshold 200" in capsys.readouterr().out
     report = json.loads((maps.parent / "out.json").read_text())
     assert (
         report["holdout"] == {"f2": 0.5, "f2_low": 0.4, "f2_high": 0.6, "f2_plain": None}

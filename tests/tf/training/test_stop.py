@@ -15,9 +15,9 @@ pytestmark = pytest.mark.usefixtures("shallow")
 def test_a_signal_stops_saved_and_the_same_command_goes_on(
     packed, undisturbed, tmp_path, capsys, monkeypatch, number
 ):
-    from kit.tf.training import run
+    from kit.tf.training import stage
 
-    former, calls = run.learning_rate, []
+    former, calls = stage.learning_rate, []
 
     def interrupt(*arguments):
         calls.append(1)
@@ -27,7 +27,7 @@ def test_a_signal_stops_saved_and_the_same_command_goes_on(
 
     before = signal.getsignal(number)
     with monkeypatch.context() as patch:
-        patch.setattr("kit.tf.training.run.learning_rate", interrupt)
+        patch.setattr("kit.tf.training.stage.learning_rate", interrupt)
         assert len(train(packed, tmp_path / "model", **SMALL)) == 1
     assert f"stopped by {number.name} in epoch 2, step 5; saved in" in capsys.readouterr().out
     assert signal.getsignal(number) is before
