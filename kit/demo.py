@@ -140,9 +140,9 @@ def _clear(out: Path) -> None:
 def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path) -> None:
     """Draws contact-sheet.png and road.png.
 
-    The sheet shows five ship tiles from the best to the worst by F2, and the empty tile with the
-    lowest. The road is the best tile with two to four ships: as tile, truth, prediction and rows of
-    a CSV.
+    The sheet says what the prediction and the blank submission score. It shows five ship tiles from
+    the best to the worst by F2, and the empty tile with the lowest. The road is the best tile with
+    two to four ships: as tile, truth, prediction and rows of a CSV.
 
     Args:
         competition: the folder with the images.
@@ -160,7 +160,8 @@ def draw_pictures(competition: Path, truth: Masks, prediction: Masks, out: Path)
     *images, image = [np.array(Image.open(path)) for path in paths]
     notes = [f"F2 {values[k]:.2f}" + ("" if ships[k] else " (no ship)") for k in chosen[:-1]]
     real, found = (table.select(side, chosen[:-1]) for side in (truth, prediction))
-    contact_sheet.draw_contact_sheet(images, real, found, notes, out / "contact-sheet.png")
+    head = f"object F2 {values.mean():.3f}, blank submission {(ships == 0).mean():.3f}"
+    contact_sheet.draw_contact_sheet(images, real, found, notes, out / "contact-sheet.png", head)
     real, found = (table.select(side, [best]) for side in (truth, prediction))
     contact_sheet.draw_road(image, real, found, out / "road.png")
 

@@ -101,6 +101,7 @@ def draw_contact_sheet(
     prediction: Masks,
     notes: list[str],
     path: Path | str,
+    head: str = "",
 ) -> None:
     """Writes a PNG of tiles with the outlines of truth and prediction and the IoU of true objects.
 
@@ -112,6 +113,7 @@ def draw_contact_sheet(
         prediction: predicted objects of the same images.
         notes: a line to write above each image.
         path: of the PNG.
+        head: a line above all.
 
     Raises:
         KitError: if the file cannot be written.
@@ -128,11 +130,8 @@ def draw_contact_sheet(
         _outline(axes, prediction, place, PREDICTION, "--")
         _write_ious(axes, truth, prediction, place, window)
         axes.set_title(f"{truth.ids[place]}   {note}", fontsize=9, parse_math=False)
-    figure.suptitle(
-        "truth: blue line    prediction: amber dashes    "
-        "number: IoU of the ship with its best prediction",
-        fontsize=10,
-    )
+    key = "truth: blue line    prediction: amber dashes    number: IoU with the best prediction"
+    figure.suptitle("\n".join(filter(None, (head, key))), fontsize=10, parse_math=False)
     _save(figure, path)
 
 

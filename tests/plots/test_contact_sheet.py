@@ -44,6 +44,10 @@ def test_pictures_are_drawn_with_both_outlines(tmp_path):
         [image, image], table, other, ["F2 0.5", "F2 1"], tmp_path / "sheet.png"
     )
     contact_sheet.draw_road(image, truth, prediction, tmp_path / "road.png")
+    contact_sheet.draw_contact_sheet([image], table, other, [""], tmp_path / "a.png")
+    contact_sheet.draw_contact_sheet([image], table, other, [""], tmp_path / "b.png", "F2 $0.8")
+    plain, headed = (np.array(Image.open(tmp_path / f"{name}.png").convert("L")) for name in "ab")
+    assert not np.array_equal(plain[:30], headed[:30])  # a line more
     for path in tmp_path.iterdir():
         pixels = np.array(Image.open(path).convert("RGB")).reshape(-1, 3).astype(int)
         for color in (style.TRUTH, style.PREDICTION):
