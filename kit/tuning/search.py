@@ -96,15 +96,31 @@ def search(
     """
     surface = np.full(SHAPE, -np.inf, np.float32)
     for kind, rectangles in enumerate(AXES["rectangles"]):
+        worth = _rate(candidates, lines[kind])
         for place, least in enumerate(AXES["min_worth"]):
-            cuts = Cuts(worth=lines[kind], min_worth=least, rectangles=rectangles)
-            values = score_cuts(candidates, objects, None, cuts)
+            taken = choose(candidates.level, candidates.parent, worth - least)
+            values = _score(candidates, objects, taken, rectangles)
             ships = mean_of_ships(values, weights, objects)
             for gate, times in enumerate(GATES[: 1 if presence is None else None]):
                 least_presence = place_gate(ships, times, *line)
                 closed = False if presence is None else presence < least_presence
                 surface[kind, place, gate] = weights @ np.where(closed, objects == 0, values)
     return surface
+
+
+def _rate(candidates: Candidates, line: tuple[float, ...]) -> np.ndarray:
+    """What each candidate is worth, float64 (candidates,)."""
+    return rate(candidates.measures, np.array(line)) if line else np.zeros(len(candidates.image))
+
+
+def _score(
+    candidates: Candidates, objects: np.ndarray, taken: np.ndarray, rectangles: bool
+) -> np.ndarray:
+    """F2 of each image if its objects are the candidates taken, bool (candidates,)."""
+    hits = candidates.rectangle_hits if rectangles else candidates.hits
+    kept = np.bincount(candidates.image[taken], minlength=len(objects))
+    worth = np.bincount(candidates.image[taken], hits[taken], minlength=len(objects))
+    return np.where(objects == 0, kept == 0, worth / np.maximum(2 * (4 * objects + kept), 1))
 
 
 def mean_of_ships(values: np.ndarray, weights: np.ndarray, objects: np.ndarray) -> float:
@@ -140,15 +156,11 @@ def score_cuts(
         cuts: the cuts; without `worth`, their threshold must be in THRESHOLDS.
     """
     if cuts.worth:
-        gain = rate(candidates.measures, np.array(cuts.worth)) - cuts.min_worth
+        gain = _rate(candidates, cuts.worth) - cuts.min_worth
         taken = choose(candidates.level, candidates.parent, gain)
     else:
         taken = candidates.level == THRESHOLDS.index(cuts.threshold)
-    hits = candidates.rectangle_hits if cuts.rectangles else candidates.hits
-    kept = np.bincount(candidates.image[taken], minlength=len(objects))
-    worth = np.bincount(candidates.image[taken], hits[taken], minlength=len(objects))
     closed = np.full(len(objects), cuts.blank)
     if cuts.min_presence and presence is not None:
         closed |= presence < cuts.min_presence
-    values = np.where(objects == 0, kept == 0, worth / np.maximum(2 * (4 * objects + kept), 1))
-    return np.where(closed, objects == 0, values)
+    return np.where(closed, objects == 0, _score(candidates, objects, taken, cuts.rectangles))
