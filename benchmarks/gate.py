@@ -29,7 +29,7 @@ from kit.records import folds
 from kit.tuning import search, tuning
 from kit.tuning.calibration import logit
 from kit.tuning.candidates import find_candidates
-from kit.tuning.logistic import fit_logistic
+from kit.tuning.logistic import balance, fit_logistic
 
 RIDGE = 1e-2
 ALARMS = (0.01, 0.015, 0.02, 0.03, 0.05, 0.1)
@@ -149,11 +149,6 @@ def stack(read, truth, scenes: np.ndarray, presence: np.ndarray | None) -> np.nd
         line = fit_logistic(inputs[rest], holds[rest].astype(float), RIDGE, balance(holds[rest]))
         said[~rest] = inputs[~rest] @ line[:-1] + line[-1]
     return said
-
-
-def balance(holds: np.ndarray) -> np.ndarray:
-    """Weights by which images with objects and those without weigh alike in sum."""
-    return np.where(holds, 1 / max(holds.mean(), 1e-9), 1 / max(1 - holds.mean(), 1e-9))
 
 
 def measure_area(said: np.ndarray, holds: np.ndarray) -> float:

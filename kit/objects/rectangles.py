@@ -261,9 +261,8 @@ def fit_rectangles(
 ) -> tuple[Masks, np.ndarray]:
     """Replaces objects by their best rotated rectangles if these fit.
 
-    The fit is the soft IoU sum min(p, R) / sum max(p, R) of the map p with the rectangle R, over
-    the object's surroundings and without pixels of other objects. The map's logits are moved so
-    that `threshold` lies at one half; else the rectangle would have the outline of threshold 128.
+    The fit is the soft IoU sum min(p, R) / sum max(p, R) of the map p with the rectangle R near the
+    object, without pixels of others. The map's logits are moved: `threshold` lies at one half.
 
     Args:
         masks: the objects.
@@ -273,12 +272,11 @@ def fit_rectangles(
 
     Returns:
         The masks; rectangles are clipped to the image and leave out pixels of other objects.
-        The rectangles, float64 (objects, 6): row and column of the center, length and width in px,
-        angle in radians (at angle 0 the length lies along a row), fit.
+        The rectangles, float64 (objects, 6): row and column of the center, length, width, px; angle
+        in radians (at 0 the length lies along a row); fit.
 
     Raises:
-        KitError: if the number of maps is not that of the images, or `check_map` refuses a map for
-            its image.
+        KitError: if the number of maps is not that of the images, or `check_map` refuses one.
     """
     drawn, found = list[Runs](), np.zeros((len(masks.labels), 6))
     levels = np.broadcast_to(np.asarray(threshold, np.int64), len(masks.labels))
@@ -286,9 +284,9 @@ def fit_rectangles(
     def fit(name: str, values: np.ndarray, image: int) -> None:
         pixels = check_map(values, masks.shapes[image], name)
         first, last = masks.objects[image], masks.objects[image + 1]
-        begin = masks.runs[first]
-        runs, spans = masks.runs[first : last + 1] - begin, slice(begin, masks.runs[last])
         if first < last:
+            spans = slice(masks.runs[first], masks.runs[last])
+            runs = masks.runs[first : last + 1] - spans.start
             pixels = pixels if pixels.dtype == np.uint8 else to_uint8(pixels)
             given = masks.start[spans], masks.length[spans], levels[first:last]
             drawn.append(_fit(pixels, runs, *given, min_fit, COARSEST, FINEST, found[first:last]))

@@ -5,6 +5,12 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 
+def balance(wanted: np.ndarray) -> np.ndarray:
+    """Weights by which the rows that are wanted, bool (rows,), weigh as much as the others."""
+    share = wanted.mean()
+    return np.asarray(np.where(wanted, 1 / max(share, 1e-9), 1 / max(1 - share, 1e-9)))
+
+
 def fit_logistic(
     inputs: np.ndarray, wanted: np.ndarray, ridge: float, weights: np.ndarray | None = None
 ) -> np.ndarray:

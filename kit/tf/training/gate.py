@@ -8,7 +8,7 @@ import numpy as np
 from ...masks import table
 from ...records.index import Index
 from ...system import progress
-from ...tuning.logistic import fit_logistic
+from ...tuning.logistic import balance, fit_logistic
 from ..data.batches import scan
 from ..failures import naming_shards
 from ..inference.ensemble import count_batch, forward
@@ -44,8 +44,7 @@ def fit_gate(network: keras.Model, index: Index, stopped: Callable[[], object]) 
             done += len(at)
             bar.update(len(at))
     holds = table.count_objects(index.truth)[places] > 0
-    share = holds.mean()
-    weights = np.where(holds, 1 / max(share, 1e-9), 1 / max(1 - share, 1e-9))
+    weights = balance(holds)
     line = fit_logistic(features, holds.astype(float), RIDGE, weights)
     head.set_weights([line[:-1, None], line[-1:]])
     values = features @ line[:-1] + line[-1]
