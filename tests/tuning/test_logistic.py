@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from kit.tuning.logistic import fit_logistic
+from kit.tuning.logistic import balance, fit_logistic
 
 
 def test_the_line_that_made_the_shares_comes_back():
@@ -31,3 +31,9 @@ def test_weights_count_like_rows_and_what_tells_nothing_stays_at_zero():
     assert np.allclose(twice, weighed, atol=1e-5) and twice[1] == 0
     for all_alike in (np.zeros(30), np.ones(30)):  # finite, though nothing holds the constant
         assert np.isfinite(fit_logistic(inputs, all_alike, 0.01)).all()
+
+
+def test_rare_rows_weigh_as_much_as_the_others():
+    wanted = np.array([True, False, False, False])
+    assert balance(wanted).tolist() == [4, pytest.approx(4 / 3)] + [pytest.approx(4 / 3)] * 2
+    assert np.isfinite(balance(np.ones(3, bool))).all()
